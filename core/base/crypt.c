@@ -1,0 +1,97 @@
+#include "core/base/crypt.h"
+
+#include <sodium.h>
+
+int crypt_start(void) { return sodium_init() < 0 ? SL_E_INTERNAL : 0; }
+void crypt_random(void *to, size_t len) { randombytes_buf(to, len); }
+uint32_t crypt_random_below(uint32_t limit) { return randombytes_uniform(limit); }
+
+void crypt_random_text(char *to, size_t len)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	for (size_t i = 0; i < len; i++)
+		to[i] = alphabet[randombytes_uniform(sizeof(alphabet) - 1)];
+	to[len] = '\0';
+}
+
+void crypt_hash(struct bytes key, struct bytes text, uint8_t ret[CRYPT_HASH_SIZE])
+{
+	crypto_generichash(ret, CRYPT_HASH_SIZE, text.at, text.len, key.at, key.len);
+}
+
+void crypt_hmac_sha256(struct bytes key, const struct bytes *piece, size_t pieces,
+		       uint8_t ret[CRYPT_HASH_SIZE])
+{
+	crypto_auth_hmacsha256_state state;
+	crypto_auth_hmacsha256_init(&state, key.at, key.len);
+	for (size_t i = 0; i < pieces; i++)
+		crypto_auth_hmacsha256_update(&state, piece[i].at, piece[i].len);
+	crypto_auth_hmacsha256_final(&state, ret);
+}
+
+bool crypt_same(const void *a, const void *b, size_t len) { return sodium_memcmp(a, b, len) == 0; }
+void crypt_wipe(void *at, size_t len) { sodium_memzero(at, len); }
+
+void crypt_base64(struct buf *to, struct bytes from)
+{
+	size_t size = sodium_base64_encoded_len(from.len, sodium_base64_VARIANT_ORIGINAL);
+	char *at = buf_room(to, size);
+	if (!at)
+		return;
+	sodium_bin2base64(at, size, from.at, from.len, sodium_base64_VARIANT_ORIGINAL);
+	to->len += size - 1;
+}
+
+int crypt_base64_decode(struct bytes text, uint8_t *to, size_t max, size_t *ret_len)
+{
+	const char *end;
+	size_t len;
+	if (sodium_base642bin(to, max, text.at, text.len, NULL, &len, &end,
+			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    end != (const char *)text.at + text.len)
+		return SL_E_INVALID;
+	*ret_len = len;
+	return 0;
+}
+
+int crypt_password_hash(struct bytes password, char ret[CRYPT_PASSWORD_HASH_SIZE])
+{
+	_Static_assert(CRYPT_PASSWORD_HASH_SIZE >= crypto_pwhash_STRBYTES, "room for the hash");
+	return crypto_pwhash_str(ret, password.at, password.len, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+				 crypto_pwhash_MEMLIMIT_INTERACTIVE)
+		       ? SL_E_NO_MEMORY
+		       : 0;
+}
+
+bool crypt_password_matches(const char *hash, struct bytes password)
+{
+	return crypto_pwhash_str_verify(hash, password.at, password.len) == 0;
+}
+
+void crypt_seal(const uint8_t key[CRYPT_KEY_SIZE], struct bytes plain, struct buf *to)
+{
+	size_t size = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + plain.len;
+	uint8_t *at = buf_room(to, size);
+	if (!at)
+		return;
+	randombytes_buf(at, crypto_secretbox_NONCEBYTES);
+	crypto_secretbox_easy(at + crypto_secretbox_NONCEBYTES, plain.at, plain.len, at, key);
+	to->len += size;
+}
+
+int crypt_open(const uint8_t key[CRYPT_KEY_SIZE], struct bytes sealed, struct buf *to)
+{
+	size_t around = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES;
+	if (sealed.len < around)
+		return SL_E_CORRUPT;
+	uint8_t *at = buf_room(to, sealed.len - around);
+	if (!at)
+		return to->rc;
+	const uint8_t *from = sealed.at;
+	if (crypto_secretbox_open_easy(at, from + crypto_secretbox_NONCEBYTES,
+				       sealed.len - crypto_secretbox_NONCEBYTES, from, key) != 0)
+		return SL_E_CORRUPT;
+	to->len += sealed.len - around;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* Everything cryptographic, on libsodium (the only file that includes <sodium.h> is
+ * crypt.c). crypt_start() must have returned 0 before any other call; then any thread. */
+#pragma once
+
+#include "core/base/buf.h"
+
+enum {
+	CRYPT_HASH_SIZE = 32,
+	CRYPT_KEY_SIZE = 32,
+	CRYPT_ACCESS_ID_SIZE = 24,      /**< Characters of an access id. */
+	CRYPT_PASSWORD_HASH_SIZE = 128, /**< Text, with its NUL. */
+};
+
+SL_BEGIN_DECLS
+
+SL_MUST_USE int crypt_start(void);
+void crypt_random(void *to, size_t len);
+uint32_t crypt_random_below(uint32_t limit);
+
+/** `len` characters of A-Z a-z 0-9, each equally likely, and a NUL. */
+void crypt_random_text(char *to, size_t len);
+
+/** BLAKE2b; `key` may be empty. */
+void crypt_hash(struct bytes key, struct bytes text, uint8_t ret[CRYPT_HASH_SIZE]);
+/** HMAC-SHA256 over several pieces. */
+void crypt_hmac_sha256(struct bytes key, const struct bytes *piece, size_t pieces,
+		       uint8_t ret[CRYPT_HASH_SIZE]);
+bool crypt_same(const void *a, const void *b, size_t len); /**< In constant time. */
+void crypt_wipe(void *at, size_t len);
+
+void crypt_base64(struct buf *to, struct bytes from);
+/** Standard alphabet with padding. 0 or SL_E_INVALID / SL_E_TOO_BIG. */
+int crypt_base64_decode(struct bytes text, uint8_t *to, size_t max, size_t *ret_len);
+
+/** Argon2id, interactive limits: tens of milliseconds and 64 MiB. */
+SL_MUST_USE int crypt_password_hash(struct bytes password, char ret[CRYPT_PASSWORD_HASH_SIZE]);
+bool crypt_password_matches(const char *hash, struct bytes password);
+
+/** XSalsa20-Poly1305 with a random nonce in front. */
+void crypt_seal(const uint8_t key[CRYPT_KEY_SIZE], struct bytes plain, struct buf *to);
+int crypt_open(const uint8_t key[CRYPT_KEY_SIZE], struct bytes sealed,
+	       struct buf *to); /**< SL_E_CORRUPT */
+
+SL_END_DECLS

@@ -1,0 +1,83 @@
+/* Port: an engine runs replicas. It knows no policy: what starts, what is tried again
+ * and when a TaskSet has ended is decided above (core/policy, core/runner).
+ *
+ * Everything is asynchronous: a request returns at once, what became of it arrives as
+ * a `struct engine_report`. Reports of one replica come in order; a report may come
+ * more than once, also after a restart. Implementations: runtime/local, runtime/null;
+ * docker, kubernetes and slurm are to fit behind the same words. A replica attempt is
+ * named by job, role, index and attempt: starting a name that exists (running or
+ * ended) is not a second start but an answer with its present state.
+ *
+ * Layer 2. Threads: requests from the loop; `report` is called from any thread and
+ * must only post. */
+#pragma once
+
+#include "core/base/id.h"
+
+struct engine {
+	const struct engine_ops *ops; /* first: implementations embed struct engine */
+};
+
+struct replica_name {
+	struct uuid job;
+	uint32_t role;    /**< Position of the role in the TaskSet. */
+	uint32_t index;   /**< 0-based. */
+	uint32_t attempt; /**< 0-based: starts of this replica, over all TaskSet retries. */
+};
+
+/** How to start one replica. Everything is borrowed for the length of the call. */
+struct replica_spec {
+	struct replica_name name;
+	struct bytes pod;       /**< The role's `template` as JSON, a PodTemplateSpec. */
+	struct bytes role_name; /**< For the environment and the log files. */
+	struct bytes taskset_name;
+	const char *const *env; /**< NULL-terminated "NAME=value" that win over the pod's. */
+	int32_t priority;
+};
+
+enum replica_change {
+	REPLICA_STARTED, /**< Its first process (init containers included) runs. */
+	REPLICA_ENDED,   /**< `exit` says how; nothing of it is left. */
+	REPLICA_LOST,    /**< Its end cannot be known (reboot, supervisor killed). */
+	REPLICA_REFUSED, /**< It could not be started and never will: why is in `message`. */
+};
+
+struct replica_exit {
+	int32_t code;   /**< Exit code; 128 + signal when ended by one. */
+	int32_t signal; /**< 0 when it exited by itself. */
+	int64_t started_ms, finished_ms;
+};
+
+struct engine_report {
+	struct replica_name name;
+	enum replica_change change;
+	struct replica_exit exit; /**< Times as far as known; 0 otherwise. */
+	const char *reason;       /**< Short: "Completed", "Error", "OOMKilled"; a literal. */
+	char message[200];
+	int32_t pid; /**< Of the first process, or 0. */
+};
+
+typedef void (*engine_report_fn)(void *user, const struct engine_report *report);
+
+struct engine_ops {
+	const char *name; /**< As in spec.engine. */
+	/** Can it ever run this TaskSet (an indexed JSON text)? SL_E_INVALID with the words
+	 * for the user otherwise: images it cannot run, settings it refuses. Any thread. */
+	int (*check)(struct engine *e, struct bytes taskset, struct sl_error *err);
+	int (*start)(struct engine *e, const struct replica_spec *spec);
+	/** End everything of one replica, SIGTERM first. Unknown or ended: nothing happens. */
+	void (*stop)(struct engine *e, const struct replica_name *name);
+	/** After a restart: report the present state of this attempt (STARTED, ENDED, LOST),
+	 * and later its end. False: the engine has never heard of it, nothing is reported. */
+	bool (*recover)(struct engine *e, const struct replica_name *name);
+	/** Forget everything kept for a job that is final (not its logs). */
+	void (*forget)(struct engine *e, const struct uuid *job);
+	/** The log file of one stream of the newest attempt, opened for reading, or -1. Any thread.
+	 */
+	int (*open_log)(struct engine *e, const struct uuid *job, struct bytes role, uint32_t index,
+			const char *stream);
+	/** Stops talking; replicas go on by themselves. Returns NULL. */
+	struct engine *(*free)(struct engine *e);
+};
+
+static inline struct engine *engine_free(struct engine *e) { return e ? e->ops->free(e) : NULL; }

@@ -1,0 +1,118 @@
+/* Durable tables of bytes under bytes, in transactions.
+ *
+ * The store knows no job: core/codec turns a job into bytes. Two implementations stand
+ * behind this header: store/lmdb.c (the only file that includes <lmdb.h>) and
+ * store/mem.c (tests and simulation).
+ *
+ * Layer 1: may use core/base. Threads: reading, any thread; writing, one thread at a
+ * time (in the daemon: the writer, store/writer.h). A transaction stays on the thread
+ * that began it and must not outlive the function that began it. */
+#pragma once
+
+#include "core/base/err.h"
+
+struct store;
+struct store_txn;
+
+/* The tables, and what core keeps in them (keys are listed in core/ledger.h). */
+#define STORE_TABLE_MAP(X)                                                                         \
+	X(META, "meta")         /* format number, secrets of the store, counters */                \
+	X(JOBS, "jobs")         /* job id -> record                           */                   \
+	X(DOCS, "docs")         /* job id + part -> document                  */                   \
+	X(EVENTS, "events")     /* job id + number -> event                   */                   \
+	X(INDEX, "index")       /* by state, user, kind + job id -> nothing   */                   \
+	X(COUNTS, "counts")     /* the same prefixes -> how many              */                   \
+	X(TIMERS, "timers")     /* due time + job id -> nothing               */                   \
+	X(REPLICAS, "replicas") /* job id + role + index -> status            */                   \
+	X(SEEN, "seen")         /* idempotency keys                           */                   \
+	X(FEATURES, "features") /* feature name -> record                     */                   \
+	X(ORDER, "order")       /* plugin type + key -> rank                  */                   \
+	X(TOKENS, "tokens")     /* token id -> record                         */                   \
+	X(HASHES, "hashes")     /* keyed hash of an access id -> token id     */
+
+enum store_table {
+#define X(name, text) STORE_##name,
+	STORE_TABLE_MAP(X)
+#undef X
+		STORE_TABLES
+};
+
+enum store_mode { STORE_READ, STORE_WRITE };
+
+enum {
+	STORE_FORMAT = 1,    /**< Written into a new store; another number is refused. */
+	STORE_KEY_MAX = 511, /**< LMDB's. */
+};
+
+struct store_config {
+	const char *path;     /**< A directory; created (0700) when absent. */
+	size_t size_max;      /**< Ceiling of the map, set once at open. */
+	unsigned readers_max; /**< Reader slots: every thread that may read, and tools. */
+	bool read_only;       /**< For tools on a stopped store or a backup. */
+};
+
+SL_BEGIN_DECLS
+
+/** Open, or create when the directory is empty. Takes the store's lock (a second
+ * process: SL_E_CONFLICT). A damaged, foreign or newer store: SL_E_CORRUPT, with the
+ * path and why in `err`, and not a byte of it is touched. */
+SL_MUST_USE int store_open_lmdb(const struct store_config *config, struct store **ret,
+				struct sl_error *err);
+/** In memory, for tests: the same semantics. */
+SL_MUST_USE int store_open_mem(struct store **ret);
+
+/** Close; NULL is fine; returns NULL. No transaction may be open. */
+struct store *store_close(struct store *store);
+
+SL_MUST_USE int store_begin(struct store *store, enum store_mode mode, struct store_txn **ret);
+
+/** Look up; SL_E_NOT_FOUND when absent. `*ret` is borrowed until the next put or delete
+ * in this transaction or its end: copy what must live longer. */
+SL_MUST_USE int store_get(struct store_txn *txn, enum store_table table, struct bytes key,
+			  struct bytes *ret);
+bool store_has(struct store_txn *txn, enum store_table table, struct bytes key);
+
+/** Put and delete return nothing: the first failure sticks to the transaction, later
+ * calls do nothing, and store_commit() reports it (SL_E_FULL: no room in the map or on
+ * the disk; SL_E_IO). Deleting what is absent is fine. Empty values are fine. */
+void store_put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val);
+void store_del(struct store_txn *txn, enum store_table table, struct bytes key);
+/** The error that sticks to the transaction, or 0. */
+int store_failed(const struct store_txn *txn);
+
+/** Commit and end `*txn`, which becomes NULL. 0 means the data is on disk; on any
+ * failure nothing of the transaction is. */
+SL_MUST_USE int store_commit(struct store_txn **txn);
+/** End without writing; NULL is fine; returns NULL. */
+struct store_txn *store_abort(struct store_txn *txn);
+
+/* ---- walking a table in key order ---- */
+
+struct store_cursor;
+
+/** A cursor dies with store_cursor_free(), before its transaction ends. Writing through
+ * the transaction while a cursor is open is allowed only to what lies behind it. */
+SL_MUST_USE int store_cursor_open(struct store_txn *txn, enum store_table table,
+				  struct store_cursor **ret);
+struct store_cursor *store_cursor_free(struct store_cursor *cursor);
+
+/** Go to the first key >= `key` (empty: the first of all) / the last key <= `key` that
+ * is not below (empty: the last of all); then step. SL_E_NOT_FOUND at the end. What
+ * `key` and `val` get is borrowed like store_get()'s. */
+SL_MUST_USE int store_seek(struct store_cursor *c, struct bytes from, struct bytes *key,
+			   struct bytes *val);
+SL_MUST_USE int store_seek_last(struct store_cursor *c, struct bytes upto, struct bytes *key,
+				struct bytes *val);
+SL_MUST_USE int store_next(struct store_cursor *c, struct bytes *key, struct bytes *val);
+SL_MUST_USE int store_prev(struct store_cursor *c, struct bytes *key, struct bytes *val);
+
+struct store_room {
+	uint64_t used, max; /**< Bytes of the map; the disk's free space lowers max. */
+};
+int store_room(struct store *store, struct store_room *ret); /**< For the 95 % rule and metrics. */
+
+SL_DEFINE_SCOPED(struct store_txn, store_abort)
+SL_DEFINE_SCOPED(struct store, store_close)
+SL_DEFINE_SCOPED(struct store_cursor, store_cursor_free)
+
+SL_END_DECLS

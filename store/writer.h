@@ -1,0 +1,58 @@
+/* The one writer of the store: group commit.
+ *
+ * Whoever wants to write moves a `struct write` into the writer's mailbox. The writer
+ * drains the mailbox into one transaction, commits once, and only then calls each
+ * write's `done`. `apply` may be called more than once for one write (when a neighbour
+ * broke the shared transaction, each is tried again by itself), so it must not have
+ * effects outside the transaction and the write itself.
+ *
+ * Threads: writer_submit() from any thread; `apply` and `done` run on the writer's
+ * thread. With writer_turn() instead of a thread the caller's thread is the writer's
+ * (simulation). */
+#pragma once
+
+#include "core/base/mailbox.h"
+#include "store/store.h"
+
+struct writer;
+
+struct write {
+	struct letter letter;
+	/** Put into the transaction what is to be written. A negative return drops this
+	 * write alone (it must not have written anything then) and is what `done` gets. */
+	int (*apply)(struct write *w, struct store_txn *txn);
+	/** Exactly once. rc 0: on disk. The write is the callee's again, to free or reuse. */
+	void (*done)(struct write *w, int rc);
+};
+
+struct writer_stats {
+	uint64_t commits, writes; /**< writes / commits: the batch size. */
+	uint64_t commit_us_total;
+};
+
+SL_BEGIN_DECLS
+
+/** `store` is borrowed and must outlive the writer. At most `queue_max` writes wait. */
+SL_MUST_USE int writer_create(struct store *store, size_t queue_max, struct writer **ret);
+SL_MUST_USE int writer_start(struct writer *writer); /**< Start the thread. */
+/** Write what waits, end the thread, free. NULL is fine; returns NULL. */
+struct writer *writer_free(struct writer *writer);
+
+/** 0: taken, `done` will be called. SL_E_BUSY: the queue is full, SL_E_CANCELED:
+ * stopping; the write is still the caller's and `done` is not called. */
+SL_MUST_USE int writer_submit(struct writer *writer, struct write *w);
+/** As above, but never refused for a full queue: for consequences of what was accepted. */
+SL_MUST_USE int writer_submit_always(struct writer *writer, struct write *w);
+
+/** Submit and sleep until it is done; the result of `done`. Not from the writer's thread.
+ * `w->done` is set by this call. */
+SL_MUST_USE int writer_run(struct writer *writer, struct write *w);
+
+/** One batch on the caller's thread, without a thread of its own; how many were written. */
+size_t writer_turn(struct writer *writer);
+
+void writer_stats(struct writer *writer, struct writer_stats *ret);
+
+SL_DEFINE_SCOPED(struct writer, writer_free)
+
+SL_END_DECLS
