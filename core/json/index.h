@@ -26,6 +26,10 @@ enum json_type {
 typedef uint32_t json_at;
 #define JSON_NONE UINT32_MAX
 
+/** No text nested deeper than this is taken, whatever the limits say: what walks an index
+ * may recurse, also on the small stack of an API thread. */
+enum { JSON_DEPTH_MAX = 256 };
+
 struct json_node {
 	uint32_t off, len;    /**< The value's text, quotes and brackets included. */
 	json_at end;          /**< One past the last node of this value's subtree. */
@@ -42,7 +46,7 @@ struct json {
 
 struct json_limits {
 	size_t bytes_max;   /**< At most 1 GiB, whatever is said here. */
-	unsigned depth_max; /**< Nested arrays and objects. */
+	unsigned depth_max; /**< Nested arrays and objects; at most JSON_DEPTH_MAX. */
 };
 
 SL_BEGIN_DECLS

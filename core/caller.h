@@ -1,0 +1,67 @@
+/* Ask one plugin, for good: sign the request, make the attempts, wait between them,
+ * try another address, keep to the plugin's maxInFlight, and say in the end whether
+ * it answered or cannot be asked. What the answer means is core/answer's business.
+ *
+ * Layer 2. Threads: the loop's only. */
+#pragma once
+
+#include "core/base/clock.h"
+#include "core/base/id.h"
+#include "core/plugin.h"
+#include "net/executor.h"
+
+struct caller;
+typedef uint64_t ask_id; /**< 0 is none. */
+
+struct ask {
+	const struct plugin *plugin; /**< The asker holds its registry until the end. */
+	struct uuid job;
+	const char *webhook_id; /**< Stable over attempts and restarts of one call; copied. */
+	struct bytes body;      /**< Borrowed until done or canceled. */
+	uint32_t budget_ms;     /**< Time left for the admission of the job. */
+	bool dry_run;
+	const char *traceparent; /**< Or NULL; copied. */
+};
+
+struct ask_result {
+	bool answered;  /**< False: it cannot be asked; `why` says why. */
+	bool timed_out; /**< Of the last attempt. */
+	int rc;         /**< When answered: 0, or SL_E_TOO_BIG for a body over the limit. */
+	unsigned status;
+	struct bytes body; /**< Borrowed for the length of the callback. */
+	uint32_t attempts;
+	uint64_t took_us; /**< From the first attempt to now, without waiting for a place. */
+	const char *why;  /**< Words; borrowed. */
+};
+
+/** Exactly once for each ask that was not canceled; never from inside caller_ask(). */
+typedef void (*ask_done_fn)(void *user, ask_id id, const struct ask_result *result);
+
+struct caller_config {
+	size_t answer_max;
+	uint32_t retry_ms; /**< First pause (100); doubles, with jitter. */
+};
+
+SL_BEGIN_DECLS
+
+/** `x` and `clock` are borrowed. */
+SL_MUST_USE int caller_create(const struct caller_config *config, struct executor *x,
+			      const struct clock *clock, struct caller **ret);
+struct caller *caller_free(struct caller *c); /**< Drops what is left; no callbacks. */
+
+SL_MUST_USE int caller_ask(struct caller *c, const struct ask *ask, ask_done_fn done, void *user,
+			   ask_id *ret);
+void caller_cancel(struct caller *c, ask_id id);
+
+/** Start the attempts whose pause is over and deliver what is due; milliseconds until
+ * it wants to be called again, at most `most`. */
+uint32_t caller_turn(struct caller *c, uint32_t most_ms);
+size_t caller_in_flight(const struct caller *c);
+
+/** Append "v1,..." for each key that signs now (Standard Webhooks 1.0). */
+int caller_sign(struct buf *to, const struct feature *feature, const char *webhook_id,
+		int64_t timestamp_s, struct bytes body, int64_t now_ms);
+
+SL_DEFINE_SCOPED(struct caller, caller_free)
+
+SL_END_DECLS

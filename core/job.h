@@ -1,0 +1,87 @@
+/* A job as the gateway keeps it: its states, the moves between them, and the record
+ * that is stored at each move.
+ *
+ *            +-------------> suspended --+
+ *            |                 |    |    |
+ *   preparing <----------------+    |    +--> stopped, failed
+ *       |                           |
+ *       +--> waiting --> running ---+--> succeeded, failed, stopped
+ *       |       |
+ *       |       +--> failed, stopped
+ *       +--> failed, stopped
+ *
+ * Strings in a record are borrowed from the bytes it was decoded from, or from
+ * whoever filled it in. Layer 2, pure: any thread. */
+#pragma once
+
+#include "core/base/buf.h"
+#include "core/base/id.h"
+
+enum job_state {
+	JOB_PREPARING, /**< In admission. */
+	JOB_SUSPENDED, /**< Waits for a resume, a time, or a plugin that cannot be asked. */
+	JOB_WAITING,   /**< Its TaskSet is stored for its engine. */
+	JOB_RUNNING,   /**< From the first started container on. */
+	JOB_SUCCEEDED,
+	JOB_FAILED,
+	JOB_STOPPED,
+	JOB_STATES,
+};
+
+/** What happens by itself at `next_ms`. */
+enum job_next { NEXT_NOTHING, NEXT_ASK, NEXT_EXPIRE };
+
+/** Why a job is where it is. Gates may give codes of their own. */
+#define JOB_REASON_MAP(X)                                                                          \
+	X(in_admission)                                                                            \
+	X(held)                                                                                    \
+	X(gate_suspended)                                                                          \
+	X(gate_stopped) X(gate_gone) X(plugin_unavailable) X(plugin_timeout) X(plugin_bad_answer)  \
+		X(selector_error) X(no_translator) X(ambiguous_plugins) X(increment_violation)     \
+			X(decorator_conflict) X(budget_exhausted) X(invalid_taskset)               \
+				X(engine_unknown) X(engine_refused) X(waiting_for_slot)            \
+					X(waiting_for_dependency) X(running) X(replica_failed)     \
+						X(deadline_exceeded) X(lost) X(expired)            \
+							X(stopped_by_user) X(stopped_with_parent)  \
+								X(succeeded) X(internal_error)
+
+enum {
+	JOB_REASON_MAX = 1024, /**< Bytes of a reason; longer ones are cut. */
+	JOB_REASON_CODE_MAX = 63,
+	JOB_NAME_MAX = 128, /**< userID, jobName, jobKind. */
+};
+
+struct job {
+	struct uuid id, parent;
+	enum job_state state;
+	bool stopping; /**< Somebody stopped it: whatever replicas report, it ends stopped. */
+	enum job_next next;
+	uint32_t moves;  /**< State changes so far, the first (preparing) included. */
+	uint32_t events; /**< Number of the next event. */
+	uint32_t asked;  /**< Times in a row that a waiting job asked in vain. */
+	int64_t created_ms, since_ms, started_ms, finished_ms;
+	int64_t next_ms;        /**< 0 without `next`. */
+	int64_t expires_ms;     /**< A gate's expiresAt, or 0. */
+	int64_t unavailable_ms; /**< Since when a plugin cannot be asked, or 0. */
+	int32_t exit_code;      /**< Of the replica that decided the end. */
+	struct bytes user, name, kind;
+	struct bytes reason, reason_code, plugin, engine;
+	struct bytes token;       /**< Id of the token it was submitted with. */
+	struct bytes stop_reason; /**< Why it is `stopping`. */
+};
+
+SL_BEGIN_DECLS
+
+const char *job_state_name(enum job_state state);
+int job_state_parse(struct bytes text, enum job_state *ret); /**< 0 or SL_E_INVALID. */
+bool job_may_move(enum job_state from, enum job_state to);
+static inline bool job_final(enum job_state s) { return s >= JOB_SUCCEEDED; }
+
+void job_encode(const struct job *job, struct buf *to);
+/** Strings are borrowed from `record`. SL_E_CORRUPT. */
+SL_MUST_USE int job_decode(struct bytes record, struct job *ret);
+
+/** Cut `text` to at most `max` bytes without splitting a UTF-8 character. */
+struct bytes bytes_cut(struct bytes text, size_t max);
+
+SL_END_DECLS

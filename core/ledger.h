@@ -1,0 +1,106 @@
+/* The book of jobs: every read and write of the job tables, inside a transaction.
+ *
+ * Here, and nowhere else, a job moves from one state to the next: ledger_move() checks
+ * the move against the table of core/job.h under the store's one writer, so that of
+ * two who want different things one wins and the other is told.
+ *
+ * Keys:  JOBS id · DOCS id+part · EVENTS id+be32(number) · REPLICAS id+be32(role)+be32(index)
+ *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id · COUNTS 'a', 's'+state, 'u'+user,
+ * 'k'+kind TIMERS be64(due ms)+id · SEEN hash · SEEN 't'+be64(time)+hash
+ *
+ * Layer 2. Threads: reads in any read transaction; writes on the writer's thread. What
+ * is read is borrowed until the next write or the end of the transaction. */
+#pragma once
+
+#include "core/event.h"
+#include "store/store.h"
+
+/** The documents of a job. */
+enum job_part {
+	PART_HEADER = 'H',   /**< Header information as plugins see it. */
+	PART_JOB = 'J',      /**< `job` as submitted, byte for byte. */
+	PART_TASKSET = 'T',  /**< As it stands. */
+	PART_FACTORS = 'F',  /**< {"topic": [...]}. */
+	PART_PROGRESS = 'P', /**< How far admission got: core/progress. */
+};
+
+struct why {
+	struct bytes code, reason, plugin;
+	struct bytes who; /**< Token id of the person, or empty. */
+	int32_t exit_code;
+};
+
+SL_BEGIN_DECLS
+
+/** The newest id ever given, or nil: ids go on behind it. */
+SL_MUST_USE int ledger_newest(struct store_txn *txn, struct uuid *ret);
+
+SL_MUST_USE int ledger_get(struct store_txn *txn, struct uuid id,
+			   struct job *ret); /**< SL_E_NOT_FOUND */
+SL_MUST_USE int ledger_doc(struct store_txn *txn, struct uuid id, enum job_part part,
+			   struct bytes *ret);
+void ledger_put_doc(struct store_txn *txn, struct uuid id, enum job_part part, struct bytes doc);
+
+/** A new job, state preparing: record, index, counters, its first event. */
+void ledger_insert(struct store_txn *txn, struct job *job);
+
+/** Move `job` (just read in this transaction, or kept and known to be current) to
+ * `to`, with its event. SL_E_CONFLICT when the table does not allow it; nothing is
+ * written then. Timers of the old state are gone; set `job->next` and call
+ * ledger_save() for new ones. The strings of `why` must outlive the call. */
+SL_MUST_USE int ledger_move(struct store_txn *txn, struct job *job, enum job_state to,
+			    const struct why *why, int64_t now_ms);
+/** Store the record after changing members other than state, user and kind. `old_next_ms`
+ * is what next_ms was when the record was read (its timer is replaced). */
+void ledger_save(struct store_txn *txn, const struct job *job, int64_t old_next_ms);
+/** Append to the job's log (bounded); changes job->events: save the record afterwards. */
+void ledger_add_event(struct store_txn *txn, struct job *job, const struct event *event);
+
+/* ---- reading logs and lists ---- */
+
+/** Called for each event from `from` on; returns false to end. */
+typedef bool (*ledger_event_fn)(void *user, uint32_t number, const struct event *event);
+SL_MUST_USE int ledger_events(struct store_txn *txn, struct uuid id, uint32_t from,
+			      ledger_event_fn each, void *user);
+
+/** What a list is filtered by; absent members are zero. */
+struct job_filter {
+	unsigned states;                        /**< Bit per enum job_state; 0: all. */
+	const struct bytes *user, *kind, *code; /**< Any of these; n 0: all. */
+	size_t users, kinds, codes;
+	struct bytes name, plugin;
+	int64_t from_ms, to_ms; /**< Submission time; 0: open. to_ms is inclusive to the second. */
+};
+
+bool job_filter_matches(const struct job_filter *f, const struct job *job);
+
+typedef bool (*ledger_job_fn)(void *user, const struct job *job);
+/** Walk the jobs that match, in the order of submission or newest first, beginning
+ * behind `after` (nil: at the beginning); `each` returns false to end. Walks the
+ * narrowest index that fits the filter. */
+SL_MUST_USE int ledger_walk(struct store_txn *txn, const struct job_filter *f, bool newest_first,
+			    struct uuid after, ledger_job_fn each, void *user);
+/** How many match: exact at once without a filter or with one state, user or kind; else
+ * counted by walking up to `most`, then `*ret_more` is set. */
+SL_MUST_USE int ledger_count(struct store_txn *txn, const struct job_filter *f, uint64_t most,
+			     uint64_t *ret, bool *ret_more);
+
+/* ---- timers ---- */
+
+/** Ids whose time has come, at most `max`; `*ret_next_ms` is the first time that is still
+ * to come, or 0. */
+SL_MUST_USE int ledger_due(struct store_txn *txn, int64_t now_ms, struct uuid *ids, size_t max,
+			   size_t *ret_n, int64_t *ret_next_ms);
+
+/* ---- idempotency ---- */
+
+enum { SEEN_KEEP_MS = 24 * 3600 * 1000 };
+
+/** Was this key (a hash of token and key) used, and for which body? SL_E_NOT_FOUND. */
+SL_MUST_USE int ledger_seen(struct store_txn *txn, const uint8_t key[32], int64_t now_ms,
+			    struct uuid *ret_job, uint8_t ret_body[32]);
+/** Remember; drops a few that are older than 24 h. */
+void ledger_put_seen(struct store_txn *txn, const uint8_t key[32], struct uuid job,
+		     const uint8_t body[32], int64_t now_ms);
+
+SL_END_DECLS

@@ -1,0 +1,94 @@
+/* How a TaskSet runs to an end: completion, retry, event and dependency policies,
+ * deadlines, gang. A state machine and nothing else: no I/O, no clock, no thread; fed
+ * with what engines report, it says what to start, what to stop, and how it ended.
+ * The same for every engine.
+ *
+ *   replica:  idle --start--> starting --STARTED--> running --ENDED--> succeeded
+ *              ^                                              |  \---> failed, stopped, lost
+ *              +------------- retry after its delay ----------+
+ *
+ * Reports may come late, twice or not in order: what the state does not expect is
+ * ignored. Layer 2. One thread at a time. */
+#pragma once
+
+#include "core/engine_port.h"
+#include "core/taskset.h"
+
+enum replica_state {
+	REPLICA_IDLE,     /**< Not started, or waits for its next try. */
+	REPLICA_STARTING, /**< The engine was asked. */
+	REPLICA_RUNNING,
+	REPLICA_SUCCEEDED,
+	REPLICA_FAILED,
+	REPLICA_STOPPED,
+	REPLICA_STATES,
+};
+
+enum set_outcome { SET_OPEN, SET_SUCCEEDED, SET_FAILED, SET_STOPPED };
+
+/** One replica as it is stored (core/codec) and shown. */
+struct replica {
+	enum replica_state state;
+	bool stopping;     /**< The engine was asked to end it. */
+	uint32_t attempts; /**< Starts so far: attempt number of the present one is attempts - 1. */
+	uint32_t retried;  /**< Retries made in this round of the TaskSet. */
+	int32_t pid, code, signal;
+	int64_t started_ms, finished_ms;
+	int64_t retry_at_ms; /**< When an IDLE one starts again, or 0. */
+	char reason[32];
+	char message[200];
+};
+
+enum policy_fx_kind {
+	POLICY_START, /**< Ask the engine to start role/index, attempt `attempt`. */
+	POLICY_STOP,  /**< Ask it to end that attempt. */
+	POLICY_SAVE,  /**< This replica's record changed: store it. */
+};
+
+struct policy_fx {
+	enum policy_fx_kind kind;
+	uint32_t role, index, attempt;
+};
+
+struct policy_out {
+	struct policy_fx *fx; /**< Borrowed until the next call. */
+	size_t n;
+	int64_t wake_ms;          /**< Call policy_tick() at this wall time; 0 for none. */
+	bool running;             /**< The first container has started (stays true). */
+	enum set_outcome outcome; /**< Not OPEN: the set has ended and nothing of it is left. */
+	const char *reason_code;  /**< With an outcome: "succeeded", "replica_failed", ... */
+	char reason[300];  /**< Words for people: "role worker failed: replica 2 exited with 3". */
+	int32_t exit_code; /**< Of the replica that decided, or 0. */
+};
+
+struct policy;
+
+SL_BEGIN_DECLS
+
+/** `set` is borrowed and must outlive the policy. `together_max`: replicas that the
+ * engine can ever hold at once (UINT32_MAX: no limit), for gang. All memory that it
+ * will ever need is allocated here. */
+SL_MUST_USE int policy_create(const struct taskset *set, uint32_t together_max,
+			      struct policy **ret);
+struct policy *policy_free(struct policy *p);
+
+/** Before policy_start(), after a crash: what was stored of one replica. */
+void policy_restore(struct policy *p, uint32_t role, uint32_t index, const struct replica *stored);
+
+/** Begin, or go on after policy_restore(): replicas stored as STARTING or RUNNING are
+ * taken as still there until the engine's report says otherwise. */
+void policy_start(struct policy *p, int64_t started_ms, int64_t now_ms, struct policy_out *out);
+void policy_report(struct policy *p, const struct engine_report *report, int64_t now_ms,
+		   struct policy_out *out);
+void policy_tick(struct policy *p, int64_t now_ms, struct policy_out *out);
+/** Somebody stops the job: nothing new starts, the outcome is SET_STOPPED. */
+void policy_stop(struct policy *p, int64_t now_ms, struct policy_out *out);
+
+const struct replica *policy_replica(const struct policy *p, uint32_t role, uint32_t index);
+/** "waiting", "running", "succeeded", "failed", "stopped", for one role. */
+const char *policy_role_state(const struct policy *p, uint32_t role);
+const char *replica_state_name(enum replica_state state);
+
+SL_DEFINE_SCOPED(struct policy, policy_free)
+
+SL_END_DECLS

@@ -1,0 +1,86 @@
+/* The registry: the current set of features, compiled, immutable, replaced whole.
+ *
+ * A change (register, delete, turn on or off, reorder) is checked whole, written to
+ * the store, and only then published as a new registry with the next generation.
+ * Whoever needs a registry takes a reference and works on that one to the end; nobody
+ * ever sees half a change.
+ *
+ * Layer 2. Threads: registry_take() and what it returns, any; changes, any (they are
+ * serialised inside and sleep for their commit: not on the loop or the writer). */
+#pragma once
+
+#include "core/plugin.h"
+#include "net/executor.h"
+#include "store/writer.h"
+
+struct registry_ref { /* one generation */
+	uint64_t generation;
+	const struct feature *const *feature; /**< By name. */
+	size_t features;
+	/** Plugins of each type in execution order; those of disabled features included. */
+	const struct plugin *const *ordered[PLUGIN_TYPES];
+	size_t count[PLUGIN_TYPES];
+};
+
+struct registry; /* the holder of the current generation, and what changes it */
+
+struct registry_config {
+	size_t features_max, plugins_max;
+	uint32_t timeout_ms, retries;   /**< Defaults of plugins. */
+	const struct http_config *http; /**< For checking call addresses; borrowed. */
+	const uint8_t *secret_key; /**< CRYPT_KEY_SIZE bytes that seal secrets at rest; borrowed. */
+};
+
+/** What the caller of a change may do. */
+struct feature_caller {
+	bool may_write;      /**< write_feature; else register_feature only. */
+	struct bytes author; /**< The token's binding, or empty. */
+};
+
+SL_BEGIN_DECLS
+
+/** Read all features from the store and publish the first generation. A feature whose
+ * secrets cannot be opened with the key is off. Borrowed: store, writer, clock. */
+SL_MUST_USE int registry_create(const struct registry_config *config, struct store *store,
+				struct writer *writer, const struct clock *clock,
+				struct registry **ret, struct sl_error *err);
+struct registry *registry_free(struct registry *r);
+
+const struct registry_ref *registry_take(struct registry *r);
+/** A further reference to one that is held. */
+const struct registry_ref *registry_share(const struct registry_ref *ref);
+const struct registry_ref *registry_drop(
+	const struct registry_ref *ref); /**< NULL is fine; returns NULL. */
+
+const struct feature *registry_feature(const struct registry_ref *ref,
+				       struct bytes name); /**< Or NULL. */
+const struct plugin *registry_plugin(const struct registry_ref *ref,
+				     struct bytes key); /**< Or NULL. */
+/** 1-based position of a plugin in the order of its type. */
+size_t registry_sequence(const struct registry_ref *ref, const struct plugin *plugin);
+
+/* ---- changes; each fills *payload (the feature as the API shows it) where it says so ---- */
+
+/** Register or replace (the rules are in doc/protocol.md, "Registering"): `if_match` is
+ * -1 or the revision that must be the present one. payload: the feature and `warnings`. */
+SL_MUST_USE int registry_register(struct registry *r, const struct json *document,
+				  const struct feature_caller *caller, int64_t if_match,
+				  struct json_object **payload, struct sl_error *err);
+SL_MUST_USE int registry_delete(struct registry *r, struct bytes name,
+				const struct feature_caller *caller, struct sl_error *err);
+SL_MUST_USE int registry_turn(struct registry *r, struct bytes name, bool on,
+			      const struct feature_caller *caller, struct sl_error *err);
+/** Put `before` directly in front of `after`, unless it already runs earlier. */
+SL_MUST_USE int registry_order(struct registry *r, enum plugin_type type, struct bytes before,
+			       struct bytes after, const struct feature_caller *caller,
+			       struct sl_error *err);
+
+/* ---- as the API shows them (secrets as "***") ---- */
+
+struct json_object *feature_show(const struct registry_ref *ref, const struct feature *feature);
+struct json_object *plugin_show(const struct registry_ref *ref, const struct plugin *plugin);
+
+SL_DEFINE_SCOPED(const struct registry_ref, registry_drop)
+SL_DEFINE_SCOPED(struct registry, registry_free)
+
+SL_END_DECLS

@@ -1,0 +1,79 @@
+/* Little-endian numbers and length-prefixed strings in our stored records.
+ *
+ * Writing appends to a buf; reading walks a struct wire whose first fault sticks: after
+ * it every read gives zero, and the reader checks `bad` once at its end. Keys are
+ * big-endian instead, so that they sort by number: wire_be32(), wire_be64(). */
+#pragma once
+
+#include "core/base/buf.h"
+
+struct wire {
+	const uint8_t *at, *end;
+	bool bad;
+};
+
+static inline struct wire wire_of(struct bytes b)
+{
+	const uint8_t *at = (const uint8_t *)b.at;
+	struct wire w = {at, at + b.len, false};
+	return w;
+}
+
+static inline void wire_put(struct buf *to, uint64_t value, unsigned size)
+{
+	uint8_t at[8];
+	for (unsigned i = 0; i < size; i++)
+		at[i] = (uint8_t)(value >> (8 * i));
+	buf_add(to, at, size);
+}
+
+static inline void wire_put_bytes(struct buf *to, struct bytes text)
+{
+	wire_put(to, text.len, 4);
+	buf_add_bytes(to, text);
+}
+
+static inline uint64_t wire_get(struct wire *w, unsigned size)
+{
+	if (w->bad || (size_t)(w->end - w->at) < size) {
+		w->bad = true;
+		return 0;
+	}
+	uint64_t value = 0;
+	for (unsigned i = 0; i < size; i++)
+		value |= (uint64_t)w->at[i] << (8 * i);
+	w->at += size;
+	return value;
+}
+
+static inline struct bytes wire_get_bytes(struct wire *w)
+{
+	size_t len = (size_t)wire_get(w, 4);
+	if (w->bad || (size_t)(w->end - w->at) < len) {
+		w->bad = true;
+		return bytes_of("", 0);
+	}
+	struct bytes text = bytes_of(w->at, len);
+	w->at += len;
+	return text;
+}
+
+static inline void wire_be32(uint8_t to[4], uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+static inline void wire_be64(uint8_t to[8], uint64_t value)
+{
+	for (int i = 0; i < 8; i++)
+		to[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+static inline uint64_t wire_from_be(const uint8_t *from, unsigned size)
+{
+	uint64_t value = 0;
+	for (unsigned i = 0; i < size; i++)
+		value = value << 8 | from[i];
+	return value;
+}
