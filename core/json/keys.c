@@ -19,8 +19,8 @@ static int by_value(const void *a, const void *b)
 static int by_content(const void *a, const void *b, void *json)
 {
 	const struct json *j = (const struct json *)json;
-	return json_text_cmp(json_text_of(j, (json_at)*(const uint64_t *)a),
-			     json_text_of(j, (json_at)*(const uint64_t *)b));
+	return json_text_cmp(json_text_of(j, (json_at) * (const uint64_t *)a),
+			     json_text_of(j, (json_at) * (const uint64_t *)b));
 }
 
 /* Where hashes are equal the content decides, so that no choice of keys makes a search
