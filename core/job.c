@@ -33,16 +33,6 @@ int job_state_parse(struct bytes text, enum job_state *ret)
 
 bool job_may_move(enum job_state from, enum job_state to) { return moves[from] & BIT(to); }
 
-struct bytes bytes_cut(struct bytes text, size_t max)
-{
-	if (text.len <= max)
-		return text;
-	const uint8_t *at = text.at;
-	while (max > 0 && (at[max] & 0xc0) == 0x80)
-		max--;
-	return bytes_of(at, max);
-}
-
 void job_encode(const struct job *job, struct buf *to)
 {
 	wire_put(to, RECORD_VERSION, 1);

@@ -36,14 +36,16 @@ enum job_next { NEXT_NOTHING, NEXT_ASK, NEXT_EXPIRE };
 	X(in_admission)                                                                            \
 	X(held)                                                                                    \
 	X(gate_suspended)                                                                          \
-	X(gate_stopped) X(gate_gone) X(plugin_unavailable) X(plugin_timeout) X(plugin_bad_answer)  \
-		X(selector_error) X(no_translator) X(ambiguous_plugins) X(increment_violation)     \
-			X(decorator_conflict) X(budget_exhausted) X(invalid_taskset)               \
-				X(engine_unknown) X(engine_refused) X(waiting_for_slot)            \
-					X(waiting_for_dependency) X(running) X(replica_failed)     \
-						X(deadline_exceeded) X(lost) X(expired)            \
-							X(stopped_by_user) X(stopped_with_parent)  \
-								X(succeeded) X(internal_error)
+	X(gate_stopped)                                                                            \
+	X(gate_gone)                                                                               \
+	X(plugin_unavailable)                                                                      \
+	X(plugin_timeout) X(plugin_bad_answer) X(selector_error) X(no_translator)                  \
+		X(ambiguous_plugins) X(increment_violation) X(decorator_conflict)                  \
+			X(budget_exhausted) X(invalid_taskset) X(engine_unknown) X(engine_refused) \
+				X(waiting_for_slot) X(waiting_for_dependency) X(running)           \
+					X(replica_failed) X(deadline_exceeded) X(lost) X(expired)  \
+						X(stopped_by_user) X(stopped_with_parent)          \
+							X(succeeded) X(internal_error)
 
 enum {
 	JOB_REASON_MAX = 1024, /**< Bytes of a reason; longer ones are cut. */
@@ -80,8 +82,5 @@ static inline bool job_final(enum job_state s) { return s >= JOB_SUCCEEDED; }
 void job_encode(const struct job *job, struct buf *to);
 /** Strings are borrowed from `record`. SL_E_CORRUPT. */
 SL_MUST_USE int job_decode(struct bytes record, struct job *ret);
-
-/** Cut `text` to at most `max` bytes without splitting a UTF-8 character. */
-struct bytes bytes_cut(struct bytes text, size_t max);
 
 SL_END_DECLS

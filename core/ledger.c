@@ -108,6 +108,17 @@ int ledger_get(struct store_txn *txn, struct uuid id, struct job *ret)
 	return rc ? rc : job_decode(record, ret);
 }
 
+int ledger_load(struct store_txn *txn, struct uuid id, struct buf *keep, struct job *ret)
+{
+	struct bytes record;
+	int rc = store_get(txn, STORE_JOBS, id_bytes(&id), &record);
+	if (rc)
+		return rc;
+	buf_reset(keep);
+	buf_add_bytes(keep, record);
+	return keep->rc ? keep->rc : job_decode(buf_bytes(keep), ret);
+}
+
 int ledger_newest(struct store_txn *txn, struct uuid *ret)
 {
 	scoped(store_cursor_freep) struct store_cursor *c = NULL;

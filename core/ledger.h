@@ -35,8 +35,11 @@ SL_BEGIN_DECLS
 /** The newest id ever given, or nil: ids go on behind it. */
 SL_MUST_USE int ledger_newest(struct store_txn *txn, struct uuid *ret);
 
-SL_MUST_USE int ledger_get(struct store_txn *txn, struct uuid id,
-			   struct job *ret); /**< SL_E_NOT_FOUND */
+/** For reading: SL_E_NOT_FOUND when absent. */
+SL_MUST_USE int ledger_get(struct store_txn *txn, struct uuid id, struct job *ret);
+/** For changing: the strings are borrowed from `keep`, so they outlive writes. */
+SL_MUST_USE int ledger_load(struct store_txn *txn, struct uuid id, struct buf *keep,
+			    struct job *ret);
 SL_MUST_USE int ledger_doc(struct store_txn *txn, struct uuid id, enum job_part part,
 			   struct bytes *ret);
 void ledger_put_doc(struct store_txn *txn, struct uuid id, enum job_part part, struct bytes doc);

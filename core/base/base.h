@@ -69,6 +69,17 @@ static inline int bytes_cmp(struct bytes a, struct bytes b)
 	return c ? c : (a.len > b.len) - (a.len < b.len);
 }
 
+/** Cut `text` to at most `max` bytes without splitting a UTF-8 character. */
+static inline struct bytes bytes_cut(struct bytes text, size_t max)
+{
+	const uint8_t *at = (const uint8_t *)text.at;
+	if (text.len <= max)
+		return text;
+	while (max > 0 && (at[max] & 0xc0) == 0x80)
+		max--;
+	return bytes_of(at, max);
+}
+
 /** For printf's "%.*s". */
 #define BYTES_FMT(b) (int)((b).len), (const char *)((b).at ? (b).at : "")
 

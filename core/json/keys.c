@@ -75,16 +75,26 @@ json_at json_find_key(const struct json *j, json_at object, struct json_text key
 	return JSON_NONE;
 }
 
+/* Equal for equal keys; of different ones few have the same. */
+static uint32_t sketch(const struct json *j, json_at key)
+{
+	const struct json_node *node = &j->node[key];
+	const uint8_t *at = (const uint8_t *)j->text.at + node->off;
+	return node->len << 16 | (uint32_t)at[1] << 8 | at[node->len - 2];
+}
+
 static json_at duplicate_of_few(const struct json *j, json_at object)
 {
-	struct json_text seen[JSON_FEW_MEMBERS];
-	uint32_t n = 0;
+	uint32_t seen[JSON_FEW_MEMBERS], n = 0;
+	bool escaped = false; /* Then a sketch says nothing. */
 	for (json_at at = object + 1, end = j->node[object].end; at < end;
 	     at = j->node[at + 1].end) {
-		seen[n] = json_text_of(j, at);
+		uint32_t mine = seen[n] = sketch(j, at);
+		bool alike = escaped |= j->node[at].escaped;
 		for (uint32_t i = 0; i < n; i++)
-			if (json_text_eq(seen[i], seen[n]))
-				return at;
+			alike |= seen[i] == mine;
+		if (alike && json_find_key(j, object, json_text_of(j, at)) != at)
+			return at;
 		n++;
 	}
 	return JSON_NONE;

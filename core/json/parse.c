@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define BYTES_MAX ((size_t)1 << 30)
 #define COUNT_MAX (((uint32_t)1 << 26) - 1)
@@ -19,7 +22,7 @@ struct parser {
 };
 
 /* What may come next. */
-enum state { VALUE, FIRST_ELEMENT, KEY, FIRST_MEMBER, AFTER, END, FAILED };
+enum state { FIRST, AFTER, END, FAILED };
 
 static void place(const struct parser *p, size_t *line, size_t *column)
 {
@@ -200,33 +203,23 @@ static const uint8_t *escape(struct parser *p, const uint8_t *at)
 	return NULL;
 }
 
-/* For each byte of `word` that ends a run of plain ASCII (a control character, a quote, a
- * backslash, anything not ASCII) its upper bit is set; bits above the lowest may be wrong. */
-static inline uint64_t special(uint64_t word)
-{
-	const uint64_t ones = 0x0101010101010101u;
-	uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\';
-	return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
-		((slash - ones) & ~slash) | word) &
-	       ones * 0x80;
-}
-
-/* Skip plain characters, eight at a time. */
+/* Skip plain characters, eight or sixteen at a time. */
 static inline const uint8_t *plain(const uint8_t *at, const uint8_t *end)
 {
-	while (end - at >= 8) {
-		uint64_t word;
-		memcpy(&word, at, 8);
-		uint64_t hit = special(word);
-		if (hit) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-			return at + (__builtin_ctzll(hit) >> 3);
-#else
-			break;
-#endif
-		}
-		at += 8;
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+	const __m128i space = _mm_set1_epi8(' ');
+	for (; end - at >= 16; at += 16) {
+		__m128i chars = _mm_loadu_si128((const __m128i *)(const void *)at);
+		/* Signed: what is not ASCII is less than a space, too. */
+		__m128i hit = _mm_or_si128(
+			_mm_cmplt_epi8(chars, space),
+			_mm_or_si128(_mm_cmpeq_epi8(chars, quote), _mm_cmpeq_epi8(chars, slash)));
+		int mask = _mm_movemask_epi8(hit);
+		if (mask)
+			return at + __builtin_ctz((unsigned)mask);
 	}
+#endif
 	while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
 		at++;
 	return at;
@@ -291,7 +284,7 @@ static enum state open_container(struct parser *p, enum json_type type)
 	p->open = at;
 	p->depth++;
 	p->at++;
-	return type == JSON_OBJECT ? FIRST_MEMBER : FIRST_ELEMENT;
+	return FIRST;
 }
 
 static enum state close_container(struct parser *p)
@@ -359,7 +352,7 @@ static enum state value(struct parser *p, const char *expected)
 	return !ok ? FAILED : p->open == JSON_NONE ? END : AFTER;
 }
 
-static enum state key(struct parser *p, const char *expected)
+static inline enum state key(struct parser *p, const char *expected)
 {
 	if (p->at == p->end || *p->at != '"') {
 		refuse(p, p->at, expected);
@@ -373,16 +366,32 @@ static enum state key(struct parser *p, const char *expected)
 		return FAILED;
 	}
 	p->at++;
-	return VALUE;
+	skip_space(p);
+	return value(p, "a value");
 }
 
+/* Behind the bracket that opened a container. */
+static enum state first(struct parser *p)
+{
+	bool object = p->node[p->open].type == JSON_OBJECT;
+	if (p->at < p->end && *p->at == (object ? '}' : ']'))
+		return close_container(p);
+	if (object)
+		return key(p, "a key or '}'");
+	return count(p) ? value(p, "a value or ']'") : FAILED;
+}
+
+/* Behind an element or member. */
 static enum state after(struct parser *p)
 {
 	bool object = p->node[p->open].type == JSON_OBJECT;
 	uint8_t c = p->at < p->end ? *p->at : 0;
 	if (c == ',') {
 		p->at++;
-		return object || count(p) ? (object ? KEY : VALUE) : FAILED;
+		skip_space(p);
+		if (object)
+			return key(p, "a key");
+		return count(p) ? value(p, "a value") : FAILED;
 	}
 	if (c == (object ? '}' : ']'))
 		return close_container(p);
@@ -390,36 +399,13 @@ static enum state after(struct parser *p)
 	return FAILED;
 }
 
-static enum state step(struct parser *p, enum state state)
-{
-	uint8_t c = p->at < p->end ? *p->at : 0;
-	switch (state) {
-	case FIRST_ELEMENT:
-		if (c == ']')
-			return close_container(p);
-		count(p);
-		return value(p, "a value or ']'");
-	case VALUE:
-		return value(p, "a value");
-	case FIRST_MEMBER:
-		return c == '}' ? close_container(p) : key(p, "a key or '}'");
-	case KEY:
-		return key(p, "a key");
-	case AFTER:
-		return after(p);
-	case END:
-	case FAILED:
-		break;
-	}
-	return state;
-}
-
 static bool document(struct parser *p)
 {
-	enum state state = VALUE;
+	skip_space(p);
+	enum state state = value(p, "a value");
 	while (state < END) {
 		skip_space(p);
-		state = step(p, state);
+		state = state == FIRST ? first(p) : after(p);
 	}
 	if (state == FAILED)
 		return false;

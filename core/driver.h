@@ -1,0 +1,106 @@
+/* The driver: takes jobs from submission to their end.
+ *
+ * It owns the loop thread. The loop holds what is going on (jobs in admission, TaskSets
+ * that run) and nothing else: whatever must survive lies in the store, written by the
+ * store's writer, and a consequence (a call that follows a decision, a start of a
+ * replica, an answer to a person) waits for its commit. State moves are decided inside
+ * the write's transaction (core/ledger); what the loop believes is checked there.
+ *
+ * Layer 2. Threads: driver_submit(), driver_stop(), driver_resume() from any thread but
+ * the loop and the writer (they sleep for their commit); the rest as said. */
+#pragma once
+
+#include "core/base/log.h"
+#include "core/caller.h"
+#include "core/engine_port.h"
+#include "core/increment.h"
+#include "core/ledger.h"
+
+struct driver;
+
+enum { DRIVER_ENGINES_MAX = 8 };
+
+struct driver_config {
+	size_t in_admission_max; /**< Jobs in admission; more are refused with SL_E_BUSY. */
+	size_t answer_max;       /**< Bytes of a plugin's answer. */
+	uint32_t budget_ms;      /**< Active time of one admission. */
+	uint32_t wait_for_ms;    /**< How long a job waits for a plugin that cannot be asked. */
+	uint32_t wait_first_ms;  /**< The first pause (1 000); doubles up to wait_most_ms. */
+	uint32_t wait_most_ms;   /**< 60 000. */
+	size_t regex_value_max;
+	const char *const *protect; /**< More protected paths, NULL-terminated, or NULL. */
+	struct engine *engine[DRIVER_ENGINES_MAX]; /**< Owned by the caller; NULL ends. */
+	uint32_t together_max[DRIVER_ENGINES_MAX]; /**< What each can hold at once. */
+	const char *engine_default;
+};
+
+/** What the driver works with; all borrowed. */
+struct driver_parts {
+	struct store *store;
+	struct writer *writer;
+	struct registry *registry;
+	struct executor *executor;
+	const struct clock *clock;
+	struct log *log;
+};
+
+/** One submission, checked by the API; borrowed for the length of driver_submit(). */
+struct submission {
+	struct bytes user, name, kind;   /**< Decoded text. */
+	const struct json *json;         /**< The request's body. */
+	json_at header, job;             /**< Objects in it; `header` may be JSON_NONE. */
+	const struct json *token_header; /**< Header keys of the token, or NULL. */
+	struct bytes token;              /**< The token's id. */
+	struct uuid parent;              /**< Or nil. */
+	struct bytes idempotency_key;    /**< Or empty. */
+};
+
+SL_BEGIN_DECLS
+
+SL_MUST_USE int driver_create(const struct driver_config *config, const struct driver_parts *parts,
+			      struct driver **ret, struct sl_error *err);
+/** Put every unfinished job back to work. Before driver_start(); returns how many. */
+SL_MUST_USE int driver_recover(struct driver *d, size_t *ret_n, struct sl_error *err);
+/** Start the loop's thread. */
+SL_MUST_USE int driver_start(struct driver *d);
+/** Let calls in progress end for at most `grace_ms`, store, end the thread. The writer
+ * must still run. */
+void driver_stop_loop(struct driver *d, uint32_t grace_ms);
+/** After driver_stop_loop() and after the writer has ended. NULL is fine; returns NULL. */
+struct driver *driver_free(struct driver *d);
+
+/** Without a thread of its own: one turn of the loop on the caller's (simulation). Sleeps
+ * at most `wait_ms`. */
+void driver_turn(struct driver *d, uint32_t wait_ms);
+/** Nothing in admission and no TaskSet at work. */
+bool driver_idle(const struct driver *d);
+
+/** Accept a job: when 0 is returned it is on disk and `*ret` is its id. SL_E_BUSY (too many
+ * in admission), SL_E_CONFLICT (idempotency key with another body), SL_E_FULL, ... */
+SL_MUST_USE int driver_submit(struct driver *d, const struct submission *s, struct uuid *ret,
+			      struct sl_error *err);
+
+struct request { /* what a person asks of one job */
+	struct uuid job;
+	struct bytes who; /**< Token id. */
+	struct bytes
+		user; /**< The token's userID binding, or empty: other users' jobs are not found. */
+	struct bytes reason; /**< Or empty. */
+	bool recheck;        /**< Resume: ask the suspending gate again. */
+};
+
+/** Stop it. `*ret_state` is its state now, `*ret_stopping` whether it is still to end. */
+SL_MUST_USE int driver_stop(struct driver *d, const struct request *r, enum job_state *ret_state,
+			    bool *ret_stopping, struct sl_error *err);
+/** Let a suspended job go on. Of two at once one wins, the other gets SL_E_CONFLICT. */
+SL_MUST_USE int driver_resume(struct driver *d, const struct request *r, struct sl_error *err);
+
+/** Reports of engines come in here: any thread. `user` is the driver. */
+void driver_report(void *user, const struct engine_report *report);
+
+/** Is there an engine of this name (empty: the default)? Or NULL. Any thread. */
+struct engine *driver_engine(const struct driver *d, struct bytes name);
+
+SL_DEFINE_SCOPED(struct driver, driver_free)
+
+SL_END_DECLS
