@@ -1,0 +1,160 @@
+#include "cli/config_table.h"
+
+#define AT(member) offsetof(struct config, member)
+#define KIB        INT64_C(1024)
+#define MIB        (1024 * KIB)
+#define GIB        (1024 * MIB)
+#define SECOND     INT64_C(1000)
+#define HOUR       (3600 * SECOND)
+
+/* name, type, place, least, greatest, choices, default, help */
+
+static const struct config_key outermost[] = {
+	{"listen", CONFIG_ADDRESS, AT(listen), 0, 0, NULL, "127.0.0.1:8080",
+	 "Address and port of the API; port 0 takes a free one."},
+	{"data", CONFIG_TEXT, AT(data), 1, 0, NULL, "./sluice-data",
+	 "Directory of everything that is kept: store, key file, job logs."},
+	{"shutdown_grace", CONFIG_DURATION, AT(shutdown_grace_ms), 0, HOUR, NULL, "10 s",
+	 "How long plugin calls in progress may go on after SIGTERM."},
+};
+
+static const struct config_key api[] = {
+	{"http_status", CONFIG_CHOICE, AT(api.http_status), 0, 0, "proper|always_200", "proper",
+	 "always_200 answers every call with status 200, for clients that only look at `code`."},
+	{"hosts", CONFIG_HOSTS, AT(api.hosts), 0, 0, NULL, "",
+	 "Further names that a request's Host may have: those of a reverse proxy, say."},
+};
+
+static const struct config_key limits[] = {
+	{"connections", CONFIG_COUNT, AT(limits.connections), 8, 65536, NULL, "1024",
+	 "Connections to the API at one time."},
+	{"body", CONFIG_SIZE, AT(limits.body), KIB, 256 * MIB, NULL, "1 MiB", "A request's body."},
+	{"json_depth", CONFIG_COUNT, AT(limits.json_depth), 8, 512, NULL, "64",
+	 "Nesting of JSON from outside."},
+	{"header", CONFIG_SIZE, AT(limits.header), KIB, 16 * MIB, NULL, "64 KiB",
+	 "A job's `header` object."},
+	{"plugin_answer", CONFIG_SIZE, AT(limits.plugin_answer), KIB, 256 * MIB, NULL, "1 MiB",
+	 "The body of a plugin's answer."},
+	{"features", CONFIG_COUNT, AT(limits.features), 1, 100000, NULL, "10000",
+	 "Registered features."},
+	{"plugins", CONFIG_COUNT, AT(limits.plugins), 1, 200000, NULL, "20000",
+	 "Plugins of all features together."},
+	{"jobs_in_admission", CONFIG_COUNT, AT(limits.jobs_in_admission), 1, 1000000, NULL, "10000",
+	 "Jobs in admission at one time; over it a submission is answered 429."},
+};
+
+static const struct config_key store[] = {
+	{"size_max", CONFIG_SIZE, AT(store.size_max), 16 * MIB, 16 * 1024 * GIB, NULL, "64 GiB",
+	 "Greatest size of the store; address space is reserved for it, disk is not."},
+};
+
+static const struct config_key plugins[] = {
+	{"timeout", CONFIG_DURATION, AT(plugins.timeout_ms), 10, 300 * SECOND, NULL, "10 s",
+	 "One attempt of a call, where the plugin does not say."},
+	{"retries", CONFIG_COUNT, AT(plugins.retries), 0, 10, NULL, "2",
+	 "Further attempts when a plugin cannot be asked, where the plugin does not say."},
+	{"budget", CONFIG_DURATION, AT(plugins.budget_ms), SECOND, 24 * HOUR, NULL, "120 s",
+	 "Active time that the admission of one job may take."},
+	{"wait_for", CONFIG_DURATION, AT(plugins.wait_for_ms), SECOND, 720 * HOUR, NULL, "1 h",
+	 "How long a job waits for a plugin that cannot be asked before it fails."},
+	{"allow_networks", CONFIG_NETWORKS, AT(plugins.allow_networks), 0, 0, NULL, "",
+	 "Networks (ADDRESS/BITS) that plugins may be called in; empty means any."},
+	{"require_tls", CONFIG_BOOL, AT(plugins.require_tls), 0, 0, NULL, "false",
+	 "Refuse plain http to plugins that are not on loopback."},
+	{"unix_dirs", CONFIG_DIRS, AT(plugins.unix_dirs), 0, 0, NULL, "",
+	 "Directories below which `unix:` plugins may have their sockets; empty means plugins/ in "
+	 "the data directory."},
+	{"ca_file", CONFIG_TEXT, AT(plugins.ca_file), 0, 0, NULL, "",
+	 "Certificates (PEM) that vouch for plugins; empty means the system's."},
+};
+
+static const struct config_key selector[] = {
+	{"regex_value_max", CONFIG_SIZE, AT(selector.regex_value_max), 64, 64 * KIB, NULL, "1 KiB",
+	 "Longest value that a pattern is tried on; a longer one is an error, never a miss."},
+};
+
+static const struct config_key increment[] = {
+	{"protect", CONFIG_POINTERS, AT(increment.protect), 0, 0, NULL, "",
+	 "More paths of the TaskSet (JSON pointers, * for any part) that no plugin may add to."},
+};
+
+static const struct config_key engines[] = {
+	{"default", CONFIG_TEXT, AT(engines.standard), 1, 0, NULL, "local",
+	 "Engine of a TaskSet that names none."},
+};
+
+static const struct config_key engines_local[] = {
+	{"slots", CONFIG_COUNT, AT(engines.local.slots), 0, 100000, NULL, "0",
+	 "Replicas that run at one time; 0 means as many as there are cores."},
+	{"images", CONFIG_CHOICE, AT(engines.local.images), 0, 0, "refuse|ignore", "refuse",
+	 "What happens to a container that names an image, which cannot run as a process."},
+	{"trust_submitters", CONFIG_BOOL, AT(engines.local.trust_submitters), 0, 0, NULL, "false",
+	 "Listen off loopback although whoever may submit can act as the gateway's own user."},
+	{"log_max", CONFIG_SIZE, AT(engines.local.log_max), 4 * KIB, 64 * GIB, NULL, "64 MiB",
+	 "Kept output of one replica's stdout or stderr."},
+};
+
+static const struct config_key admin[] = {
+	{"password_file", CONFIG_TEXT, AT(admin.password_file), 0, 0, NULL, "",
+	 "File with the admin's first password; used as long as none was set."},
+};
+
+static const struct config_key log_keys[] = {
+	{"format", CONFIG_CHOICE, AT(log.format), 0, 0, "pairs|json", "pairs",
+	 "key=value pairs, or one JSON object a line."},
+	{"level", CONFIG_CHOICE, AT(log.level), 0, 0, "error|warn|info|debug", "info",
+	 "The least important lines that are written."},
+};
+
+#define SECTION(name, help, keys)                                                                  \
+	{                                                                                          \
+		name, help, keys, countof(keys)                                                    \
+	}
+
+const struct config_section config_sections[] = {
+	SECTION("", "The gateway as a whole.", outermost),
+	SECTION("api", "How the API answers.", api),
+	SECTION("limits", "What is too much: over a limit a request is refused, nothing breaks.",
+		limits),
+	SECTION("store", "What is kept on disk.", store),
+	SECTION("plugins", "How plugins are called.", plugins),
+	SECTION("selector", "Finding the plugins of a job.", selector),
+	SECTION("increment", "What decorators and binders may add.", increment),
+	SECTION("engines", "Where TaskSets run.", engines),
+	SECTION("engines.local", "Processes on this machine.", engines_local),
+	SECTION("admin", "The one admin.", admin),
+	SECTION("log", "The log, on standard error.", log_keys),
+};
+const size_t config_section_count = countof(config_sections);
+
+static void add_part(struct buf *to, const char *part, const char *behind)
+{
+	if (*part) {
+		buf_add_str(to, part);
+		buf_add_str(to, behind);
+	}
+}
+
+void config_key_name(const struct config_section *section, const struct config_key *key,
+		     struct buf *to)
+{
+	add_part(to, section->name, ".");
+	buf_add_str(to, key->name);
+}
+
+static void add_upper(struct buf *to, const char *text)
+{
+	for (; *text; text++) {
+		bool lower = *text >= 'a' && *text <= 'z';
+		buf_add_char(to, (char)(*text == '.' ? '_' : lower ? *text - 'a' + 'A' : *text));
+	}
+}
+
+void config_env_name(const struct config_section *section, const struct config_key *key,
+		     struct buf *to)
+{
+	buf_add_str(to, "SLUICE_");
+	add_upper(to, section->name);
+	add_part(to, *section->name ? "_" : "", "");
+	add_upper(to, key->name);
+}
