@@ -12,6 +12,17 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build")).resolve()
+
+
+
+def program(name):
+    """A program of the build, wherever its folder is."""
+    for place in (name, f"cli/{name}", f"cli/{name}/{name}"):
+        if (BUILD / place).is_file():
+            return str(BUILD / place)
+    raise FileNotFoundError(f"{BUILD} holds no {name}: build first, or set SLUICE_BUILD")
+
+
 FINAL = {"succeeded", "failed", "stopped"}
 ALL = {"conditions": [], "expression": "*"}
 READY_S = 30
@@ -194,7 +205,7 @@ class Daemon:
         environment.update(self.environment)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [str(BUILD / "sluiced"), "--data", str(self.data),
+                [program("sluiced"), "--data", str(self.data),
                  "--listen", f"127.0.0.1:{self.port}", *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 cwd=self.folder)

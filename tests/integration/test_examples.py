@@ -85,7 +85,7 @@ SHELLJOB = [str(BUILD / "plugins-sdk/example-shelljob")]
 def any_service(request, tmp_path_factory):
     """Both programs behind a signing key, and a path of theirs."""
     command = {"office": OFFICE, "shelljob": SHELLJOB}[request.param]
-    service = Service(tmp_path_factory.mktemp("signed"), command, {"SLUICE_SIGNING_KEY": KEY_TEXT})
+    service = Service(tmp_path_factory.mktemp("signed"), command, {"PLUGIN_SIGNING_KEY": KEY_TEXT})
     yield service, {"office": "/job-size", "shelljob": "/translate"}[request.param]
     assert service.end() == 0
 

@@ -1,6 +1,6 @@
 /* A TemplateTranslator for jobs of kind ShellJob (see translate.h), as a small HTTP service.
  *
- *   SLUICE_SIGNING_KEY=whsec_... shelljob [--port N] [--port-file PATH]
+ *   PLUGIN_SIGNING_KEY=whsec_... shelljob [--port N] [--port-file PATH]
  *
  * civetweb keeps one thread for each kept-alive connection: the feature should be
  * registered with a maxInFlight below CONNECTIONS. Ends on SIGTERM and SIGINT. */
@@ -248,12 +248,12 @@ int main(int argc, char **argv)
 				  .doc = "A TemplateTranslator for jobs of kind ShellJob."};
 	struct options options = {.port = "0"};
 	struct signing_keys keys;
-	const char *key_text = getenv("SLUICE_SIGNING_KEY");
+	const char *key_text = getenv("PLUGIN_SIGNING_KEY");
 	sigset_t ends;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	if (sodium_init() < 0 || !signing_keys_parse(key_text ? key_text : "", &keys)) {
-		fputs("shelljob: SLUICE_SIGNING_KEY must hold whsec_ keys\n", stderr);
+		fputs("shelljob: PLUGIN_SIGNING_KEY must hold whsec_ keys\n", stderr);
 		return 78;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -7,7 +7,7 @@ for "204, nothing to say"). serve() gives it an address:
     main("hello", {"/gate": lambda call: {"decision": "pass"}})
 
 The rest is here: bounded bodies, 400 with words for what cannot be understood, the
-Standard Webhooks signature when a key is given (environment SLUICE_SIGNING_KEY, several
+Standard Webhooks signature when a key is given (environment PLUGIN_SIGNING_KEY, several
 keys separated by spaces while one is replaced by another), one line of log per call, and
 a clean end on SIGTERM.
 """
@@ -238,7 +238,7 @@ def add_arguments(parser):
 
 def serve(name, routes, arguments):
     """Answer until SIGTERM or SIGINT, then let the calls in progress end."""
-    keys = parse_keys(os.environ.get("SLUICE_SIGNING_KEY", ""))
+    keys = parse_keys(os.environ.get("PLUGIN_SIGNING_KEY", ""))
     server = Server(name, routes, keys, (arguments.listen, arguments.port))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Adds up JUnit files and names what failed; the last line is `N passed, N failed`.
+
+A file that is empty or cannot be read counts as a failure, and so does each --failed=STEP
+(a build that broke): nothing that did not run may look as if it passed.
+"""
+
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def outcomes(path):
+    """(name, "passed", "failed" or "skipped") for each test of a file."""
+    try:
+        cases = list(ElementTree.parse(path).iter("testcase"))
+    except (OSError, ElementTree.ParseError) as error:
+        yield f"{path}: {error}", "failed"
+        return
+    if not cases:
+        yield f"{path}: holds no test", "failed"
+    for case in cases:
+        name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
+        if case.find("failure") is not None or case.find("error") is not None:
+            yield name, "failed"
+        elif case.find("skipped") is not None:
+            yield name, "skipped"
+        else:
+            yield name, "passed"
+
+
+def main(arguments):
+    tally = {"passed": 0, "failed": 0, "skipped": 0}
+    found = [(step, "failed") for word in arguments if word.startswith("--failed=")
+             for step in [word.removeprefix("--failed=")] if step]
+    for path in arguments:
+        if not path.startswith("--failed="):
+            found += outcomes(path)
+    for name, outcome in found:
+        tally[outcome] += 1
+        if outcome == "failed":
+            print(f"failed: {name}")
+    if not found:
+        tally["failed"] = 1
+        print("failed: nothing ran")
+    if tally["skipped"]:
+        print(f"{tally['skipped']} skipped")
+    print(f"{tally['passed']} passed, {tally['failed']} failed")
+    return 1 if tally["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
