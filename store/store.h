@@ -46,16 +46,16 @@ enum {
 
 struct store_config {
 	const char *path;     /**< A directory; created (0700) when absent. */
-	size_t size_max;      /**< Ceiling of the map, set once at open. */
+	size_t size_max;      /**< Ceiling of what is kept, set once at open. */
 	unsigned readers_max; /**< Reader slots: every thread that may read, and tools. */
 	bool read_only;       /**< For tools on a stopped store or a backup. */
 };
 
 SL_BEGIN_DECLS
 
-/** Open, or create when the directory is empty. Takes the store's lock (a second
- * process: SL_E_CONFLICT). A damaged, foreign or newer store: SL_E_CORRUPT, with the
- * path and why in `err`, and not a byte of it is touched. */
+/** Open, or create when the directory is empty: it is the store's alone. Takes the
+ * store's lock (a second process: SL_E_CONFLICT). A damaged, foreign or newer store: SL_E_CORRUPT,
+ * with the path and why in `err`, and not a byte of it is touched. */
 SL_MUST_USE int store_open_lmdb(const struct store_config *config, struct store **ret,
 				struct sl_error *err);
 /** In memory, for tests: the same semantics. */
@@ -73,8 +73,11 @@ SL_MUST_USE int store_get(struct store_txn *txn, enum store_table table, struct 
 bool store_has(struct store_txn *txn, enum store_table table, struct bytes key);
 
 /** Put and delete return nothing: the first failure sticks to the transaction, later
- * calls do nothing, and store_commit() reports it (SL_E_FULL: no room in the map or on
- * the disk; SL_E_IO). Deleting what is absent is fine. Empty values are fine. */
+ * calls do nothing (and reading returns it), and store_commit() reports it (SL_E_FULL: no
+ * room in the map or on the disk; SL_E_IO). Deleting what is absent is fine. Empty values
+ * are fine; an empty key or one over STORE_KEY_MAX is SL_E_INVALID. What is put must not
+ * be borrowed from the same transaction; a key to delete may be.
+ * A full store takes every transaction that does not make it grow. */
 void store_put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val);
 void store_del(struct store_txn *txn, enum store_table table, struct bytes key);
 /** The error that sticks to the transaction, or 0. */
@@ -91,14 +94,16 @@ struct store_txn *store_abort(struct store_txn *txn);
 struct store_cursor;
 
 /** A cursor dies with store_cursor_free(), before its transaction ends. Writing through
- * the transaction while a cursor is open is allowed only to what lies behind it. */
+ * the transaction while a cursor is open is allowed: the cursor stays at its key, be it
+ * deleted or not, and goes on from there. */
 SL_MUST_USE int store_cursor_open(struct store_txn *txn, enum store_table table,
 				  struct store_cursor **ret);
 struct store_cursor *store_cursor_free(struct store_cursor *cursor);
 
-/** Go to the first key >= `key` (empty: the first of all) / the last key <= `key` that
- * is not below (empty: the last of all); then step. SL_E_NOT_FOUND at the end. What
- * `key` and `val` get is borrowed like store_get()'s. */
+/** Go to the first key >= `from` (empty: the first of all) / the last key <= `upto`
+ * (empty: the last of all); then step. SL_E_NOT_FOUND at the end, and from then on until
+ * the next seek, as before the first one. What `key` and `val` get is borrowed like
+ * store_get()'s. */
 SL_MUST_USE int store_seek(struct store_cursor *c, struct bytes from, struct bytes *key,
 			   struct bytes *val);
 SL_MUST_USE int store_seek_last(struct store_cursor *c, struct bytes upto, struct bytes *key,

@@ -19,20 +19,23 @@ struct writer;
 struct write {
 	struct letter letter;
 	/** Put into the transaction what is to be written. A negative return drops this
-	 * write alone (it must not have written anything then) and is what `done` gets. */
+	 * write alone and is what `done` gets; best before anything was put, as the rest of
+	 * the batch must be written again otherwise. */
 	int (*apply)(struct write *w, struct store_txn *txn);
 	/** Exactly once. rc 0: on disk. The write is the callee's again, to free or reuse. */
 	void (*done)(struct write *w, int rc);
 };
 
 struct writer_stats {
-	uint64_t commits, writes; /**< writes / commits: the batch size. */
+	uint64_t commits; /**< Tried, so with those that failed. */
+	uint64_t writes;  /**< That were written; writes / commits: the batch size. */
 	uint64_t commit_us_total;
 };
 
 SL_BEGIN_DECLS
 
-/** `store` is borrowed and must outlive the writer. At most `queue_max` writes wait. */
+/** `store` is borrowed and must outlive the writer. At most `queue_max` writes wait,
+ * beside those that are being written. */
 SL_MUST_USE int writer_create(struct store *store, size_t queue_max, struct writer **ret);
 SL_MUST_USE int writer_start(struct writer *writer); /**< Start the thread. */
 /** Write what waits, end the thread, free. NULL is fine; returns NULL. */
@@ -44,11 +47,12 @@ SL_MUST_USE int writer_submit(struct writer *writer, struct write *w);
 /** As above, but never refused for a full queue: for consequences of what was accepted. */
 SL_MUST_USE int writer_submit_always(struct writer *writer, struct write *w);
 
-/** Submit and sleep until it is done; the result of `done`. Not from the writer's thread.
- * `w->done` is set by this call. */
+/** Submit and sleep until it is done; what `done` would get, or why it was refused. Not
+ * from the writer's thread. `w->done` is not called and need not be set. */
 SL_MUST_USE int writer_run(struct writer *writer, struct write *w);
 
-/** One batch on the caller's thread, without a thread of its own; how many were written. */
+/** Write what waits on the caller's thread, without a thread of its own; how many were
+ * done, well or not. */
 size_t writer_turn(struct writer *writer);
 
 void writer_stats(struct writer *writer, struct writer_stats *ret);

@@ -1,0 +1,306 @@
+#include "store/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	MAGIC_AT = 16, /* behind the header of the first page */
+	VERSION = 1,
+	PAGE_SIZE_MIN = 512,
+	PAGE_SIZE_MAX = 65536,
+	DEPTH_MAX = 32, /* LMDB's own */
+	BRANCH = 1,
+	LEAF = 2,
+	OVERFLOW = 4,
+	NODE_BIG = 1, /* the value lies in overflow pages; the node holds their number */
+	NODE_TREE = 2,
+};
+
+static const uint32_t magic = 0xBEEFC0DE;
+static const uint64_t no_page = UINT64_MAX;
+
+struct page_head {
+	uint64_t number;
+	uint16_t pad, flags, lower, upper;
+};
+
+struct node {
+	uint16_t lo, hi, flags, key_len;
+};
+
+struct tree {
+	uint32_t page_size;
+	uint16_t flags, depth;
+	uint64_t branches, leaves, overflows, entries, root;
+};
+
+struct meta {
+	uint32_t magic, version;
+	uint64_t address, map_size;
+	struct tree free, main;
+	uint64_t last_page, txn;
+};
+
+struct file {
+	int fd;
+	uint64_t size, page_size;
+	struct meta meta;   /* the newer one */
+	uint64_t pages;     /* that are wholly there */
+	uint64_t tail_free; /* free pages found behind the end */
+	const char *dir;
+	struct sl_error *err;
+};
+
+static int damaged(const struct file *f, const char *why)
+{
+	return sl_fail(f->err, SL_E_CORRUPT, "store %s/" DIR_DATA_FILE ": %s; it was left alone",
+		       f->dir, why);
+}
+
+static int read_at(const struct file *f, uint64_t at, void *to, size_t len)
+{
+	if (at > f->size || len > f->size - at)
+		return damaged(f, "damaged: the file is cut off");
+	ssize_t n = pread(f->fd, to, len, (off_t)at);
+	if (n < 0)
+		return sl_fail(f->err, SL_E_IO, "store %s/" DIR_DATA_FILE ": cannot read: %s",
+			       f->dir, strerror(errno));
+	return (size_t)n == len ? 0 : damaged(f, "damaged: the file is cut off");
+}
+
+/* ---- the two meta pages ---- */
+
+static int check_magic(const struct file *f)
+{
+	uint32_t head[4] = {0}; /* a later layout has a longer page header */
+	if (f->size < MAGIC_AT + sizeof(head))
+		return damaged(f, "not a store (too short)");
+	int rc = read_at(f, MAGIC_AT, head, sizeof(head));
+	if (rc)
+		return rc;
+	if (head[0] == magic && head[1] == VERSION)
+		return 0;
+	for (size_t i = 0; i < countof(head); i++)
+		if (head[i] == magic)
+			return damaged(f, "written by a version of LMDB with another layout");
+	return damaged(f, "not a store (another kind of file)");
+}
+
+static int read_meta(struct file *f, uint64_t at, struct meta *ret)
+{
+	int rc = read_at(f, at + MAGIC_AT, ret, sizeof(*ret));
+	if (!rc && (ret->magic != magic || ret->version != VERSION))
+		rc = damaged(f, "damaged: a meta page is not one");
+	return rc;
+}
+
+static int read_metas(struct file *f)
+{
+	int rc = check_magic(f);
+	if (!rc)
+		rc = read_meta(f, 0, &f->meta);
+	if (rc)
+		return rc;
+	f->page_size = f->meta.free.page_size;
+	if (f->page_size < PAGE_SIZE_MIN || f->page_size > PAGE_SIZE_MAX ||
+	    (f->page_size & (f->page_size - 1)))
+		return damaged(f, "damaged: impossible page size");
+	struct meta second;
+	rc = read_meta(f, f->page_size, &second);
+	if (rc)
+		return rc;
+	if (second.free.page_size != f->page_size)
+		return damaged(f, "damaged: the meta pages do not agree");
+	if (second.txn > f->meta.txn)
+		f->meta = second;
+	f->pages = f->size / f->page_size;
+	if (f->meta.last_page < 1 || f->meta.last_page > INT64_MAX / f->page_size - 1)
+		return damaged(f, "damaged: impossible size");
+	return 0;
+}
+
+/* ---- trees ---- */
+
+static void freep(void *p) { free(*(void **)p); }
+
+/** Read a page of a tree and check its header and that its nodes lie within it. */
+static int read_page(const struct file *f, uint64_t number, char *to, unsigned *ret_nodes)
+{
+	if (number < 2 || number > f->meta.last_page)
+		return damaged(f, "damaged: a page number out of range");
+	int rc = read_at(f, number * f->page_size, to, f->page_size);
+	if (rc)
+		return rc;
+	struct page_head h;
+	memcpy(&h, to, sizeof(h));
+	unsigned kind = h.flags & (BRANCH | LEAF | OVERFLOW);
+	if (h.number != number || (kind != BRANCH && kind != LEAF) || h.lower < sizeof(h) ||
+	    h.lower > h.upper || h.upper > f->page_size)
+		return damaged(f, "damaged: a page of a tree is not one");
+	unsigned n = (h.lower - (unsigned)sizeof(h)) / 2;
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t at;
+		memcpy(&at, to + sizeof(h) + 2 * i, sizeof(at));
+		if (at < h.upper || at + sizeof(struct node) > f->page_size)
+			return damaged(f, "damaged: an entry of a page lies outside it");
+	}
+	*ret_nodes = n;
+	return 0;
+}
+
+/** A node of a page, and how much of the page follows its header. */
+static const char *node_at(const struct file *f, const char *page, unsigned i, struct node *ret,
+			   size_t *ret_room)
+{
+	uint16_t at;
+	memcpy(&at, page + sizeof(struct page_head) + 2 * i, sizeof(at));
+	memcpy(ret, page + at, sizeof(*ret));
+	*ret_room = f->page_size - at - sizeof(*ret);
+	return page + at + sizeof(*ret);
+}
+
+typedef int visit_fn(struct file *f, const struct node *node, struct bytes val);
+
+static int walk(struct file *f, uint64_t number, unsigned depth, visit_fn *visit)
+{
+	if (depth == 0)
+		return damaged(f, "damaged: a tree is too deep");
+	scoped(freep) char *page = malloc(f->page_size);
+	if (!page)
+		return SL_E_NO_MEMORY;
+	unsigned nodes;
+	int rc = read_page(f, number, page, &nodes);
+	struct page_head head;
+	memcpy(&head, page, rc ? 0 : sizeof(head));
+	for (unsigned i = 0; !rc && i < nodes; i++) {
+		struct node n;
+		size_t room;
+		const char *data = node_at(f, page, i, &n, &room);
+		uint64_t low = n.lo | (uint64_t)n.hi << 16;
+		if (head.flags & BRANCH)
+			rc = walk(f, low | (uint64_t)n.flags << 32, depth - 1, visit);
+		else if (n.key_len > room ||
+			 (n.flags & NODE_BIG ? sizeof(uint64_t) : low) > room - n.key_len)
+			rc = damaged(f, "damaged: an entry of a page lies outside it");
+		else
+			rc = visit(f, &n, bytes_of(data + n.key_len, low));
+	}
+	return rc;
+}
+
+/** An entry of the main tree: a table. Its top page must be sound. */
+static int visit_table(struct file *f, const struct node *node, struct bytes val)
+{
+	struct tree table;
+	if (!(node->flags & NODE_TREE) || val.len != sizeof(table))
+		return 0; /* not ours; the format check will say so */
+	memcpy(&table, val.at, sizeof(table));
+	if (table.root == no_page)
+		return 0;
+	scoped(freep) char *page = malloc(f->page_size);
+	unsigned nodes;
+	return page ? read_page(f, table.root, page, &nodes) : SL_E_NO_MEMORY;
+}
+
+/** Count the pages of one free list (its length, then the numbers) behind the end. */
+static int count_tail(struct file *f, uint64_t at)
+{
+	uint64_t n, numbers[256];
+	int rc = read_at(f, at, &n, sizeof(n));
+	for (uint64_t i = 0; !rc && i < n; i += countof(numbers)) {
+		uint64_t some = n - i < countof(numbers) ? n - i : countof(numbers);
+		rc = read_at(f, at + (i + 1) * sizeof(n), numbers, some * sizeof(n));
+		for (uint64_t j = 0; !rc && j < some; j++)
+			f->tail_free += numbers[j] >= f->pages && numbers[j] <= f->meta.last_page;
+	}
+	return rc;
+}
+
+/** An entry of the free tree: a list, in the node or in overflow pages. */
+static int visit_free(struct file *f, const struct node *node, struct bytes val)
+{
+	uint64_t word;
+	if (node->flags & NODE_BIG) {
+		memcpy(&word, val.at, sizeof(word));
+		if (word < 2 || word > f->meta.last_page)
+			return damaged(f, "damaged: a page number out of range");
+		return count_tail(f, word * f->page_size + sizeof(struct page_head));
+	}
+	for (size_t i = sizeof(word); i + sizeof(word) <= val.len; i += sizeof(word)) {
+		memcpy(&word, (const char *)val.at + i, sizeof(word));
+		f->tail_free += word >= f->pages && word <= f->meta.last_page;
+	}
+	return 0;
+}
+
+static int check_trees(struct file *f)
+{
+	int rc = walk(f, f->meta.main.root, DEPTH_MAX, visit_table);
+	if (rc || f->meta.free.root == no_page)
+		return rc ? rc : f->pages > f->meta.last_page ? 0 : damaged(f, "damaged: cut off");
+	if (f->pages > f->meta.last_page) {
+		scoped(freep) char *page = malloc(f->page_size);
+		unsigned nodes;
+		return page ? read_page(f, f->meta.free.root, page, &nodes) : SL_E_NO_MEMORY;
+	}
+	rc = walk(f, f->meta.free.root, DEPTH_MAX, visit_free);
+	if (!rc && f->tail_free < f->meta.last_page + 1 - f->pages)
+		rc = damaged(f, "damaged: the file is cut off");
+	return rc;
+}
+
+static int check_file(struct file *f, enum layout *ret)
+{
+	struct stat st;
+	if (fstat(f->fd, &st) < 0)
+		return sl_fail(f->err, SL_E_IO, "store %s: cannot look: %s", f->dir,
+			       strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return damaged(f, "not a store (not a file)");
+	f->size = (uint64_t)st.st_size;
+	enum layout kind = LAYOUT_NONE;
+	int rc = f->size ? read_metas(f) : 0;
+	if (!rc && f->size && f->meta.main.root != no_page) {
+		rc = check_trees(f);
+		kind = LAYOUT_DATA;
+	}
+	if (!rc)
+		*ret = kind;
+	return rc;
+}
+
+int layout_check(const struct dir *dir, enum layout *ret, struct sl_error *err)
+{
+	struct file f = {.dir = dir->path, .err = err};
+	f.fd = openat(dir->fd, DIR_DATA_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (f.fd < 0 && errno == ENOENT) {
+		*ret = LAYOUT_NONE;
+		return 0;
+	}
+	if (f.fd < 0)
+		return sl_fail(err, SL_E_IO, "store %s/" DIR_DATA_FILE ": cannot open: %s",
+			       dir->path, strerror(errno));
+	int rc = check_file(&f, ret);
+	close(f.fd);
+	return rc;
+}
+
+int layout_take_place(struct dir *dir, bool read_only, enum layout *ret, struct sl_error *err)
+{
+	int rc = 0;
+	if (!dir_has(dir, DIR_LOCK_FILE)) {
+		rc = layout_check(dir, ret, err);
+		if (!rc && *ret == LAYOUT_NONE)
+			rc = dir_check_empty(dir, err);
+	}
+	if (!rc)
+		rc = read_only ? dir_lock_shared(dir, err) : dir_lock(dir, err);
+	if (!rc)
+		rc = layout_check(dir, ret, err);
+	if (!rc && *ret == LAYOUT_NONE && read_only)
+		rc = sl_fail(err, SL_E_CORRUPT, "store %s: there is no store", dir->path);
+	return rc;
+}

@@ -1,0 +1,31 @@
+/* A look at a data file before LMDB gets to see it.
+ *
+ * LMDB trusts its file: it does not notice a cut-off tail (reading there kills the
+ * process) nor pages full of something else. So the file is first read with plain
+ * read(2): is it LMDB's, of the layout this LMDB writes, whole, and are the top pages of
+ * its trees what they should be? Nothing is written. Private to store/.
+ *
+ * The layout looked for is that of LMDB 0.9 on a 64-bit machine: two pages of meta data
+ * that take turns, then trees of pages; pages that are free are listed in a tree too. A
+ * file may rightly end before its last page when the pages missing are free. */
+#pragma once
+
+#include "store/dir.h"
+
+enum layout {
+	LAYOUT_NONE, /**< No file, or nothing was ever committed to it. */
+	LAYOUT_DATA,
+};
+
+SL_BEGIN_DECLS
+
+/** SL_E_CORRUPT with path and reason when LMDB must not open it. */
+SL_MUST_USE int layout_check(const struct dir *dir, enum layout *ret, struct sl_error *err);
+
+/** Lock the directory and find out what it holds. Where no lock file is, no sluiced has
+ * been: then the look comes first, so that not even a lock file is left in a directory
+ * that is refused. */
+SL_MUST_USE int layout_take_place(struct dir *dir, bool read_only, enum layout *ret,
+				  struct sl_error *err);
+
+SL_END_DECLS

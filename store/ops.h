@@ -1,0 +1,53 @@
+/* What an implementation of the store provides: lmdb.c and mem.c behind store.c.
+ *
+ * Private to store/. store.c checks arguments, keeps the sticky error and knows where a
+ * cursor stands; an implementation only moves bytes. Its structs begin with the ones
+ * here. Threads as in store/store.h. */
+#pragma once
+
+#include "store/store.h"
+
+/** Where a cursor goes. AT_OR_AFTER takes a key; NEXT and PREV start where it stands. */
+enum store_move { MOVE_FIRST, MOVE_LAST, MOVE_AT_OR_AFTER, MOVE_NEXT, MOVE_PREV };
+
+struct store_ops {
+	void (*close)(struct store *store);
+	int (*begin)(struct store *store, enum store_mode mode, struct store_txn **ret);
+	/** Both end the transaction, whatever they return. */
+	int (*commit)(struct store_txn *txn);
+	void (*abort)(struct store_txn *txn);
+
+	int (*get)(struct store_txn *txn, enum store_table table, struct bytes key,
+		   struct bytes *ret);
+	int (*put)(struct store_txn *txn, enum store_table table, struct bytes key,
+		   struct bytes val);
+	int (*del)(struct store_txn *txn, enum store_table table, struct bytes key);
+
+	int (*cursor_open)(struct store_txn *txn, enum store_table table,
+			   struct store_cursor **ret);
+	void (*cursor_free)(struct store_cursor *c);
+	int (*move)(struct store_cursor *c, enum store_move how, struct bytes from,
+		    struct bytes *key, struct bytes *val);
+
+	int (*room)(struct store *store, struct store_room *ret);
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+struct store_txn {
+	const struct store_ops *ops;
+	enum store_mode mode;
+	int failed;       /**< The first failure. */
+	uint64_t changes; /**< Puts and deletes so far. */
+	unsigned cursors; /**< Open now. */
+};
+
+struct store_cursor {
+	struct store_txn *txn;
+	bool placed;      /**< It stands on a key: in a writing transaction, on `key`. */
+	uint64_t changes; /**< The transaction's when it was placed. */
+	size_t key_len;
+	uint8_t key[STORE_KEY_MAX];
+};

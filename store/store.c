@@ -1,0 +1,199 @@
+#include "store/ops.h"
+
+#include <assert.h>
+
+struct store *store_close(struct store *store)
+{
+	if (store)
+		store->ops->close(store);
+	return NULL;
+}
+
+int store_room(struct store *store, struct store_room *ret) { return store->ops->room(store, ret); }
+
+/* ---- transactions ---- */
+
+int store_begin(struct store *store, enum store_mode mode, struct store_txn **ret)
+{
+	struct store_txn *txn;
+	int rc = store->ops->begin(store, mode, &txn);
+	if (rc)
+		return rc;
+	txn->ops = store->ops;
+	txn->mode = mode;
+	*ret = txn;
+	return 0;
+}
+
+int store_failed(const struct store_txn *txn) { return txn->failed; }
+
+int store_commit(struct store_txn **txn)
+{
+	struct store_txn *t = take_ptr(txn);
+	assert(t->cursors == 0);
+	int failed = t->failed;
+	if (!failed)
+		return t->ops->commit(t);
+	t->ops->abort(t);
+	return failed;
+}
+
+struct store_txn *store_abort(struct store_txn *txn)
+{
+	if (txn) {
+		assert(txn->cursors == 0);
+		txn->ops->abort(txn);
+	}
+	return NULL;
+}
+
+/** Let the first failure of a writing transaction stick. */
+static int keep(struct store_txn *txn, int rc)
+{
+	if (rc && rc != SL_E_NOT_FOUND && txn->mode == STORE_WRITE && !txn->failed)
+		txn->failed = rc;
+	return rc;
+}
+
+static bool key_fits(struct bytes key) { return key.len > 0 && key.len <= STORE_KEY_MAX; }
+
+int store_get(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes *ret)
+{
+	if (txn->failed)
+		return txn->failed;
+	if (!key_fits(key))
+		return SL_E_NOT_FOUND;
+	return keep(txn, txn->ops->get(txn, table, key, ret));
+}
+
+bool store_has(struct store_txn *txn, enum store_table table, struct bytes key)
+{
+	struct bytes val;
+	return store_get(txn, table, key, &val) == 0;
+}
+
+void store_put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val)
+{
+	assert(txn->mode == STORE_WRITE);
+	if (txn->failed)
+		return;
+	txn->changes++;
+	if (!key_fits(key) || val.len > UINT32_MAX)
+		keep(txn, SL_E_INVALID);
+	else
+		keep(txn, txn->ops->put(txn, table, key, val));
+}
+
+void store_del(struct store_txn *txn, enum store_table table, struct bytes key)
+{
+	assert(txn->mode == STORE_WRITE);
+	if (txn->failed || !key_fits(key))
+		return;
+	txn->changes++;
+	keep(txn, txn->ops->del(txn, table, key));
+}
+
+/* ---- cursors ---- */
+
+int store_cursor_open(struct store_txn *txn, enum store_table table, struct store_cursor **ret)
+{
+	if (txn->failed)
+		return txn->failed;
+	struct store_cursor *c;
+	int rc = keep(txn, txn->ops->cursor_open(txn, table, &c));
+	if (rc)
+		return rc;
+	c->txn = txn;
+	txn->cursors++;
+	*ret = c;
+	return 0;
+}
+
+struct store_cursor *store_cursor_free(struct store_cursor *c)
+{
+	if (c) {
+		c->txn->cursors--;
+		c->txn->ops->cursor_free(c);
+	}
+	return NULL;
+}
+
+static int move(struct store_cursor *c, enum store_move how, struct bytes from, struct bytes *key,
+		struct bytes *val)
+{
+	return keep(c->txn, c->txn->ops->move(c, how, from, key, val));
+}
+
+/** Remember where the cursor stands, and pass `rc` on. */
+static int place(struct store_cursor *c, int rc, const struct bytes *key)
+{
+	c->placed = rc == 0;
+	if (rc || c->txn->mode == STORE_READ)
+		return rc;
+	c->changes = c->txn->changes;
+	c->key_len = key->len;
+	memcpy(c->key, key->at, key->len);
+	return 0;
+}
+
+int store_seek(struct store_cursor *c, struct bytes from, struct bytes *key, struct bytes *val)
+{
+	if (c->txn->failed)
+		return c->txn->failed;
+	if (from.len > STORE_KEY_MAX)
+		from.len = STORE_KEY_MAX;
+	return place(c, move(c, from.len ? MOVE_AT_OR_AFTER : MOVE_FIRST, from, key, val), key);
+}
+
+int store_seek_last(struct store_cursor *c, struct bytes upto, struct bytes *key, struct bytes *val)
+{
+	if (c->txn->failed)
+		return c->txn->failed;
+	if (upto.len > STORE_KEY_MAX)
+		upto.len = STORE_KEY_MAX;
+	int rc = upto.len ? move(c, MOVE_AT_OR_AFTER, upto, key, val) : SL_E_NOT_FOUND;
+	if (rc == SL_E_NOT_FOUND)
+		rc = move(c, MOVE_LAST, upto, key, val);
+	else if (!rc && !bytes_eq(*key, upto))
+		rc = move(c, MOVE_PREV, upto, key, val);
+	return place(c, rc, key);
+}
+
+/** Whether something was written since the cursor was placed, so that it must look again. */
+static bool stale(const struct store_cursor *c)
+{
+	return c->txn->mode == STORE_WRITE && c->changes != c->txn->changes;
+}
+
+int store_next(struct store_cursor *c, struct bytes *key, struct bytes *val)
+{
+	if (c->txn->failed)
+		return c->txn->failed;
+	if (!c->placed)
+		return SL_E_NOT_FOUND;
+	struct bytes here = bytes_of(c->key, c->key_len);
+	int rc = 0;
+	bool at_next = false;
+	if (stale(c)) {
+		rc = move(c, MOVE_AT_OR_AFTER, here, key, val);
+		at_next = !rc && !bytes_eq(*key, here);
+	}
+	if (!rc && !at_next)
+		rc = move(c, MOVE_NEXT, here, key, val);
+	return place(c, rc, key);
+}
+
+int store_prev(struct store_cursor *c, struct bytes *key, struct bytes *val)
+{
+	if (c->txn->failed)
+		return c->txn->failed;
+	if (!c->placed)
+		return SL_E_NOT_FOUND;
+	struct bytes here = bytes_of(c->key, c->key_len);
+	int rc = stale(c) ? move(c, MOVE_AT_OR_AFTER, here, key, val) : 0;
+	if (rc == SL_E_NOT_FOUND)
+		rc = move(c, MOVE_LAST, here, key, val);
+	else if (!rc)
+		rc = move(c, MOVE_PREV, here, key, val);
+	return place(c, rc, key);
+}
