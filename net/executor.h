@@ -27,7 +27,9 @@ struct call {
 struct answer {
 	int rc; /**< 0: an HTTP answer arrived whole. SL_E_TIMEOUT; SL_E_UNAVAILABLE: no
 		 * connection, refused address, closed early, reset; SL_E_TOO_BIG: over
-		 * answer_max; SL_E_PEER: not HTTP; SL_E_NO_MEMORY. */
+		 * answer_max, or 64 KiB of headers; SL_E_PEER: not HTTP; SL_E_BUSY: no
+		 * connection was free for timeout_ms (not the plugin's fault);
+		 * SL_E_INVALID: not a URL; SL_E_NO_MEMORY. */
 	unsigned status;
 	struct bytes body;      /**< Borrowed for the length of the callback. */
 	int64_t retry_after_ms; /**< From Retry-After (seconds or a date), or -1. */
@@ -40,6 +42,8 @@ struct answer {
 typedef void (*call_done_fn)(void *user, call_id id, const struct answer *answer);
 
 struct executor_ops {
+	/** 0, or SL_E_INVALID (address or headers), SL_E_TOO_BIG (headers), SL_E_BUSY,
+	 * SL_E_NO_MEMORY. */
 	int (*start)(struct executor *x, const struct call *call, call_done_fn done, void *user,
 		     call_id *ret);
 	/** Drop a request: `done` will not be called. An unknown id is fine. */
@@ -50,13 +54,15 @@ struct executor_ops {
 	struct executor *(*free)(struct executor *x); /**< Cancels what is left. */
 };
 
-/** The real one. */
+/** The real one. A zero means the figure in brackets. One host gets at most half of the
+ * connections that are free, so that hung ones leave room for the rest; further calls wait. */
 struct http_config {
-	unsigned connections_max;      /**< All together (512). */
-	unsigned connections_host_max; /**< Per host and port (256). */
-	uint32_t connect_timeout_ms;   /**< 5 000. */
-	uint32_t connection_age_s;     /**< 60. */
-	const char *ca_file;           /**< NULL: the system's. */
+	unsigned connections_max;                       /**< All together (512). */
+	unsigned connections_host_max;                  /**< Per host and port (256). */
+	uint32_t connect_timeout_ms;                    /**< 5 000. */
+	uint32_t connection_age_s;                      /**< 60. */
+	const char *ca_file;                            /**< NULL: the system's. */
+	const char *client_cert_file, *client_key_file; /**< PEM; NULL: none. */
 	const char *user_agent;
 	const char *const
 		*allow_networks; /**< NULL-terminated "10.0.0.0/8"; NULL: any not refused always. */

@@ -1,0 +1,202 @@
+#include <stdlib.h>
+
+#include "net/http.h"
+
+enum { SLOTS_FIRST = 64, BLOCK_FIRST = 1024 };
+
+static const char unix_host[] = "http://localhost";
+
+/* Sent with each request; first in every list. "Expect:" without a value is libcurl's way
+ * to leave the header out. */
+static const char no_expect[] = "Expect:";
+
+static bool is_plain(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' && *text != '\t')
+			return false;
+	return true;
+}
+
+static int block_reserve(struct http_call *c, size_t size)
+{
+	if (size > HTTP_BLOCK_MAX)
+		return SL_E_TOO_BIG;
+	if (size <= c->block_size)
+		return 0;
+	size = size < BLOCK_FIRST ? BLOCK_FIRST : size;
+	char *block = malloc(size);
+	if (!block)
+		return SL_E_NO_MEMORY;
+	free(c->block);
+	c->block = block;
+	c->block_size = size;
+	return 0;
+}
+
+static char *put(char **at, const char *text, size_t len)
+{
+	char *begin = *at;
+	memcpy(begin, text, len);
+	begin[len] = '\0';
+	*at += len + 1;
+	return begin;
+}
+
+/* One block holds the list's nodes, then every text. */
+static int copy_texts(struct http_call *c, const struct call *in, const struct target *t)
+{
+	size_t count = 1,
+	       size = strlen(in->url) + sizeof(unix_host) + sizeof(no_expect) + 2 + t->socket.len;
+	for (; in->headers && in->headers[count - 1]; count++) {
+		if (!is_plain(in->headers[count - 1]))
+			return SL_E_INVALID;
+		size += strlen(in->headers[count - 1]) + 1;
+	}
+	struct curl_slist *node;
+	int rc = block_reserve(c, size + count * sizeof(*node));
+	if (rc != 0)
+		return rc;
+	node = (struct curl_slist *)(void *)c->block;
+	char *at = c->block + count * sizeof(*node);
+	for (size_t i = 0; i < count; i++) {
+		const char *text = i ? in->headers[i - 1] : no_expect;
+		node[i].data = put(&at, text, strlen(text));
+		node[i].next = i + 1 < count ? &node[i + 1] : NULL;
+	}
+	c->headers = node;
+	c->socket = NULL;
+	if (t->socket.len) {
+		c->socket = put(&at, t->socket.at, t->socket.len);
+		c->url = at;
+		memcpy(at, unix_host, sizeof(unix_host) - 1);
+		at += sizeof(unix_host) - 1;
+		put(&at, t->path.at, t->path.len);
+	} else {
+		c->url = put(&at, in->url, strlen(in->url));
+	}
+	return 0;
+}
+
+static int slots_grow(struct http *x)
+{
+	size_t count = x->slot_count ? x->slot_count * 2 : SLOTS_FIRST;
+	if (count > HTTP_CALLS_MAX)
+		return SL_E_BUSY;
+	struct http_slot *slots = reallocarray(x->slots, count, sizeof(*slots));
+	if (!slots)
+		return SL_E_NO_MEMORY;
+	x->slots = slots;
+	for (size_t i = count; i-- > x->slot_count;) {
+		slots[i] = (struct http_slot){.generation = 1, .next_free = x->free_slot};
+		x->free_slot = (uint32_t)i + 1;
+	}
+	x->slot_count = count;
+	return 0;
+}
+
+static int slot_take(struct http *x, struct http_call *c)
+{
+	int rc = x->free_slot ? 0 : slots_grow(x);
+	if (rc != 0)
+		return rc;
+	struct http_slot *slot = &x->slots[x->free_slot - 1];
+	c->id = (call_id)slot->generation << 32 | x->free_slot;
+	x->free_slot = slot->next_free;
+	slot->call = c;
+	return 0;
+}
+
+struct http_call *call_find(const struct http *x, call_id id)
+{
+	uint32_t index = (uint32_t)id;
+	if (index == 0 || index > x->slot_count)
+		return NULL;
+	const struct http_slot *slot = &x->slots[index - 1];
+	return slot->call && slot->generation == (uint32_t)(id >> 32) ? slot->call : NULL;
+}
+
+void call_retire(struct http *x, struct http_call *call)
+{
+	struct http_slot *slot = &x->slots[(uint32_t)call->id - 1];
+	slot->call = NULL;
+	slot->generation++;
+	slot->next_free = x->free_slot;
+	x->free_slot = (uint32_t)call->id;
+	if (call->place)
+		place_drop(call->place);
+	call->place = NULL;
+}
+
+static struct http_call *call_free(struct http_call *c)
+{
+	buf_fini(&c->answer);
+	free(c->block);
+	free(c);
+	return NULL;
+}
+
+void call_recycle(struct http *x, struct http_call *call)
+{
+	if (x->calls_idle_count >= HTTP_CALLS_IDLE_MAX) {
+		call_free(call);
+		return;
+	}
+	if (call->answer.cap > HTTP_ANSWER_KEPT_MAX)
+		buf_fini(&call->answer);
+	list_push(&x->calls_idle, &call->link);
+	x->calls_idle_count++;
+}
+
+static struct http_call *call_reuse(struct http *x)
+{
+	struct list *idle = list_pop(&x->calls_idle);
+	if (!idle) {
+		struct http_call *fresh = calloc(1, sizeof(*fresh));
+		if (fresh)
+			list_init(&fresh->link);
+		return fresh;
+	}
+	x->calls_idle_count--;
+	return container_of(idle, struct http_call, link);
+}
+
+int call_create(struct http *x, const struct call *in, const struct target *target,
+		struct http_call **ret)
+{
+	struct http_call *c = call_reuse(x);
+	if (!c)
+		return SL_E_NO_MEMORY;
+	c->lane = NULL;
+	c->body = in->body;
+	c->timeout_ms = in->timeout_ms;
+	c->answer_max = in->answer_max;
+	c->tls = target->tls;
+	c->header_bytes = 0;
+	c->headed = false;
+	c->retry_after_ms = -1;
+	c->rc = 0;
+	c->why[0] = '\0';
+	c->answer.max = in->answer_max;
+	buf_reset(&c->answer);
+	c->place = place_take(&x->places, target->place);
+	int rc = c->place ? copy_texts(c, in, target) : SL_E_NO_MEMORY;
+	if (rc == 0)
+		rc = slot_take(x, c);
+	if (rc != 0) {
+		if (c->place)
+			place_drop(take_ptr(&c->place));
+		call_recycle(x, c);
+		return rc;
+	}
+	*ret = c;
+	return 0;
+}
+
+void calls_fini(struct http *x)
+{
+	for (struct list *l; (l = list_pop(&x->calls_idle));)
+		call_free(container_of(l, struct http_call, link));
+	free(x->slots);
+	x->slots = NULL;
+}

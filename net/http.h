@@ -1,0 +1,164 @@
+/* Inside the executor: what its files share. Not for other folders.
+ *
+ *   http.c   the ports: start, cancel, turn, wake; who goes next, who is done
+ *   call.c   a call's own memory and its id
+ *   lane.c   one reusable libcurl handle with its constant options, and its callbacks
+ *   poll.c   libcurl's sockets and timer on an epoll of ours
+ *   place.c  calls by the place they go to, and fair turns between places
+ *   why.c    libcurl's outcome as a code and words (also for request.c)
+ *
+ * A call is WAITING at its place until there is room, then in a LANE, then done. One that
+ * failed before libcurl had it is on `failed` until the next turn.
+ *
+ * Threads: the loop's only, but for `woken` and `wake_fd`. */
+#pragma once
+
+#include <curl/curl.h>
+#include <stdatomic.h>
+
+#include "core/base/buf.h"
+#include "core/base/list.h"
+#include "net/addr.h"
+#include "net/executor.h"
+#include "net/target.h"
+#include "net/why.h"
+
+enum {
+	HTTP_HEADERS_MAX = 64 * 1024,     /**< Bytes of an answer's headers, interim ones too. */
+	HTTP_CALLS_MAX = 1 << 20,         /**< Waiting and in flight. */
+	HTTP_LANES_IDLE_MAX = 256,        /**< Kept for reuse. */
+	HTTP_CALLS_IDLE_MAX = 256,        /**< Kept for reuse. */
+	HTTP_ANSWER_KEPT_MAX = 32 * 1024, /**< A larger buffer is given back. */
+	HTTP_BLOCK_MAX = 64 * 1024,       /**< A call's URL and headers. */
+	HTTP_PLACE_BUCKETS = 1024,
+};
+
+struct http_call;
+
+/** Scheme, host and port, or a socket: what calls are counted by. Lives while it has calls. */
+struct place {
+	struct list link;    /**< In its bucket. */
+	struct list queue;   /**< In places.queues while calls wait. */
+	struct list waiting; /**< http_call.link, oldest first. */
+	unsigned active, calls;
+	uint64_t hash;
+	size_t name_len;
+	char name[]; /**< NUL-terminated. */
+};
+
+struct places {
+	struct list bucket[HTTP_PLACE_BUCKETS];
+	struct list queues; /**< place.queue: those with waiting calls, next first. */
+	unsigned active, active_max, active_place_max;
+};
+
+/** A libcurl handle and what was last set on it. */
+struct lane {
+	struct list link; /**< In http.lanes while idle. */
+	struct http *x;
+	struct http_call *call; /**< NULL while idle. */
+	CURL *easy;
+	bool has_socket;
+	uint32_t timeout_ms;
+	struct sockaddr_storage peer; /**< Where the last connection of this call went. */
+	char error[CURL_ERROR_SIZE];
+};
+
+struct http_call {
+	struct list link; /**< place.waiting, http.failed, http.calls_idle or none. */
+	struct place *place;
+	struct lane *lane;
+	call_id id;
+	call_done_fn done;
+	void *user;
+	char *block; /**< Owned: texts and header nodes below. */
+	size_t block_size;
+	const char *url, *socket;
+	struct curl_slist *headers;
+	struct bytes body;
+	uint32_t timeout_ms;
+	size_t answer_max;
+	bool tls;
+	int64_t started_us; /**< Of start(), then of the launch. */
+	struct buf answer;
+	size_t header_bytes;
+	bool headed; /**< The empty line behind the headers was seen. */
+	int64_t retry_after_ms;
+	int rc; /**< Set by a callback that stops the transfer, with `why`. */
+	char why[WHY_SIZE];
+};
+
+/** The upper half of an id must match the generation: an old id finds nothing. */
+struct http_slot {
+	struct http_call *call;
+	uint32_t generation, next_free;
+};
+
+/** What the epoll knows of a descriptor; `open` ones were made by our open-socket hook. */
+struct watch {
+	bool open;
+	uint8_t wanted, set;
+};
+
+struct poll {
+	int epoll_fd, wake_fd;
+	int64_t timer_us;      /**< Monotonic; -1: none. */
+	struct watch *watches; /**< By descriptor. */
+	size_t watch_count;
+	atomic_bool woken;
+};
+
+struct http {
+	struct executor base;
+	CURLM *multi;
+	struct poll poll;
+	struct places places;
+	struct http_config config; /**< Its pointers are our copies. */
+	struct addr_rules rules;
+	struct list lanes, calls_idle, failed;
+	unsigned lanes_idle_count, calls_idle_count;
+	bool turning;
+	struct http_slot *slots; /**< By the lower half of an id, less one. */
+	size_t slot_count;
+	uint32_t free_slot; /**< First free one, plus one; 0: none. */
+	uint64_t delivered;
+	int64_t patience_us; /**< Earliest end of a waiting call's patience. */
+};
+
+SL_BEGIN_DECLS
+
+/* poll.c */
+SL_MUST_USE int poll_init(struct poll *p, CURLM *multi);
+void poll_fini(struct poll *p);
+int poll_run(struct poll *p, CURLM *multi, uint32_t wait_ms);
+void poll_run_timer(struct poll *p, CURLM *multi);
+void poll_wake(struct poll *p);
+bool poll_opened(struct poll *p, int fd); /**< false: no memory. */
+void poll_closing(struct poll *p, int fd);
+
+/* lane.c */
+struct lane *lane_create(struct http *x);
+struct lane *lane_free(struct lane *lane);
+SL_MUST_USE int lane_launch(struct lane *lane, struct http_call *call);
+void lane_land(struct lane *lane); /**< Out of libcurl; the lane is free for another call. */
+/** Fill rc, status, body, why. Before lane_land(). */
+void lane_outcome(struct lane *lane, CURLcode code, struct answer *answer);
+
+/* call.c */
+SL_MUST_USE int call_create(struct http *x, const struct call *in, const struct target *target,
+			    struct http_call **ret);
+void call_retire(struct http *x, struct http_call *call); /**< Its id means nothing any more. */
+void call_recycle(struct http *x, struct http_call *call);
+struct http_call *call_find(const struct http *x, call_id id);
+void calls_fini(struct http *x);
+
+/* place.c */
+void places_init(struct places *all, unsigned active_max, unsigned active_place_max);
+struct place *place_take(struct places *all, struct bytes name); /**< NULL: no memory. */
+void place_drop(struct place *place);
+bool place_has_room(const struct places *all, const struct place *place);
+void place_wait(struct places *all, struct place *place, struct http_call *call);
+void place_leave(struct place *place, struct http_call *call); /**< Out of the queue. */
+struct http_call *places_next(struct places *all);             /**< One that may go now, or NULL. */
+
+SL_END_DECLS
