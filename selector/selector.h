@@ -16,6 +16,10 @@ enum {
 	SELECTOR_PATTERN_MAX = 4096,
 	SELECTOR_EXPRESSION_MAX = 4096,
 	SELECTOR_DEPTH_MAX = 64,
+
+	SELECTOR_REGEX_VALUE_MAX = 1024,     /**< Default of regex_value_max. */
+	SELECTOR_REGEX_VALUE_CEILING = 2048, /**< More is taken as this. */
+	SELECTOR_STEPS_MAX = 50000,          /**< Default of steps_max. */
 };
 
 /** false, true, or unknown: a limit was hit while a condition was evaluated. */
