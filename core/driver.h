@@ -13,7 +13,6 @@
 #include "core/base/log.h"
 #include "core/caller.h"
 #include "core/engine_port.h"
-#include "core/increment.h"
 #include "core/ledger.h"
 
 struct driver;

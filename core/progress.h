@@ -13,7 +13,7 @@ enum waits_for {
 	WAITS_PLUGIN,    /**< A plugin cannot be asked; a resume asks it at once. */
 };
 
-enum { PROGRESS_GATES_MAX = 1024 };
+enum { PROGRESS_GATES_MAX = 256 };
 
 struct progress {
 	uint8_t stage; /**< The first stage that is not finished. */

@@ -127,7 +127,10 @@ bool token_touch(const struct token *token, int64_t now_ms)
 	return true;
 }
 
-int64_t token_used_ms(const struct token *token) { return atomic_load(&counted_of(token)->used_ms); }
+int64_t token_used_ms(const struct token *token)
+{
+	return atomic_load(&counted_of(token)->used_ms);
+}
 
 /* ---- the stored form ---- */
 

@@ -46,7 +46,7 @@ struct token {
 	uint32_t privileges;
 	struct bytes forwho, note;
 	struct bytes user_id, author; /**< Empty: not bound. */
-	struct bytes header;	      /**< Text of a JSON object, or empty. */
+	struct bytes header;          /**< Text of a JSON object, or empty. */
 	int64_t created_ms;
 	int64_t expires_ms; /**< 0: never. */
 };

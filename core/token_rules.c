@@ -71,12 +71,13 @@ static int check_keys(const struct json *draft, const struct json *own, struct s
 		struct bytes name;
 		if (json_string(draft, key, &decoded, &name) < 0)
 			return SL_E_NO_MEMORY;
+		struct bytes shown = bytes_of(name.at, name.len > 64 ? 64 : name.len);
 		json_at same = own->n ? json_get(own, 0, name) : JSON_NONE;
 		if (same == JSON_NONE || !json_equal(draft, key + 1, own, same))
 			return sl_fail(err, SL_E_DENIED,
 				       "header.%.*s: only the admin may give a key that your own "
 				       "token does not hold with the same value",
-				       name.len > 64 ? 64 : BYTES_FMT(name));
+				       BYTES_FMT(shown));
 	}
 	return 0;
 }

@@ -1,0 +1,506 @@
+#include "core/driver/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OWN_BYTES_MAX = 64 << 20, EVENT_ARENA_MAX = 4 << 20, DOC_DEPTH_MAX = 80 };
+
+static const struct json_limits own_limits = {OWN_BYTES_MAX, DOC_DEPTH_MAX};
+
+static void run_effects(struct admission *a, struct pl_out out);
+
+/* ---- its life ---- */
+
+struct admission *admission_free(struct admission *a)
+{
+	if (!a)
+		return NULL;
+	for (uint32_t i = 0; a->step && i < a->plan->n; i++) {
+		caller_cancel(a->driver->caller, a->step[i].ask);
+		gate_reply_fini(&a->step[i].gate);
+		increment_fini(&a->step[i].increment);
+		json_fini(&a->step[i].answer);
+		buf_fini(&a->step[i].body);
+	}
+	free(a->step);
+	pipeline_free(a->pipeline);
+	plan_free(a->plan);
+	registry_drop(a->registry);
+	json_fini(&a->header);
+	json_fini(&a->taskset);
+	buf_fini(&a->taskset_text);
+	buf_fini(&a->factors);
+	buf_fini(&a->body);
+	arena_free(a->event_arena);
+	admit_free(a->from);
+	free(a);
+	return NULL;
+}
+
+void admission_drop(struct admission *a)
+{
+	struct driver *d = a->driver;
+	table_remove(&d->admissions, &a->node);
+	atomic_fetch_sub(&d->in_admission, 1);
+	atomic_fetch_sub(&d->busy, 1);
+	admission_free(a);
+}
+
+static int load_taskset(struct admission *a)
+{
+	struct bytes stored = a->from->taskset;
+	if (!stored.len && !bytes_is(a->job.kind, "TaskSet"))
+		return 0;
+	scoped(json_finip) struct json json = {0};
+	struct sl_error err = {0};
+	int rc = json_parse(&json, stored.len ? stored : a->from->submitted, &own_limits, &err);
+	if (rc)
+		return rc;
+	if (!stored.len)
+		return compose_set_taskset(a, &json, &err);
+	buf_add_bytes(&a->taskset_text, stored);
+	if (a->taskset_text.rc)
+		return a->taskset_text.rc;
+	a->has_taskset = true;
+	return json_parse(&a->taskset, buf_bytes(&a->taskset_text), &own_limits, &err);
+}
+
+static int load(struct admission *a)
+{
+	struct sl_error err = {0};
+	if (a->from->progress.len) {
+		int rc = progress_decode(a->from->progress, &a->progress);
+		if (rc)
+			return rc;
+	}
+	int rc = json_parse(&a->header, a->from->header, &own_limits, &err);
+	if (!rc)
+		rc = load_taskset(a);
+	if (rc)
+		return rc;
+	if (a->from->factors.len)
+		buf_add_bytes(&a->factors, a->from->factors);
+	else
+		buf_add_str(&a->factors, "{}");
+	return a->factors.rc;
+}
+
+static int make_plan(struct admission *a)
+{
+	a->registry = registry_take(a->driver->parts.registry);
+	a->progress.generation = a->registry->generation;
+	int rc = plan_build(a->registry, &a->header, a->has_taskset, a->job.kind,
+			    a->driver->scratch, &a->plan);
+	if (!rc)
+		rc = pipeline_create(a->plan, &a->progress, &a->pipeline);
+	if (!rc && !(a->step = calloc(a->plan->n + 1, sizeof(*a->step))))
+		rc = SL_E_NO_MEMORY;
+	for (uint32_t i = 0; !rc && i < a->plan->n; i++) {
+		a->step[i].admission = a;
+		a->step[i].index = i;
+		buf_init(&a->step[i].body, a->driver->config.answer_max);
+	}
+	return rc;
+}
+
+static int create(struct driver *d, struct admit *from, struct admission **ret)
+{
+	struct admission *a = calloc(1, sizeof(*a));
+	if (!a || arena_create(EVENT_ARENA_MAX, &a->event_arena)) {
+		free(a);
+		return SL_E_NO_MEMORY;
+	}
+	a->driver = d;
+	a->from = from;
+	a->job = from->job;
+	a->node.id = from->job.id;
+	a->moves = from->job.moves;
+	a->state = from->job.state;
+	a->body_stage = PLUGIN_STAGES;
+	a->event_end = &a->event;
+	a->began_ms = clock_mono_ms(d->parts.clock);
+	uuid_format(from->job.id, a->id_text);
+	buf_init(&a->taskset_text, OWN_BYTES_MAX);
+	buf_init(&a->factors, OWN_BYTES_MAX);
+	buf_init(&a->body, OWN_BYTES_MAX);
+	*ret = a;
+	return 0;
+}
+
+static void no_room(struct driver *d, struct admit *from, int rc)
+{
+	/* It lies in the store: it goes on at its timer or at the next start. */
+	driver_log(d, LOG_ERROR, from->job.id, "cannot be admitted now", "why", sl_err_text(rc));
+	if (from->counted)
+		atomic_fetch_sub(&d->in_admission, 1);
+	admit_free(from);
+}
+
+static void begin(struct admission *a)
+{
+	int rc = load(a);
+	if (!rc)
+		rc = make_plan(a);
+	if (rc) {
+		verdict_fail_words(a, a->fault ? a->fault : "internal_error",
+				   a->fault ? a->fault_words : sl_err_text(rc));
+		return;
+	}
+	struct pl_event start = {.kind = PL_START};
+	run_effects(a, pipeline_step(a->pipeline, &start));
+}
+
+void admission_begin(struct driver *d, struct note *note)
+{
+	struct admit *from = container_of(note, struct admit, note);
+	struct table_node *old = table_get(&d->admissions, from->job.id);
+	if (old && from->by_timer) { /* it is being asked already */
+		admit_free(from);
+		return;
+	}
+	if (old)
+		admission_drop(container_of(old, struct admission, node));
+	struct admission *a;
+	int rc = create(d, from, &a);
+	if (rc) {
+		no_room(d, from, rc);
+		return;
+	}
+	if (!from->counted)
+		atomic_fetch_add(&d->in_admission, 1);
+	atomic_fetch_add(&d->busy, 1);
+	table_put(&d->admissions, &a->node);
+	begin(a);
+}
+
+uint32_t admission_used_ms(const struct admission *a)
+{
+	return a->progress.used_ms +
+	       (uint32_t)(clock_mono_ms(a->driver->parts.clock) - a->began_ms);
+}
+
+/* ---- its log ---- */
+
+void admission_event(struct admission *a, const struct event *event)
+{
+	struct change_event *e = arena_alloc(a->event_arena, sizeof(*e));
+	if (!e)
+		return; /* the log of one job has a ceiling */
+	e->event = *event;
+	e->event.time_ms = driver_now(a->driver);
+	struct bytes *const texts[] = {&e->event.outcome, &e->event.reason, &e->event.reason_code,
+				       &e->event.detail};
+	for (size_t i = 0; i < countof(texts); i++)
+		if (texts[i]->len && arena_copy(a->event_arena, *texts[i], texts[i]))
+			*texts[i] = bytes_of("", 0);
+	*a->event_end = e;
+	a->event_end = &e->next;
+}
+
+void admission_flush(struct admission *a, struct change *c)
+{
+	scoped(buf_finip) struct buf progress;
+	buf_init(&progress, OWN_BYTES_MAX);
+	progress_encode(&a->progress, &progress);
+	change_add_doc(c, PART_PROGRESS, buf_bytes(&progress));
+	if (a->taskset_dirty)
+		change_add_doc(c, PART_TASKSET, buf_bytes(&a->taskset_text));
+	if (a->factors_dirty)
+		change_add_doc(c, PART_FACTORS, buf_bytes(&a->factors));
+	for (struct change_event *e = a->event; e; e = e->next)
+		change_add_event(c, &e->event);
+	a->event = NULL;
+	a->event_end = &a->event;
+	a->taskset_dirty = a->factors_dirty = a->dirty = false;
+}
+
+/* Progress is written behind, one change at a time: the next one takes all that came
+ * up meanwhile. */
+static void write_progress(struct admission *a);
+
+static void progress_written(struct driver *d, struct change *c, int rc)
+{
+	struct table_node *node = table_get(&d->admissions, c->id);
+	struct admission *a = node ? container_of(node, struct admission, node) : NULL;
+	if (!a || a != c->owner)
+		return;
+	a->writing = false;
+	if (rc && !a->ended)
+		admission_drop(a); /* somebody moved the job elsewhere */
+	else if (a->dirty && !a->ended)
+		write_progress(a);
+}
+
+static void write_progress(struct admission *a)
+{
+	struct change *c;
+	a->dirty = true;
+	if (a->writing || change_create(a->driver, a->node.id, a->moves, &c))
+		return;
+	admission_flush(a, c);
+	if (a->state == JOB_SUSPENDED) { /* an answer that lets it go on */
+		c->path[c->path_n++] = JOB_PREPARING;
+		c->why.code = BYTES("in_admission");
+		c->why.reason = BYTES("in admission");
+		a->state = JOB_PREPARING;
+		a->moves++;
+		a->job.asked = 0;
+		a->job.unavailable_ms = 0;
+	}
+	c->owner = a;
+	c->then = progress_written;
+	a->writing = true;
+	change_submit(c);
+}
+
+/* ---- calls ---- */
+
+static int make_body(struct admission *a, uint32_t stage)
+{
+	if (a->body_stage == stage)
+		return 0;
+	buf_reset(&a->body);
+	buf_add_str(&a->body, "{\"factors\":");
+	buf_add_bytes(&a->body, buf_bytes(&a->factors));
+	buf_add_str(&a->body, ",\"header\":");
+	buf_add_bytes(&a->body, a->from->header);
+	buf_add_str(&a->body, ",\"job\":");
+	buf_add_bytes(&a->body, stage == PLUGIN_TRANSLATOR ? a->from->submitted
+							   : buf_bytes(&a->taskset_text));
+	buf_add_char(&a->body, '}');
+	a->body_stage = stage;
+	return a->body.rc;
+}
+
+/* Stable over attempts and restarts of one call, another one for each time a gate is
+ * asked anew. */
+static void make_webhook_id(const struct admission *a, const struct plugin *plugin, char out[96])
+{
+	uint8_t hash[CRYPT_HASH_SIZE];
+	crypt_hash(bytes_of("", 0), bytes_str(plugin->key), hash);
+	snprintf(out, 96, "msg_%s_%02x%02x%02x%02x%02x%02x_%u", a->id_text, hash[0], hash[1],
+		 hash[2], hash[3], hash[4], hash[5], a->progress.round);
+}
+
+static void answered(void *user, ask_id id, const struct ask_result *result);
+
+static int call(struct admission *a, uint32_t stage, struct step *step)
+{
+	char webhook_id[96];
+	uint32_t used = admission_used_ms(a), budget = a->driver->config.budget_ms;
+	const struct plugin *plugin = a->plan->plugin[step->index];
+	int rc = make_body(a, stage);
+	if (rc)
+		return rc;
+	if (used >= budget)
+		return SL_E_TIMEOUT;
+	make_webhook_id(a, plugin, webhook_id);
+	struct ask ask = {.plugin = plugin,
+			  .job = a->node.id,
+			  .webhook_id = webhook_id,
+			  .body = buf_bytes(&a->body),
+			  .budget_ms = budget - used};
+	return caller_ask(a->driver->caller, &ask, answered, step, &step->ask);
+}
+
+static void record_call(struct admission *a, const struct step *step,
+			const struct ask_result *result, const char *outcome, struct bytes reason,
+			bool bad)
+{
+	const struct plugin *plugin = a->plan->plugin[step->index];
+	struct event event = {.type = EVENT_CALL,
+			      .state = a->state,
+			      .stage = (uint8_t)plugin->type,
+			      .attempts = result->attempts,
+			      .status = result->status,
+			      .took_us = result->took_us,
+			      .plugin = bytes_str(plugin->key),
+			      .outcome = bytes_str(outcome),
+			      .reason = reason,
+			      .reason_code = bytes_str(step->code),
+			      .detail = bad ? bytes_cut(result->body, EVENT_DETAIL_MAX)
+					    : bytes_of("", 0)};
+	admission_event(a, &event);
+}
+
+/* ---- answers ---- */
+
+static int read_gate(struct step *step, struct sl_error *err)
+{
+	return answer_gate(&step->answer, &step->gate, err);
+}
+
+static int read_answer(struct admission *a, struct step *step, const struct ask_result *result,
+		       struct sl_error *err)
+{
+	const struct plugin *plugin = a->plan->plugin[step->index];
+	if (result->rc)
+		return sl_fail(err, SL_E_TOO_BIG, "the answer is larger than %zu bytes",
+			       a->driver->config.answer_max);
+	if (plugin->type == PLUGIN_FACTOR && result->status == 204)
+		return 0;
+	if (result->status != 200)
+		return sl_fail(err, SL_E_INVALID, "it answered with status %u, not 200",
+			       result->status);
+	buf_reset(&step->body);
+	buf_add_bytes(&step->body, result->body);
+	if (step->body.rc)
+		return sl_fail(err, SL_E_TOO_BIG, "no room for the answer");
+	int rc = answer_parse(buf_bytes(&step->body), a->driver->config.answer_max, &step->answer,
+			      err);
+	if (rc)
+		return sl_wrap(err, rc, "the answer is not JSON as it must be: ");
+	step->answered = true;
+	switch (plugin->type) {
+	case PLUGIN_GATE:
+		return read_gate(step, err);
+	case PLUGIN_FACTOR:
+		return answer_check_factors(&step->answer, err);
+	case PLUGIN_TRANSLATOR:
+		return answer_check_taskset(&step->answer, err);
+	default:
+		return compose_check(a, step, err);
+	}
+}
+
+static struct pl_event unavailable(struct admission *a, struct step *step,
+				   const struct ask_result *result)
+{
+	const char *key = a->plan->plugin[step->index]->key;
+	bool spent = admission_used_ms(a) >= a->driver->config.budget_ms;
+	step->timed_out = result->timed_out;
+	step->code = spent               ? "budget_exhausted"
+		     : result->timed_out ? "plugin_timeout"
+					 : "plugin_unavailable";
+	snprintf(step->words, sizeof(step->words), "%s cannot be asked: %s (%u attempt%s)", key,
+		 result->why ? result->why : "no answer", result->attempts,
+		 result->attempts == 1 ? "" : "s");
+	record_call(a, step, result, "unavailable", bytes_str(step->words), false);
+	return (struct pl_event){.kind = PL_UNAVAILABLE, .step = step->index};
+}
+
+static struct pl_event illegal(struct admission *a, struct step *step,
+			       const struct ask_result *result, int rc, const char *why)
+{
+	const char *key = a->plan->plugin[step->index]->key;
+	step->answered = false;
+	step->code = rc == SL_E_CONFLICT ? "increment_violation" : "plugin_bad_answer";
+	snprintf(step->words, sizeof(step->words), "%s: %s", key, why);
+	record_call(a, step, result, "illegal", bytes_str(step->words), true);
+	return (struct pl_event){.kind = PL_ILLEGAL, .step = step->index};
+}
+
+static struct pl_event legal(struct admission *a, struct step *step,
+			     const struct ask_result *result)
+{
+	bool gate = a->plan->plugin[step->index]->type == PLUGIN_GATE;
+	record_call(a, step, result, gate ? gate_decision_name(step->gate.decision) : "answered",
+		    gate ? step->gate.reason : bytes_of("", 0), false);
+	return (struct pl_event){
+		.kind = PL_ANSWER, .step = step->index, .decision = step->gate.decision};
+}
+
+static void answered(void *user, ask_id id SL_UNUSED, const struct ask_result *result)
+{
+	struct step *step = user;
+	struct admission *a = step->admission;
+	struct sl_error err = {0};
+	struct pl_event event;
+	step->ask = 0;
+	step->used_ms += (uint32_t)(result->took_us / 1000);
+	int rc = result->answered ? read_answer(a, step, result, &err) : 0;
+	if (!result->answered)
+		event = unavailable(a, step, result);
+	else if (rc)
+		event = illegal(a, step, result, rc, err.text);
+	else
+		event = legal(a, step, result);
+	run_effects(a, pipeline_step(a->pipeline, &event));
+}
+
+/* ---- effects ---- */
+
+static void note_progress(struct admission *a, const struct pl_fx *fx)
+{
+	a->progress.stage = (uint8_t)fx->stage;
+	if (fx->step != PL_NO_STEP &&
+	    progress_add_gate(&a->progress, bytes_str(a->plan->plugin[fx->step]->key)))
+		driver_log(a->driver, LOG_WARN, a->node.id, "too many gates to remember", NULL,
+			   NULL);
+	write_progress(a);
+}
+
+static void spent_budget(struct admission *a)
+{
+	char words[JOB_REASON_MAX];
+	size_t used = (size_t)snprintf(
+		words, sizeof(words),
+		"admission used its %u ms of active time:", a->driver->config.budget_ms);
+	for (uint32_t i = 0; i < a->plan->n && used < sizeof(words); i++)
+		if (a->step[i].used_ms)
+			used += (size_t)snprintf(words + used, sizeof(words) - used, " %s %u ms;",
+						 a->plan->plugin[i]->key, a->step[i].used_ms);
+	verdict_fail_words(a, "budget_exhausted", words);
+}
+
+/* Returns false when the admission came to its end. */
+static bool run_effect(struct admission *a, const struct pl_fx *fx)
+{
+	struct step *step = fx->step == PL_NO_STEP ? NULL : &a->step[fx->step];
+	int rc;
+	switch (fx->kind) {
+	case FX_CALL:
+		rc = call(a, fx->stage, step);
+		if (rc == SL_E_TIMEOUT)
+			spent_budget(a);
+		else if (rc)
+			verdict_fail_words(a, "internal_error", sl_err_text(rc));
+		return rc == 0;
+	case FX_CANCEL:
+		caller_cancel(a->driver->caller, step->ask);
+		step->ask = 0;
+		return true;
+	case FX_PROGRESS:
+		note_progress(a, fx);
+		return true;
+	case FX_IGNORE:
+	case FX_COMPOSE:
+		return true;
+	case FX_SUSPEND:
+		verdict_suspend(a, step);
+		return false;
+	case FX_WAIT:
+		verdict_wait(a, step);
+		return false;
+	case FX_STOP:
+		verdict_stop(a, step);
+		return false;
+	case FX_FAIL:
+		verdict_fail(a, step, &a->plan->stage[fx->stage]);
+		return false;
+	case FX_HAND_OVER:
+		verdict_hand_over(a);
+		return false;
+	}
+	return true;
+}
+
+static void run_effects(struct admission *a, struct pl_out out)
+{
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < out.n; i++) {
+			struct pl_fx fx = out.fx[i];
+			if (!run_effect(a, &fx))
+				return;
+			if (fx.kind != FX_COMPOSE)
+				continue;
+			/* always the last effect of its step */
+			struct pl_event event = {.kind = PL_COMPOSED,
+						 .ok = compose_stage(a, fx.stage) == 0};
+			out = pipeline_step(a->pipeline, &event);
+			more = true;
+			break;
+		}
+	}
+}

@@ -1,0 +1,200 @@
+#include "core/driver/internal.h"
+
+#include <stdlib.h>
+
+enum { CHANGE_ARENA_MAX = 32 << 20, RECORD_MAX = 1024 };
+
+int change_create(struct driver *d, struct uuid id, uint32_t moves, struct change **ret)
+{
+	struct change *c = calloc(1, sizeof(*c));
+	if (!c || arena_create(CHANGE_ARENA_MAX, &c->arena)) {
+		free(c);
+		return SL_E_NO_MEMORY;
+	}
+	c->driver = d;
+	c->id = id;
+	c->moves = moves;
+	c->event_end = &c->event;
+	list_init(&c->link);
+	*ret = c;
+	return 0;
+}
+
+struct change *change_free(struct change *c)
+{
+	if (!c)
+		return NULL;
+	arena_free(c->arena);
+	free(c);
+	return NULL;
+}
+
+struct bytes change_copy(struct change *c, struct bytes text)
+{
+	struct bytes copy = {"", 0};
+	if (text.len && arena_copy(c->arena, text, &copy))
+		c->rc = SL_E_NO_MEMORY;
+	return copy;
+}
+
+struct bytes change_str(struct change *c, const char *text)
+{
+	return change_copy(c, bytes_str(text));
+}
+
+void change_add_doc(struct change *c, enum job_part part, struct bytes text)
+{
+	c->doc[c->docs].part = part;
+	c->doc[c->docs++].text = change_copy(c, text);
+}
+
+void change_add_event(struct change *c, const struct event *event)
+{
+	struct change_event *e = arena_alloc(c->arena, sizeof(*e));
+	if (!e) {
+		c->rc = SL_E_NO_MEMORY;
+		return;
+	}
+	e->event = *event;
+	struct bytes *const texts[] = {&e->event.plugin,      &e->event.outcome, &e->event.reason,
+				       &e->event.reason_code, &e->event.who,     &e->event.role,
+				       &e->event.detail};
+	for (size_t i = 0; i < countof(texts); i++)
+		*texts[i] = change_copy(c, *texts[i]);
+	*c->event_end = e;
+	c->event_end = &e->next;
+}
+
+/* ---- on the writer's thread ---- */
+
+static int put_moves(struct change *c, struct store_txn *txn, struct job *job)
+{
+	for (size_t i = 0; i < c->path_n; i++) {
+		static const struct why going_on = {.code = {"in_admission", 12},
+						    .reason = {"in admission", 12}};
+		static const struct why started = {.code = {"running", 7},
+						   .reason = {"first container started", 23}};
+		const struct why *why = i + 1 == c->path_n          ? &c->why
+					: c->path[i] == JOB_RUNNING ? &started
+								    : &going_on;
+		int rc = ledger_move(txn, job, c->path[i], why, driver_now(c->driver));
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void put_times(struct change *c, struct job *job)
+{
+	if (c->stay) {
+		job->reason = bytes_cut(c->why.reason, JOB_REASON_MAX);
+		job->reason_code = c->why.code;
+		job->plugin = c->why.plugin;
+	}
+	if (c->stay || c->path_n) {
+		job->next = c->next;
+		job->next_ms = c->next_ms;
+		job->expires_ms = c->expires_ms;
+		job->asked = c->vain ? job->asked + 1 : 0;
+		if (!c->vain)
+			job->unavailable_ms = 0;
+		else if (!job->unavailable_ms)
+			job->unavailable_ms = driver_now(c->driver);
+	}
+	if (c->engine.len)
+		job->engine = c->engine;
+}
+
+static void put_replicas(struct change *c, struct store_txn *txn)
+{
+	for (struct replica_change_record *r = c->replica; r; r = r->next)
+		ledger_put_replica(txn, c->id, r->role, r->index, &r->replica);
+}
+
+static int apply(struct write *w, struct store_txn *txn)
+{
+	struct change *c = container_of(w, struct change, write);
+	scoped(buf_finip) struct buf keep;
+	struct job job;
+	buf_init(&keep, SIZE_MAX / 2);
+	int rc = ledger_load(txn, c->id, &keep, &job);
+	if (rc)
+		return rc;
+	if (job.moves != c->moves)
+		return SL_E_CONFLICT;
+	for (size_t i = 0, from = job.state; i < c->path_n; from = c->path[i++])
+		if (!job_may_move((enum job_state)from, c->path[i]))
+			return SL_E_CONFLICT;
+	for (struct change_event *e = c->event; e; e = e->next)
+		ledger_add_event(txn, &job, &e->event);
+	for (size_t i = 0; i < c->docs; i++)
+		ledger_put_doc(txn, c->id, c->doc[i].part, c->doc[i].text);
+	put_replicas(c, txn);
+	rc = put_moves(c, txn, &job);
+	int64_t old_next_ms = job.next_ms;
+	put_times(c, &job);
+	ledger_save(txn, &job, old_next_ms);
+	return rc;
+}
+
+static void done(struct write *w, int rc)
+{
+	struct change *c = container_of(w, struct change, write);
+	c->rc = rc;
+	driver_post(c->driver, &c->note);
+}
+
+/* ---- on the loop ---- */
+
+static bool is_verdict(int rc) { return rc == 0 || rc == SL_E_CONFLICT || rc == SL_E_NOT_FOUND; }
+
+static void come_back(struct driver *d, struct note *note)
+{
+	struct change *c = container_of(note, struct change, note);
+	if (!is_verdict(c->rc) && !atomic_load(&d->ending)) {
+		driver_log(d, LOG_ERROR, c->id, "the store refused a change; trying again", "why",
+			   sl_err_text(c->rc));
+		list_push(&d->stuck, &c->link);
+		if (!d->stuck_ms)
+			d->stuck_ms = clock_mono_ms(d->parts.clock) + STUCK_RETRY_MS;
+		return;
+	}
+	d->changes_open--;
+	if (c->rc == 0 && c->next_ms)
+		driver_set_timer(d, c->next_ms);
+	if (c->then)
+		c->then(d, c, c->rc);
+	change_free(c);
+}
+
+static void submit(struct driver *d, struct change *c)
+{
+	c->write.apply = apply;
+	c->write.done = done;
+	c->note.handle = come_back;
+	int rc = c->rc ? c->rc : writer_submit_always(d->parts.writer, &c->write);
+	if (rc) {
+		c->rc = rc;
+		driver_post(d, &c->note);
+	}
+}
+
+void change_submit(struct change *c)
+{
+	c->driver->changes_open++;
+	submit(c->driver, c);
+}
+
+void change_retry_stuck(struct driver *d)
+{
+	struct list again;
+	list_init(&again);
+	d->stuck_ms = 0;
+	for (struct list *l; (l = list_pop(&d->stuck));)
+		list_push(&again, l);
+	for (struct list *l; (l = list_pop(&again));) {
+		struct change *c = container_of(l, struct change, link);
+		c->rc = 0;
+		submit(d, c);
+	}
+}

@@ -1,0 +1,145 @@
+/* A stage's answers put together: the next form of the TaskSet, or the factors. */
+#include "core/driver/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BYTES_MAX = 64 << 20, DEPTH_MAX = 80 };
+
+static const struct json_limits limits = {BYTES_MAX, DEPTH_MAX};
+
+static int fault(struct admission *a, const char *code, struct bytes plugin, const char *words)
+{
+	a->fault = code;
+	a->fault_plugin = plugin;
+	snprintf(a->fault_words, sizeof(a->fault_words), "%s", words);
+	return SL_E_INVALID;
+}
+
+/* ---- the TaskSet as it stands ---- */
+
+/* Take over `text` (moved) as the present TaskSet. */
+static int adopt(struct admission *a, struct buf *text, struct sl_error *err)
+{
+	int rc = text->rc;
+	if (rc)
+		return sl_fail(err, (enum sl_err)rc, "the TaskSet is too large");
+	buf_fini(&a->taskset_text);
+	a->taskset_text = *text;
+	*text = (struct buf){0};
+	a->has_taskset = a->taskset_dirty = true;
+	return json_parse(&a->taskset, buf_bytes(&a->taskset_text), &limits, err);
+}
+
+int compose_set_taskset(struct admission *a, const struct json *json, struct sl_error *err)
+{
+	scoped(buf_finip) struct buf text;
+	buf_init(&text, BYTES_MAX);
+	int rc = taskset_fill(json, 0, &text, err);
+	if (!rc)
+		rc = adopt(a, &text, err);
+	if (rc)
+		fault(a, "invalid_taskset", bytes_of("", 0), err->text);
+	return rc;
+}
+
+/* ---- stages ---- */
+
+static struct bytes key_of(const struct admission *a, const struct step *step)
+{
+	return bytes_str(a->plan->plugin[step->index]->key);
+}
+
+static int compose_translation(struct admission *a, struct step *step)
+{
+	struct sl_error err = {0};
+	char words[sizeof(a->fault_words)];
+	if (compose_set_taskset(a, &step->answer, &err) == 0)
+		return 0;
+	snprintf(words, sizeof(words), "what %s answered is no valid TaskSet: %s",
+		 a->plan->plugin[step->index]->key, err.text);
+	return fault(a, "invalid_taskset", key_of(a, step), words);
+}
+
+static int compose_factors(struct admission *a, const struct plan_stage *stage)
+{
+	scoped(buf_finip) struct buf text;
+	const struct json **answer = calloc(stage->n ? stage->n : 1, sizeof(*answer));
+	if (!answer)
+		return fault(a, "internal_error", bytes_of("", 0), sl_err_text(SL_E_NO_MEMORY));
+	for (uint32_t i = 0; i < stage->n; i++) {
+		struct step *step = &a->step[stage->first + i];
+		answer[i] = step->answered ? &step->answer : NULL;
+	}
+	buf_init(&text, BYTES_MAX);
+	int rc = factors_compose(answer, stage->n, &text);
+	free(answer);
+	if (rc)
+		return fault(a, "plugin_bad_answer", bytes_of("", 0), "the factors are too large");
+	buf_fini(&a->factors);
+	a->factors = text;
+	text = (struct buf){0};
+	a->factors_dirty = true;
+	return 0;
+}
+
+static size_t collect(struct admission *a, const struct plan_stage *stage, struct merge_part *part)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < stage->n; i++) {
+		struct step *step = &a->step[stage->first + i];
+		if (step->answered)
+			part[n++] = (struct merge_part){key_of(a, step), &step->increment};
+	}
+	return n;
+}
+
+static int compose_additions(struct admission *a, const struct plan_stage *stage)
+{
+	struct sl_error err = {0};
+	scoped(buf_finip) struct buf text;
+	struct merge_part *part = calloc(stage->n + 1, sizeof(*part));
+	if (!part)
+		return fault(a, "internal_error", bytes_of("", 0), sl_err_text(SL_E_NO_MEMORY));
+	size_t n = collect(a, stage, part);
+	buf_init(&text, BYTES_MAX);
+	int rc = n ? merge_increments(&a->taskset, part, n, &text, NULL, &err) : 0;
+	free(part);
+	for (uint32_t i = 0; i < stage->n; i++) /* they look into the TaskSet that goes */
+		increment_fini(&a->step[stage->first + i].increment);
+	if (n && !rc)
+		rc = adopt(a, &text, &err);
+	return rc ? fault(a, rc == SL_E_CONFLICT ? "decorator_conflict" : "invalid_taskset",
+			  bytes_of("", 0), err.text)
+		  : 0;
+}
+
+int compose_stage(struct admission *a, uint32_t stage)
+{
+	const struct plan_stage *s = &a->plan->stage[stage];
+	a->fault = NULL;
+	switch ((enum plugin_type)stage) {
+	case PLUGIN_TRANSLATOR:
+		return compose_translation(a, &a->step[s->first]);
+	case PLUGIN_FACTOR:
+		return compose_factors(a, s);
+	case PLUGIN_DECORATOR:
+	case PLUGIN_BINDER:
+		return compose_additions(a, s);
+	default:
+		return 0;
+	}
+}
+
+int compose_check(struct admission *a, struct step *step, struct sl_error *err)
+{
+	const struct plugin *plugin = a->plan->plugin[step->index];
+	struct increment_options options = {
+		.rules = a->driver->rules,
+		.stage = plugin->type == PLUGIN_BINDER ? INCREMENT_BINDER : INCREMENT_DECORATOR,
+		.typed = plugin->typed};
+	int rc = answer_check_taskset(&step->answer, err);
+	return rc ? rc
+		  : increment_check(&a->taskset, &step->answer, &options, &step->increment, NULL,
+				    err);
+}

@@ -1,0 +1,123 @@
+/* Jobs whose time has come: a gate or a plugin is asked again, or the wait is over. */
+#include "core/driver/internal.h"
+
+#include <stdlib.h>
+
+enum { BATCH = 64 };
+
+struct due {
+	struct write write;
+	struct note note;
+	struct driver *driver;
+	struct admit *admit[BATCH];
+	size_t n;
+	int64_t next_ms;
+	int rc;
+};
+
+static void forget_admits(struct due *q)
+{
+	while (q->n)
+		admit_free(q->admit[--q->n]);
+}
+
+static bool full(const struct due *q)
+{
+	return atomic_load(&q->driver->in_admission) + q->n >= q->driver->config.in_admission_max;
+}
+
+/* To be asked: the timer stays, far off, so that a crash meanwhile loses nothing. */
+static int take(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
+{
+	int64_t old_next_ms = job->next_ms;
+	int rc = admit_load(txn, job->id, &q->admit[q->n]);
+	if (rc)
+		return rc;
+	q->admit[q->n++]->by_timer = true;
+	job->next_ms = now_ms + DUE_LEASE_MS;
+	ledger_save(txn, job, old_next_ms);
+	return 0;
+}
+
+static int expire(struct store_txn *txn, struct job *job, int64_t now_ms)
+{
+	struct why why = {.code = BYTES("expired"),
+			  .reason = BYTES("nobody let it go on before its time was over"),
+			  .plugin = job->plugin};
+	return ledger_move(txn, job, JOB_STOPPED, &why, now_ms);
+}
+
+static int handle_one(struct due *q, struct store_txn *txn, struct uuid id, int64_t now_ms)
+{
+	scoped(buf_finip) struct buf keep;
+	struct job job;
+	buf_init(&keep, SIZE_MAX / 2);
+	int rc = ledger_load(txn, id, &keep, &job);
+	if (rc)
+		return rc == SL_E_NOT_FOUND ? 0 : rc;
+	if (job.state != JOB_SUSPENDED)
+		return SL_E_INTERNAL; /* a move removes the timers of its state */
+	if (job.next == NEXT_EXPIRE || (job.expires_ms && job.expires_ms <= now_ms))
+		return expire(txn, &job, now_ms);
+	return take(q, txn, &job, now_ms);
+}
+
+static int apply(struct write *w, struct store_txn *txn)
+{
+	struct due *q = container_of(w, struct due, write);
+	struct uuid id[BATCH];
+	size_t n = 0;
+	int64_t now_ms = driver_now(q->driver);
+	forget_admits(q);
+	int rc = ledger_due(txn, now_ms, id, BATCH, &n, &q->next_ms);
+	for (size_t i = 0; i < n && !rc; i++) {
+		if (full(q)) { /* later: the timers stay where they are */
+			q->next_ms = now_ms + STUCK_RETRY_MS;
+			break;
+		}
+		rc = handle_one(q, txn, id[i], now_ms);
+	}
+	return rc;
+}
+
+static void done(struct write *w, int rc)
+{
+	struct due *q = container_of(w, struct due, write);
+	q->rc = rc;
+	driver_post(q->driver, &q->note);
+}
+
+static void come_back(struct driver *d, struct note *note)
+{
+	struct due *q = container_of(note, struct due, note);
+	d->changes_open--;
+	d->timer_busy = false;
+	if (q->rc) {
+		forget_admits(q);
+		driver_set_timer(d, driver_now(d) + STUCK_RETRY_MS);
+	} else if (q->next_ms) {
+		driver_set_timer(d, q->next_ms);
+	}
+	for (size_t i = 0; i < q->n; i++)
+		admission_begin(d, &q->admit[i]->note);
+	free(q);
+}
+
+void due_start(struct driver *d)
+{
+	struct due *q = calloc(1, sizeof(*q));
+	d->timer_ms = 0;
+	if (!q) {
+		driver_set_timer(d, driver_now(d) + STUCK_RETRY_MS);
+		return;
+	}
+	q->driver = d;
+	q->write = (struct write){.apply = apply, .done = done};
+	q->note.handle = come_back;
+	if (writer_submit_always(d->parts.writer, &q->write)) {
+		free(q);
+		return; /* stopping */
+	}
+	d->changes_open++;
+	d->timer_busy = true;
+}

@@ -1,0 +1,247 @@
+#include "core/driver/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { BUCKETS = 16384, TURN_MOST_MS = 1000 };
+
+/* ---- small services for the other parts ---- */
+
+int64_t driver_now(const struct driver *d) { return clock_wall_ms(d->parts.clock); }
+
+/* The box takes what follows from accepted work even beyond its size; it is closed only
+ * when the loop has ended, and then nothing can be lost that is not in the store. */
+void driver_post(struct driver *d, struct note *note)
+{
+	int rc = mailbox_post_always(d->box, &note->letter);
+	assert(rc == 0);
+}
+
+void driver_set_timer(struct driver *d, int64_t at_ms)
+{
+	if (!d->timer_ms || at_ms < d->timer_ms)
+		d->timer_ms = at_ms;
+}
+
+void driver_log(struct driver *d, enum log_level level, struct uuid job, const char *msg,
+		const char *key, const char *value)
+{
+	char id[UUID_TEXT_SIZE];
+	if (key)
+		log_line(d->parts.log, level, "driver", msg, "job", uuid_format(job, id), key,
+			 value, NULL);
+	else
+		log_line(d->parts.log, level, "driver", msg, "job", uuid_format(job, id), NULL);
+}
+
+struct engine *driver_engine(const struct driver *d, struct bytes name)
+{
+	for (int i = 0; i < DRIVER_ENGINES_MAX && d->config.engine[i]; i++)
+		if (bytes_is(name.len ? name : bytes_str(d->config.engine_default),
+			     d->config.engine[i]->ops->name))
+			return d->config.engine[i];
+	return NULL;
+}
+
+/* ---- reports of engines ---- */
+
+struct report_note {
+	struct note note;
+	struct engine_report report;
+};
+
+static void handle_report(struct driver *d, struct note *note)
+{
+	struct report_note *n = container_of(note, struct report_note, note);
+	run_report(d, &n->report);
+	free(n);
+}
+
+void driver_report(void *user, const struct engine_report *report)
+{
+	struct driver *d = user;
+	struct report_note *n = malloc(sizeof(*n));
+	if (!n) {
+		driver_log(d, LOG_ERROR, report->name.job, "out of memory: a report is lost", NULL,
+			   NULL);
+		return;
+	}
+	n->note.handle = handle_report;
+	n->report = *report;
+	driver_post(d, &n->note);
+}
+
+/* ---- turns ---- */
+
+static bool handle_notes(struct driver *d)
+{
+	struct letter *next, *first = mailbox_take(d->box);
+	for (struct letter *l = first; l; l = next) {
+		struct note *note = container_of(l, struct note, letter);
+		next = l->next;
+		note->handle(d, note);
+	}
+	return first != NULL;
+}
+
+static uint32_t until(int64_t at_ms, int64_t now_ms, uint32_t most)
+{
+	if (!at_ms || at_ms - now_ms >= most)
+		return most;
+	return at_ms <= now_ms ? 0 : (uint32_t)(at_ms - now_ms);
+}
+
+static uint32_t next_wait(struct driver *d, uint32_t most)
+{
+	int64_t now = driver_now(d);
+	uint32_t wait = caller_turn(d->caller, most);
+	wait = until(d->stuck_ms, clock_mono_ms(d->parts.clock), wait);
+	if (!d->timer_busy)
+		wait = until(d->timer_ms, now, wait);
+	for (struct list *l = d->waking.next; l != &d->waking; l = l->next)
+		wait = until(container_of(l, struct run, link)->wake_ms, now, wait);
+	return wait;
+}
+
+static void do_what_is_due(struct driver *d)
+{
+	int64_t now = driver_now(d);
+	if (d->stuck_ms && clock_mono_ms(d->parts.clock) >= d->stuck_ms)
+		change_retry_stuck(d);
+	if (d->timer_ms && !d->timer_busy && d->timer_ms <= now)
+		due_start(d);
+	run_tick_due(d, now);
+}
+
+void driver_turn(struct driver *d, uint32_t wait_ms)
+{
+	handle_notes(d);
+	do_what_is_due(d);
+	uint32_t wait = next_wait(d, wait_ms);
+	d->parts.executor->ops->turn(d->parts.executor, wait);
+}
+
+bool driver_idle(const struct driver *d) { return atomic_load(&d->busy) == 0; }
+
+/* ---- the thread ---- */
+
+static void *loop(void *user)
+{
+	struct driver *d = user;
+	pthread_setname_np(pthread_self(), "sluice-loop");
+	while (!atomic_load(&d->ending))
+		driver_turn(d, TURN_MOST_MS);
+	return NULL;
+}
+
+static void wake(void *user)
+{
+	struct driver *d = user;
+	d->parts.executor->ops->wake(d->parts.executor);
+}
+
+int driver_start(struct driver *d)
+{
+	if (pthread_create(&d->thread, NULL, loop, d))
+		return SL_E_NO_MEMORY;
+	d->threaded = true;
+	return 0;
+}
+
+/* Calls in progress may still end; what is not decided by then goes on at the next start. */
+static void wind_down(struct driver *d, uint32_t grace_ms)
+{
+	int64_t end_ms = clock_mono_ms(d->parts.clock) + grace_ms;
+	while ((caller_in_flight(d->caller) || d->changes_open) &&
+	       clock_mono_ms(d->parts.clock) < end_ms)
+		driver_turn(d, 50);
+}
+
+void driver_stop_loop(struct driver *d, uint32_t grace_ms)
+{
+	if (d->threaded) {
+		atomic_store(&d->ending, true);
+		wake(d);
+		pthread_join(d->thread, NULL);
+		d->threaded = false;
+	}
+	wind_down(d, grace_ms);
+}
+
+/* ---- life ---- */
+
+static int create_parts(struct driver *d, struct sl_error *err)
+{
+	struct selector_limits limits = {d->config.regex_value_max, SELECTOR_STEPS_MAX};
+	struct caller_config caller = {.answer_max = d->config.answer_max, .retry_ms = 100};
+	int rc = mailbox_create(SIZE_MAX, wake, d, &d->box);
+	if (!rc)
+		rc = caller_create(&caller, d->parts.executor, d->parts.clock, &d->caller);
+	if (!rc)
+		rc = selector_scratch_create(&limits, &d->scratch);
+	if (!rc)
+		rc = increment_rules_create(d->config.protect, &d->rules, err);
+	if (!rc)
+		rc = table_init(&d->admissions, BUCKETS);
+	if (!rc)
+		rc = table_init(&d->runs, BUCKETS);
+	return rc;
+}
+
+int driver_create(const struct driver_config *config, const struct driver_parts *parts,
+		  struct driver **ret, struct sl_error *err)
+{
+	scoped(driver_freep) struct driver *d = calloc(1, sizeof(*d));
+	if (!d)
+		return sl_fail(err, SL_E_NO_MEMORY, "out of memory");
+	d->config = *config;
+	d->parts = *parts;
+	list_init(&d->stuck);
+	list_init(&d->waking);
+	int rc = create_parts(d, err);
+	if (rc)
+		return err && err->code
+			       ? rc
+			       : sl_fail(err, (enum sl_err)rc, "the driver cannot be set up: %s",
+					 sl_err_text(rc));
+	*ret = take_ptr(&d);
+	return 0;
+}
+
+static void drop_admissions(struct driver *d)
+{
+	for (struct table_node *n; (n = table_any(&d->admissions));)
+		admission_drop(container_of(n, struct admission, node));
+}
+
+static void drop_runs(struct driver *d)
+{
+	for (struct table_node *n; (n = table_any(&d->runs));) {
+		table_remove(&d->runs, n);
+		run_free(container_of(n, struct run, node));
+	}
+}
+
+struct driver *driver_free(struct driver *d)
+{
+	if (!d)
+		return NULL;
+	atomic_store(&d->ending, true);
+	if (d->box) {
+		while (handle_notes(d))
+			drop_admissions(d);
+		drop_admissions(d);
+		drop_runs(d);
+		for (struct list *l; (l = list_pop(&d->stuck));)
+			change_free(container_of(l, struct change, link));
+		mailbox_close(d->box);
+	}
+	caller_free(d->caller);
+	selector_scratch_free(d->scratch);
+	increment_rules_free(d->rules);
+	table_fini(&d->admissions);
+	table_fini(&d->runs);
+	mailbox_free(d->box);
+	free(d);
+	return NULL;
+}

@@ -1,0 +1,225 @@
+/* What people ask of one job: stop and resume. The decision falls in the write's
+ * transaction; the loop is told afterwards, in the order of the commits. */
+#include "core/driver/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/** One request on its way through the writer; on the asker's stack. */
+struct asking {
+	struct write write;
+	struct driver *driver;
+	const struct request *request;
+	sem_t over;
+	int rc;
+	struct sl_error err;
+	enum job_state state;
+	bool stopping;
+	struct admit *admit; /* resume: to be posted when it is on disk */
+};
+
+/** Tells the loop that a job was stopped. */
+struct stop_note {
+	struct note note;
+	struct uuid job;
+};
+
+static void handle_stop(struct driver *d, struct note *note)
+{
+	struct stop_note *n = container_of(note, struct stop_note, note);
+	struct table_node *node = table_get(&d->admissions, n->job);
+	if (node)
+		admission_drop(container_of(node, struct admission, node));
+	run_stop(d, n->job);
+	free(n);
+}
+
+static int load(struct asking *q, struct store_txn *txn, struct buf *keep, struct job *job)
+{
+	int rc = ledger_load(txn, q->request->job, keep, job);
+	if (!rc && q->request->user.len && !bytes_eq(q->request->user, job->user))
+		rc = SL_E_NOT_FOUND;
+	return rc == SL_E_NOT_FOUND ? sl_fail(&q->err, SL_E_NOT_FOUND, "there is no such job") : rc;
+}
+
+static void add_request_event(struct asking *q, struct store_txn *txn, struct job *job,
+			      const char *outcome)
+{
+	struct event event = {.time_ms = driver_now(q->driver),
+			      .type = EVENT_REQUEST,
+			      .state = job->state,
+			      .stage = EVENT_NO_STAGE,
+			      .outcome = bytes_str(outcome),
+			      .reason = q->request->reason,
+			      .who = q->request->who};
+	ledger_add_event(txn, job, &event);
+}
+
+static int wait_for(struct asking *q, void (*done)(struct write *, int), struct sl_error *err)
+{
+	q->write.done = done;
+	sem_init(&q->over, 0, 0);
+	int rc = writer_submit(q->driver->parts.writer, &q->write);
+	if (rc) {
+		sem_destroy(&q->over);
+		return sl_fail(err, (enum sl_err)rc, "the gateway is too busy to write; try again");
+	}
+	while (sem_wait(&q->over) != 0)
+		;
+	sem_destroy(&q->over);
+	if (q->rc)
+		sl_fail(err, (enum sl_err)q->rc, "%s",
+			q->err.code ? q->err.text : sl_err_text(q->rc));
+	return q->rc;
+}
+
+/* ---- stop ---- */
+
+static int stop_now(struct asking *q, struct store_txn *txn, struct job *job)
+{
+	struct why why = {.code = BYTES("stopped_by_user"),
+			  .reason = q->request->reason.len ? q->request->reason
+							   : BYTES("stopped by a user"),
+			  .who = q->request->who};
+	return ledger_move(txn, job, JOB_STOPPED, &why, driver_now(q->driver));
+}
+
+static int apply_stop(struct write *w, struct store_txn *txn)
+{
+	struct asking *q = container_of(w, struct asking, write);
+	scoped(buf_finip) struct buf keep;
+	struct job job;
+	buf_init(&keep, SIZE_MAX / 2);
+	int rc = load(q, txn, &keep, &job);
+	if (rc)
+		return rc;
+	q->state = job.state;
+	q->stopping = job.stopping;
+	if (job.state == JOB_STOPPED || job.stopping)
+		return 0;
+	if (job_final(job.state))
+		return sl_fail(&q->err, SL_E_CONFLICT, "the job has already %s",
+			       job_state_name(job.state));
+	if (job.state == JOB_PREPARING || job.state == JOB_SUSPENDED) {
+		rc = stop_now(q, txn, &job);
+	} else {
+		job.stopping = q->stopping = true;
+		job.stop_reason = q->request->reason;
+		add_request_event(q, txn, &job, "stop");
+		ledger_save(txn, &job, job.next_ms);
+	}
+	q->state = job.state;
+	return rc;
+}
+
+static void stop_done(struct write *w, int rc)
+{
+	struct asking *q = container_of(w, struct asking, write);
+	q->rc = rc;
+	struct stop_note *n = rc ? NULL : calloc(1, sizeof(*n));
+	if (n) {
+		n->note.handle = handle_stop;
+		n->job = q->request->job;
+		driver_post(q->driver, &n->note);
+	}
+	sem_post(&q->over);
+}
+
+int driver_stop(struct driver *d, const struct request *r, enum job_state *ret_state,
+		bool *ret_stopping, struct sl_error *err)
+{
+	struct asking q = {.driver = d, .request = r};
+	q.write.apply = apply_stop;
+	int rc = wait_for(&q, stop_done, err);
+	*ret_state = q.state;
+	*ret_stopping = q.stopping && !job_final(q.state);
+	return rc;
+}
+
+/* ---- resume ---- */
+
+/* Whoever suspended it has been heard, unless it is to be asked again. */
+static int step_over(struct asking *q, struct progress *progress, const struct job *job)
+{
+	bool ask = q->request->recheck || progress->waits != WAITS_GATE_NEXT;
+	progress->waits = WAITS_NOT;
+	if (ask)
+		return 0;
+	return progress_add_gate(progress, job->plugin)
+		       ? sl_fail(&q->err, SL_E_CONFLICT, "the job has passed too many gates")
+		       : 0;
+}
+
+static int put_progress(struct store_txn *txn, struct admit *admit, const struct progress *progress)
+{
+	scoped(buf_finip) struct buf text;
+	buf_init(&text, 1 << 20);
+	progress_encode(progress, &text);
+	if (text.rc)
+		return text.rc;
+	int rc = arena_copy(admit->arena, buf_bytes(&text), &admit->progress);
+	if (!rc)
+		ledger_put_doc(txn, admit->job.id, PART_PROGRESS, buf_bytes(&text));
+	return rc;
+}
+
+static int resume(struct asking *q, struct store_txn *txn, struct job *job)
+{
+	struct progress progress = {0};
+	struct why why = {.code = BYTES("in_admission"),
+			  .reason = q->request->reason.len ? q->request->reason : BYTES("resumed"),
+			  .who = q->request->who};
+	int rc = progress_decode(q->admit->progress, &progress);
+	if (!rc)
+		rc = step_over(q, &progress, job);
+	if (!rc)
+		rc = put_progress(txn, q->admit, &progress);
+	if (rc)
+		return rc;
+	add_request_event(q, txn, job, q->request->recheck ? "recheck" : "resume");
+	rc = ledger_move(txn, job, JOB_PREPARING, &why, driver_now(q->driver));
+	job->asked = 0;
+	job->unavailable_ms = 0;
+	ledger_save(txn, job, job->next_ms);
+	q->admit->job.state = job->state;
+	q->admit->job.moves = job->moves;
+	q->admit->job.asked = 0;
+	q->admit->job.unavailable_ms = 0;
+	return rc;
+}
+
+static int apply_resume(struct write *w, struct store_txn *txn)
+{
+	struct asking *q = container_of(w, struct asking, write);
+	scoped(buf_finip) struct buf keep;
+	struct job job;
+	buf_init(&keep, SIZE_MAX / 2);
+	int rc = load(q, txn, &keep, &job);
+	if (rc)
+		return rc;
+	if (job.state != JOB_SUSPENDED)
+		return sl_fail(&q->err, SL_E_CONFLICT,
+			       "the job is %s; only a suspended job can be resumed",
+			       job_state_name(job.state));
+	q->admit = admit_free(q->admit);
+	rc = admit_load(txn, q->request->job, &q->admit);
+	return rc ? rc : resume(q, txn, &job);
+}
+
+static void resume_done(struct write *w, int rc)
+{
+	struct asking *q = container_of(w, struct asking, write);
+	q->rc = rc;
+	if (!rc)
+		driver_post(q->driver, &q->admit->note);
+	else
+		admit_free(q->admit);
+	sem_post(&q->over);
+}
+
+int driver_resume(struct driver *d, const struct request *r, struct sl_error *err)
+{
+	struct asking q = {.driver = d, .request = r};
+	q.write.apply = apply_resume;
+	return wait_for(&q, resume_done, err);
+}

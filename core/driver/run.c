@@ -1,0 +1,346 @@
+/* One TaskSet at work: the policy decides above, the engine carries out below, and the
+ * store is told of every step. */
+#include "core/driver/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TEXT_BYTES_MAX = 64 << 20, DEPTH_MAX = 80, ENV_MAX = 5 };
+
+struct run *run_free(struct run *r)
+{
+	if (!r)
+		return NULL;
+	policy_free(r->policy);
+	taskset_free(r->set);
+	json_fini(&r->json);
+	buf_fini(&r->text);
+	free(r);
+	return NULL;
+}
+
+static void drop(struct run *r)
+{
+	table_remove(&r->driver->runs, &r->node);
+	list_remove(&r->link);
+	atomic_fetch_sub(&r->driver->busy, 1);
+	run_free(r);
+}
+
+static struct run *find(struct driver *d, struct uuid id)
+{
+	struct table_node *node = table_get(&d->runs, id);
+	return node ? container_of(node, struct run, node) : NULL;
+}
+
+/* ---- what the engine is asked ---- */
+
+static struct replica_name name_of(const struct run *r, const struct policy_fx *fx)
+{
+	return (struct replica_name){r->node.id, fx->role, fx->index, fx->attempt};
+}
+
+static void refuse(struct run *r, const struct replica_name *name, int rc)
+{
+	struct engine_report report = {
+		.name = *name, .change = REPLICA_REFUSED, .reason = "StartError"};
+	snprintf(report.message, sizeof(report.message), "the engine %s cannot start it: %s",
+		 r->engine->ops->name, sl_err_text(rc));
+	driver_report(r->driver, &report);
+}
+
+static void start_replica(struct run *r, const struct policy_fx *fx)
+{
+	const struct role *role = &r->set->role[fx->role];
+	char text[ENV_MAX][256], id[UUID_TEXT_SIZE];
+	snprintf(text[0], sizeof(text[0]), "TASKSET_NAME=%.*s",
+		 BYTES_FMT(bytes_cut(r->set->name, 200)));
+	snprintf(text[1], sizeof(text[1]), "TASKROLE_NAME=%.*s",
+		 BYTES_FMT(bytes_cut(role->name, 200)));
+	snprintf(text[2], sizeof(text[2]), "TASKROLE_REPLICA_INDEX=%u", fx->index);
+	snprintf(text[3], sizeof(text[3]), "SLUICE_JOB_ID=%s", uuid_format(r->node.id, id));
+	const char *const env[ENV_MAX] = {text[0], text[1], text[2], text[3], NULL};
+	struct replica_spec spec = {.name = name_of(r, fx),
+				    .pod = json_raw(&r->json, role->pod),
+				    .role_name = role->name,
+				    .taskset_name = r->set->name,
+				    .env = env,
+				    .priority = role->priority};
+	int rc = r->engine->ops->start(r->engine, &spec);
+	if (rc)
+		refuse(r, &spec.name, rc);
+}
+
+/* ---- what the store is told ---- */
+
+static void written(struct driver *d, struct change *c, int rc)
+{
+	struct run *r = find(d, c->id);
+	if (!r || r != c->owner)
+		return;
+	bool final = c->path_n && job_final(c->path[c->path_n - 1]);
+	if (rc) {
+		driver_log(d, LOG_ERROR, c->id, "a running job was moved by somebody else", "why",
+			   sl_err_text(rc));
+		drop(r);
+	} else if (final) {
+		r->engine->ops->forget(r->engine, &r->node.id);
+		drop(r);
+	}
+}
+
+static const char *outcome_of(const struct replica *replica)
+{
+	switch (replica->state) {
+	case REPLICA_RUNNING:
+		return "started";
+	case REPLICA_SUCCEEDED:
+	case REPLICA_FAILED:
+	case REPLICA_STOPPED:
+		return replica_state_name(replica->state);
+	case REPLICA_IDLE:
+		return replica->attempts ? "to be tried again" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static void add_replica_event(struct run *r, struct change *c, const struct policy_fx *fx,
+			      const struct replica *replica)
+{
+	const char *outcome = outcome_of(replica);
+	if (!outcome)
+		return;
+	struct event event = {.time_ms = driver_now(r->driver),
+			      .type = EVENT_REPLICA,
+			      .state = r->state,
+			      .stage = EVENT_NO_STAGE,
+			      .index = (int32_t)fx->index,
+			      .code = replica->code,
+			      .outcome = bytes_str(outcome),
+			      .role = r->set->role[fx->role].name,
+			      .reason = bytes_str(replica->message)};
+	change_add_event(c, &event);
+}
+
+static void save_replica(struct run *r, struct change *c, const struct policy_fx *fx)
+{
+	const struct replica *replica = policy_replica(r->policy, fx->role, fx->index);
+	struct replica_change_record *record = arena_alloc(c->arena, sizeof(*record));
+	if (!record) {
+		c->rc = SL_E_NO_MEMORY;
+		return;
+	}
+	*record = (struct replica_change_record){c->replica, fx->role, fx->index, *replica};
+	c->replica = record;
+	add_replica_event(r, c, fx, replica);
+}
+
+static enum job_state final_state(enum set_outcome outcome)
+{
+	return outcome == SET_SUCCEEDED ? JOB_SUCCEEDED
+	       : outcome == SET_STOPPED ? JOB_STOPPED
+					: JOB_FAILED;
+}
+
+/* A job never skips `running` on its way to success. */
+static void add_moves(struct run *r, struct change *c, const struct policy_out *out)
+{
+	bool over = out->outcome != SET_OPEN;
+	if (r->state == JOB_WAITING && (out->running || out->outcome == SET_SUCCEEDED)) {
+		c->path[c->path_n++] = JOB_RUNNING;
+		c->why.code = BYTES("running");
+		c->why.reason = BYTES("first container started");
+	}
+	if (over) {
+		c->path[c->path_n++] = final_state(out->outcome);
+		c->why.code = change_str(c, out->reason_code);
+		c->why.reason = change_str(c, out->reason);
+		c->why.exit_code = out->exit_code;
+		r->ended = true;
+	}
+	if (c->path_n) {
+		r->state = c->path[c->path_n - 1];
+		r->moves += (uint32_t)c->path_n;
+	}
+}
+
+static void save(struct run *r, const struct policy_out *out)
+{
+	struct change *c;
+	uint32_t moves = r->moves;
+	if (change_create(r->driver, r->node.id, moves, &c)) {
+		driver_log(r->driver, LOG_ERROR, r->node.id, "out of memory", NULL, NULL);
+		return;
+	}
+	for (size_t i = 0; i < out->n; i++)
+		if (out->fx[i].kind == POLICY_SAVE)
+			save_replica(r, c, &out->fx[i]);
+	add_moves(r, c, out);
+	if (!c->replica && !c->path_n) {
+		change_free(c);
+		return;
+	}
+	c->owner = r;
+	c->then = written;
+	change_submit(c);
+}
+
+static void carry_out(struct run *r, const struct policy_out *out)
+{
+	for (size_t i = 0; i < out->n; i++) {
+		struct replica_name name = name_of(r, &out->fx[i]);
+		if (out->fx[i].kind == POLICY_START)
+			start_replica(r, &out->fx[i]);
+		else if (out->fx[i].kind == POLICY_STOP)
+			r->engine->ops->stop(r->engine, &name);
+	}
+	r->wake_ms = out->wake_ms;
+	list_remove(&r->link);
+	if (r->wake_ms)
+		list_push(&r->driver->waking, &r->link);
+	save(r, out);
+}
+
+/* ---- its life ---- */
+
+static int create(struct driver *d, const struct job *job, struct buf *text, struct run **ret)
+{
+	static const struct json_limits limits = {TEXT_BYTES_MAX, DEPTH_MAX};
+	scoped(run_freep) struct run *r = calloc(1, sizeof(*r));
+	struct sl_error err = {0};
+	if (!r)
+		return SL_E_NO_MEMORY;
+	r->driver = d;
+	r->node.id = job->id;
+	r->moves = job->moves;
+	r->state = job->state;
+	r->created_ms = job->created_ms;
+	list_init(&r->link);
+	r->text = *text;
+	*text = (struct buf){0};
+	r->engine = driver_engine(d, job->engine);
+	if (!r->engine)
+		return SL_E_NOT_FOUND;
+	int rc = json_parse(&r->json, buf_bytes(&r->text), &limits, &err);
+	if (!rc)
+		rc = taskset_read(&r->json, 0, &r->set, &err);
+	uint32_t most = UINT32_MAX;
+	for (int i = 0; i < DRIVER_ENGINES_MAX && d->config.engine[i]; i++)
+		if (d->config.engine[i] == r->engine)
+			most = d->config.together_max[i];
+	if (!rc)
+		rc = policy_create(r->set, most, &r->policy);
+	if (!rc)
+		*ret = take_ptr(&r);
+	return rc;
+}
+
+static void restore_one(void *user, uint32_t role, uint32_t index, const struct replica *stored)
+{
+	struct run *r = user;
+	if (role < r->set->roles && index < r->set->role[role].replicas)
+		policy_restore(r->policy, role, index, stored);
+}
+
+static void restore(struct run *r)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	if (store_begin(r->driver->parts.store, STORE_READ, &txn) ||
+	    ledger_replicas(txn, r->node.id, restore_one, r))
+		driver_log(r->driver, LOG_ERROR, r->node.id, "cannot read the stored replicas",
+			   NULL, NULL);
+}
+
+/* Ask the engine for each replica that may still be there. */
+static void find_again(struct run *r)
+{
+	for (uint32_t role = 0; role < r->set->roles; role++)
+		for (uint32_t index = 0; index < r->set->role[role].replicas; index++) {
+			const struct replica *replica = policy_replica(r->policy, role, index);
+			if (replica->state != REPLICA_STARTING && replica->state != REPLICA_RUNNING)
+				continue;
+			struct engine_report lost = {
+				.name = {r->node.id, role, index, replica->attempts - 1},
+				.change = REPLICA_LOST,
+				.reason = "Lost",
+				.message = "the engine does not know it any more"};
+			if (!r->engine->ops->recover(r->engine, &lost.name))
+				driver_report(r->driver, &lost);
+		}
+}
+
+static void fail_now(struct driver *d, const struct job *job, const char *words)
+{
+	struct change *c;
+	if (change_create(d, job->id, job->moves, &c))
+		return;
+	c->path[c->path_n++] = JOB_FAILED;
+	c->why.code = BYTES("engine_unknown");
+	c->why.reason = change_str(c, words);
+	change_submit(c);
+}
+
+void run_begin(struct driver *d, const struct job *job, struct buf *text, bool recovering)
+{
+	struct run *r;
+	struct policy_out out = {0};
+	int rc = create(d, job, text, &r);
+	if (rc) {
+		char words[200];
+		snprintf(words, sizeof(words), "the TaskSet cannot be run by the engine %.*s: %s",
+			 BYTES_FMT(job->engine), sl_err_text(rc));
+		fail_now(d, job, words);
+		return;
+	}
+	table_put(&d->runs, &r->node);
+	atomic_fetch_add(&d->busy, 1);
+	if (recovering)
+		restore(r);
+	policy_start(r->policy, job->started_ms, driver_now(d), &out);
+	carry_out(r, &out);
+	if (recovering)
+		find_again(r);
+	if (job->stopping)
+		run_stop(d, job->id);
+}
+
+void run_stop(struct driver *d, struct uuid id)
+{
+	struct policy_out out = {0};
+	struct run *r = find(d, id);
+	if (!r || r->ended)
+		return;
+	r->stopping = true;
+	policy_stop(r->policy, driver_now(d), &out);
+	carry_out(r, &out);
+}
+
+void run_report(struct driver *d, const struct engine_report *report)
+{
+	struct policy_out out = {0};
+	struct run *r = find(d, report->name.job);
+	if (!r || r->ended || report->name.role >= r->set->roles ||
+	    report->name.index >= r->set->role[report->name.role].replicas)
+		return;
+	policy_report(r->policy, report, driver_now(d), &out);
+	carry_out(r, &out);
+}
+
+void run_tick_due(struct driver *d, int64_t now_ms)
+{
+	struct list *next;
+	for (struct list *l = d->waking.next; l != &d->waking; l = next) {
+		struct run *r = container_of(l, struct run, link);
+		struct policy_out out = {0};
+		next = l->next;
+		if (r->wake_ms > now_ms)
+			continue;
+		if (r->ended) {
+			list_remove(&r->link);
+			continue;
+		}
+		policy_tick(r->policy, now_ms, &out);
+		carry_out(r, &out);
+	}
+}

@@ -1,0 +1,244 @@
+/* Acceptance: a submission becomes a stored job before anybody hears its id. */
+#include "core/driver/internal.h"
+
+#include <stdlib.h>
+
+enum { HEADER_MAX = 1 << 20 };
+
+/** One submission on its way through the writer; on the submitter's stack. */
+struct accepting {
+	struct write write;
+	struct driver *driver;
+	const struct submission *submission;
+	sem_t over;
+	int rc;
+	struct sl_error err;
+	struct admit *admit;
+	char *id_at; /* where the id goes in the header's text */
+	uint8_t seen_key[CRYPT_HASH_SIZE], seen_body[CRYPT_HASH_SIZE];
+	struct uuid id;
+	bool again; /* answered by an earlier submission */
+};
+
+/* ---- the header information: submitted keys, then the token's, then the preset ones ---- */
+
+static const char *const preset[] = {"userID", "jobName", "jobKind", "jobID"};
+
+static bool overridden(const struct submission *s, struct bytes key, bool by_token)
+{
+	for (size_t i = 0; i < countof(preset); i++)
+		if (bytes_is(key, preset[i]))
+			return true;
+	return by_token && s->token_header && json_get(s->token_header, 0, key) != JSON_NONE;
+}
+
+static int add_members(const struct submission *s, const struct json *json, json_at object,
+		       bool by_token, struct buf *to)
+{
+	if (!json || object == JSON_NONE)
+		return 0;
+	for (json_at k = json_first(json, object); k != JSON_NONE; k = json_next(json, object, k)) {
+		scoped(buf_finip) struct buf text;
+		struct bytes key;
+		buf_init(&text, HEADER_MAX);
+		int rc = json_string(json, k, &text, &key);
+		if (rc)
+			return rc;
+		if (overridden(s, key, by_token))
+			continue;
+		buf_add_bytes(to, json_raw(json, k));
+		buf_add_char(to, ':');
+		buf_add_bytes(to, json_raw(json, k + 1));
+		buf_add_char(to, ',');
+	}
+	return 0;
+}
+
+static int make_header(struct accepting *q)
+{
+	const struct submission *s = q->submission;
+	scoped(buf_finip) struct buf text;
+	static const char placeholder[] = "00000000-0000-0000-0000-000000000000";
+	buf_init(&text, HEADER_MAX);
+	buf_add_char(&text, '{');
+	int rc = add_members(s, s->json, s->header, true, &text);
+	if (!rc)
+		rc = add_members(s, s->token_header, 0, false, &text);
+	if (rc)
+		return rc;
+	buf_add_str(&text, "\"userID\":");
+	json_quote(&text, s->user);
+	buf_add_str(&text, ",\"jobName\":");
+	json_quote(&text, s->name);
+	buf_add_str(&text, ",\"jobKind\":");
+	json_quote(&text, s->kind);
+	buf_add_str(&text, ",\"jobID\":\"");
+	size_t id_at = text.len;
+	buf_add_str(&text, placeholder);
+	buf_add_str(&text, "\"}");
+	rc = text.rc ? text.rc : arena_copy(q->admit->arena, buf_bytes(&text), &q->admit->header);
+	if (!rc)
+		q->id_at = (char *)q->admit->header.at + id_at;
+	return rc;
+}
+
+static int make_admit(struct accepting *q)
+{
+	const struct submission *s = q->submission;
+	int rc = admit_create(&q->admit);
+	if (rc)
+		return rc;
+	struct admit *a = q->admit;
+	struct arena *arena = a->arena;
+	a->counted = true;
+	a->job = (struct job){.parent = s->parent,
+			      .state = JOB_PREPARING,
+			      .reason = BYTES("in admission"),
+			      .reason_code = BYTES("in_admission")};
+	rc = make_header(q);
+	if (!rc)
+		rc = arena_copy(arena, json_raw(s->json, s->job), &a->submitted);
+	if (!rc)
+		rc = arena_copy(arena, s->user, &a->job.user);
+	if (!rc)
+		rc = arena_copy(arena, s->name, &a->job.name);
+	if (!rc)
+		rc = arena_copy(arena, s->kind, &a->job.kind);
+	if (!rc)
+		rc = arena_copy(arena, s->token, &a->job.token);
+	return rc;
+}
+
+/* ---- on the writer's thread ---- */
+
+/* Was this key used before? 0: yes, `q` has the answer; SL_E_NOT_FOUND: no. */
+static int look_back(struct accepting *q, struct store_txn *txn, int64_t now_ms)
+{
+	uint8_t body[CRYPT_HASH_SIZE];
+	struct uuid earlier;
+	if (!q->submission->idempotency_key.len)
+		return SL_E_NOT_FOUND;
+	int rc = ledger_seen(txn, q->seen_key, now_ms, &earlier, body);
+	if (rc)
+		return rc;
+	if (memcmp(body, q->seen_body, sizeof(body)) != 0)
+		return sl_fail(&q->err, SL_E_CONFLICT,
+			       "Idempotency-Key: it was used with another body in the last 24 "
+			       "hours; take a new key for a new job");
+	q->id = earlier;
+	q->again = true;
+	return 0;
+}
+
+static int check_parent(struct accepting *q, struct store_txn *txn)
+{
+	struct job parent;
+	if (uuid_is_nil(q->submission->parent))
+		return 0;
+	return ledger_get(txn, q->submission->parent, &parent)
+		       ? sl_fail(&q->err, SL_E_NOT_FOUND, "parentJobID: there is no such job")
+		       : 0;
+}
+
+static int apply(struct write *w, struct store_txn *txn)
+{
+	struct accepting *q = container_of(w, struct accepting, write);
+	struct driver *d = q->driver;
+	int64_t now_ms = driver_now(d);
+	char id_text[UUID_TEXT_SIZE];
+	q->again = false;
+	int rc = look_back(q, txn, now_ms);
+	if (rc != SL_E_NOT_FOUND)
+		return rc;
+	rc = check_parent(q, txn);
+	if (rc)
+		return rc;
+	struct job *job = &q->admit->job;
+	job->id = q->id = id_next(&d->ids, now_ms);
+	job->created_ms = job->since_ms = now_ms;
+	job->moves = job->events = 0;
+	memcpy(q->id_at, uuid_format(job->id, id_text), UUID_TEXT_SIZE - 1);
+	ledger_put_doc(txn, job->id, PART_HEADER, q->admit->header);
+	ledger_put_doc(txn, job->id, PART_JOB, q->admit->submitted);
+	ledger_insert(txn, job);
+	if (q->submission->idempotency_key.len)
+		ledger_put_seen(txn, q->seen_key, job->id, q->seen_body, now_ms);
+	return 0;
+}
+
+static void done(struct write *w, int rc)
+{
+	struct accepting *q = container_of(w, struct accepting, write);
+	q->rc = rc;
+	if (rc || q->again) {
+		atomic_fetch_sub(&q->driver->in_admission, 1);
+		admit_free(q->admit);
+	} else {
+		driver_post(q->driver, &q->admit->note);
+	}
+	sem_post(&q->over);
+}
+
+/* ---- on the submitter's ---- */
+
+static void hash_idempotency(struct accepting *q)
+{
+	const struct submission *s = q->submission;
+	if (!s->idempotency_key.len)
+		return;
+	uint8_t scope[CRYPT_HASH_SIZE];
+	crypt_hash(bytes_of("", 0), s->token, scope);
+	crypt_hash(bytes_of(scope, sizeof(scope)), s->idempotency_key, q->seen_key);
+	crypt_hash(bytes_of("", 0), s->json->text, q->seen_body);
+}
+
+static int enough_room(struct driver *d, struct sl_error *err)
+{
+	struct store_room room;
+	if (store_room(d->parts.store, &room) == 0 && room.used > room.max / 100 * 95)
+		return sl_fail(err, SL_E_FULL,
+			       "the store is nearly full: no new jobs until there is room");
+	return 0;
+}
+
+static int accept_now(struct driver *d, struct accepting *q, struct sl_error *err)
+{
+	int rc = make_admit(q);
+	if (!rc) {
+		hash_idempotency(q);
+		sem_init(&q->over, 0, 0);
+		q->write = (struct write){.apply = apply, .done = done};
+		rc = writer_submit(d->parts.writer, &q->write);
+	}
+	if (rc) {
+		atomic_fetch_sub(&d->in_admission, 1);
+		admit_free(q->admit);
+		return sl_fail(err, (enum sl_err)rc, "the job cannot be taken now: %s",
+			       sl_err_text(rc));
+	}
+	while (sem_wait(&q->over) != 0)
+		;
+	sem_destroy(&q->over);
+	if (q->rc)
+		sl_fail(err, (enum sl_err)q->rc, "%s",
+			q->err.code ? q->err.text : sl_err_text(q->rc));
+	return q->rc;
+}
+
+int driver_submit(struct driver *d, const struct submission *s, struct uuid *ret,
+		  struct sl_error *err)
+{
+	struct accepting q = {.driver = d, .submission = s};
+	int rc = enough_room(d, err);
+	if (rc)
+		return rc;
+	if (atomic_fetch_add(&d->in_admission, 1) >= d->config.in_admission_max) {
+		atomic_fetch_sub(&d->in_admission, 1);
+		return sl_fail(err, SL_E_BUSY, "%zu jobs are in admission already; try again soon",
+			       d->config.in_admission_max);
+	}
+	rc = accept_now(d, &q, err);
+	if (!rc)
+		*ret = q.id;
+	return rc;
+}

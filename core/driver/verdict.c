@@ -1,0 +1,236 @@
+/* How an admission ends: the last change of a job in admission. What follows from it
+ * (leaving memory, starting the TaskSet) waits until it is on disk. */
+#include "core/driver/internal.h"
+
+#include <stdio.h>
+
+static void ended(struct driver *d, struct change *c, int rc)
+{
+	struct table_node *node = table_get(&d->admissions, c->id);
+	struct admission *a = node ? container_of(node, struct admission, node) : NULL;
+	if (!a || a != c->owner)
+		return;
+	if (rc == 0 && c->path_n && c->path[c->path_n - 1] == JOB_WAITING) {
+		a->job.moves = a->moves + (uint32_t)c->path_n;
+		a->job.state = JOB_WAITING;
+		a->job.engine = c->engine;
+		run_begin(d, &a->job, &a->taskset_text, false);
+	}
+	admission_drop(a);
+}
+
+/* The last change, with everything not yet written; NULL when there is no memory: then
+ * the job stays as it is in the store and goes on at the next start. */
+static struct change *last_change(struct admission *a, const char *code, struct bytes reason,
+				  const char *plugin)
+{
+	struct change *c;
+	if (change_create(a->driver, a->node.id, a->moves, &c)) {
+		driver_log(a->driver, LOG_ERROR, a->node.id, "out of memory", NULL, NULL);
+		admission_drop(a);
+		return NULL;
+	}
+	admission_flush(a, c);
+	a->ended = true;
+	c->owner = a;
+	c->then = ended;
+	c->why.code = change_str(c, code);
+	c->why.reason = change_copy(c, bytes_cut(reason, JOB_REASON_MAX));
+	c->why.plugin = change_str(c, plugin);
+	return c;
+}
+
+static void move_to(struct change *c, const struct admission *a, enum job_state to)
+{
+	if (a->state == JOB_SUSPENDED && to == JOB_SUSPENDED)
+		c->stay = true;
+	else
+		c->path[c->path_n++] = to;
+}
+
+static const char *step_key(const struct admission *a, const struct step *step)
+{
+	return a->plan->plugin[step->index]->key;
+}
+
+static const char *gate_code(const struct step *step, const char *otherwise, char out[64])
+{
+	struct bytes own = step->gate.reason_code;
+	if (!own.len)
+		return otherwise;
+	snprintf(out, 64, "%.*s", BYTES_FMT(own));
+	return out;
+}
+
+/* ---- gates ---- */
+
+static int64_t with_jitter(int64_t ms, unsigned percent)
+{
+	uint32_t span = (uint32_t)(ms * percent / 100);
+	return ms + (span ? crypt_random_below(span) : 0);
+}
+
+void verdict_suspend(struct admission *a, struct step *step)
+{
+	char code[64];
+	int64_t now = driver_now(a->driver);
+	a->progress.waits = step->gate.ask_on_resume ? WAITS_GATE_ASK : WAITS_GATE_NEXT;
+	a->progress.stage = PLUGIN_GATE;
+	a->progress.round++;
+	a->progress.used_ms = admission_used_ms(a);
+	struct change *c = last_change(a, gate_code(step, "gate_suspended", code),
+				       step->gate.reason, step_key(a, step));
+	if (!c)
+		return;
+	move_to(c, a, JOB_SUSPENDED);
+	c->expires_ms = step->gate.expires_ms;
+	if (step->gate.retry_after_s) {
+		c->next = NEXT_ASK;
+		c->next_ms = now + with_jitter((int64_t)step->gate.retry_after_s * 1000, 10);
+	}
+	if (c->expires_ms && (!c->next_ms || c->expires_ms <= c->next_ms)) {
+		c->next = NEXT_EXPIRE;
+		c->next_ms = c->expires_ms;
+	}
+	change_submit(c);
+}
+
+void verdict_stop(struct admission *a, struct step *step)
+{
+	char code[64];
+	struct change *c = last_change(a, gate_code(step, "gate_stopped", code), step->gate.reason,
+				       step_key(a, step));
+	if (!c)
+		return;
+	move_to(c, a, JOB_STOPPED);
+	change_submit(c);
+}
+
+/* ---- plugins that cannot be asked ---- */
+
+static int64_t pause_ms(const struct admission *a)
+{
+	const struct driver_config *config = &a->driver->config;
+	uint64_t pause = config->wait_first_ms;
+	for (uint32_t i = 0; i < a->job.asked && pause < config->wait_most_ms; i++)
+		pause *= 2;
+	if (pause > config->wait_most_ms)
+		pause = config->wait_most_ms;
+	return with_jitter((int64_t)pause, 20);
+}
+
+void verdict_wait(struct admission *a, struct step *step)
+{
+	int64_t now = driver_now(a->driver);
+	if (a->job.unavailable_ms && now - a->job.unavailable_ms >= a->driver->config.wait_for_ms) {
+		step->code = "plugin_unavailable";
+		verdict_fail(a, step, NULL);
+		return;
+	}
+	a->progress.waits = WAITS_PLUGIN;
+	struct change *c =
+		last_change(a, "plugin_unavailable", bytes_str(step->words), step_key(a, step));
+	if (!c)
+		return;
+	move_to(c, a, JOB_SUSPENDED);
+	c->vain = true;
+	c->next = NEXT_ASK;
+	c->next_ms = now + pause_ms(a);
+	change_submit(c);
+}
+
+/* ---- failures ---- */
+
+static void fail(struct admission *a, const char *code, const char *words, const char *plugin)
+{
+	struct change *c = last_change(a, code, bytes_str(words), plugin);
+	if (!c)
+		return;
+	move_to(c, a, JOB_FAILED);
+	change_submit(c);
+}
+
+void verdict_fail_words(struct admission *a, const char *code, const char *words)
+{
+	fail(a, code, words, "");
+}
+
+void verdict_fail(struct admission *a, struct step *step, const struct plan_stage *stage)
+{
+	char plugin[256];
+	if (step) {
+		fail(a, step->code, step->words, step_key(a, step));
+	} else if (a->fault) {
+		snprintf(plugin, sizeof(plugin), "%.*s", BYTES_FMT(a->fault_plugin));
+		fail(a, a->fault, a->fault_words, plugin);
+	} else {
+		fail(a, stage->fault, stage->words, stage->fault_plugin);
+	}
+}
+
+/* ---- to the engine ---- */
+
+static struct engine *find_engine(struct admission *a, const struct taskset *set)
+{
+	char words[300] = "";
+	struct engine *engine = driver_engine(a->driver, set->engine);
+	if (engine)
+		return engine;
+	size_t used = (size_t)snprintf(words, sizeof(words), "no engine named %.*s; configured:",
+				       BYTES_FMT(bytes_cut(set->engine, 100)));
+	for (int i = 0; i < DRIVER_ENGINES_MAX && a->driver->config.engine[i]; i++)
+		used += (size_t)snprintf(words + used, sizeof(words) - used, " %s",
+					 a->driver->config.engine[i]->ops->name);
+	verdict_fail_words(a, "engine_unknown", words);
+	return NULL;
+}
+
+static uint32_t together_max(const struct driver *d, const struct engine *engine)
+{
+	for (int i = 0; i < DRIVER_ENGINES_MAX && d->config.engine[i]; i++)
+		if (d->config.engine[i] == engine)
+			return d->config.together_max[i];
+	return UINT32_MAX;
+}
+
+static bool engine_takes(struct admission *a, const struct taskset *set, struct engine *engine)
+{
+	struct sl_error err = {0};
+	char words[300];
+	uint32_t most = together_max(a->driver, engine);
+	if (engine->ops->check(engine, buf_bytes(&a->taskset_text), &err)) {
+		verdict_fail_words(a, "engine_refused", err.text);
+		return false;
+	}
+	if (set->gang == GANG_TOGETHER && set->replicas > most) {
+		snprintf(words, sizeof(words),
+			 "spec.gang: the %u replicas are to start together, but the engine %s "
+			 "holds at most %u at once",
+			 set->replicas, engine->ops->name, most);
+		verdict_fail_words(a, "engine_refused", words);
+		return false;
+	}
+	return true;
+}
+
+void verdict_hand_over(struct admission *a)
+{
+	scoped(taskset_freep) struct taskset *set = NULL;
+	struct sl_error err = {0};
+	if (taskset_read(&a->taskset, 0, &set, &err)) {
+		verdict_fail_words(a, "invalid_taskset", err.text);
+		return;
+	}
+	struct engine *engine = find_engine(a, set);
+	if (!engine || !engine_takes(a, set, engine))
+		return;
+	a->progress.stage = PLUGIN_STAGES;
+	struct change *c = last_change(a, "waiting_for_slot", BYTES("handed to its engine"), "");
+	if (!c)
+		return;
+	c->engine = change_str(c, engine->ops->name);
+	if (a->state == JOB_SUSPENDED)
+		c->path[c->path_n++] = JOB_PREPARING;
+	c->path[c->path_n++] = JOB_WAITING;
+	change_submit(c);
+}
