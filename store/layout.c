@@ -49,6 +49,7 @@ struct file {
 	uint64_t size, page_size;
 	struct meta meta;   /* the newer one */
 	uint64_t pages;     /* that are wholly there */
+	uint64_t walked;    /* pages of trees seen */
 	uint64_t tail_free; /* free pages found behind the end */
 	const char *dir;
 	struct sl_error *err;
@@ -162,12 +163,12 @@ static const char *node_at(const struct file *f, const char *page, unsigned i, s
 	return page + at + sizeof(*ret);
 }
 
-typedef int visit_fn(struct file *f, const struct node *node, struct bytes val);
+typedef int visit_fn(struct file *f, const struct node *node, struct bytes key, struct bytes val);
 
 static int walk(struct file *f, uint64_t number, unsigned depth, visit_fn *visit)
 {
-	if (depth == 0)
-		return damaged(f, "damaged: a tree is too deep");
+	if (depth == 0 || f->walked++ > f->meta.last_page)
+		return damaged(f, "damaged: a tree without an end");
 	scoped(freep) char *page = malloc(f->page_size);
 	if (!page)
 		return SL_E_NO_MEMORY;
@@ -186,13 +187,38 @@ static int walk(struct file *f, uint64_t number, unsigned depth, visit_fn *visit
 			 (n.flags & NODE_BIG ? sizeof(uint64_t) : low) > room - n.key_len)
 			rc = damaged(f, "damaged: an entry of a page lies outside it");
 		else
-			rc = visit(f, &n, bytes_of(data + n.key_len, low));
+			rc = visit(f, &n, bytes_of(data, n.key_len),
+				   bytes_of(data + n.key_len, low));
 	}
 	return rc;
 }
 
-/** An entry of the main tree: a table. Its top page must be sound. */
-static int visit_table(struct file *f, const struct node *node, struct bytes val)
+/** The number of the overflow pages of a large value. */
+static int big_page(const struct file *f, struct bytes val, uint64_t *ret)
+{
+	memcpy(ret, val.at, sizeof(*ret));
+	if (*ret < 2 || *ret > f->meta.last_page)
+		return damaged(f, "damaged: a page number out of range");
+	return 0;
+}
+
+static int visit_pair(struct file *f, const struct node *node, struct bytes key, struct bytes val)
+{
+	uint64_t page;
+	(void)key;
+	return node->flags & NODE_BIG ? big_page(f, val, &page) : 0;
+}
+
+static int check_top(const struct file *f, uint64_t number)
+{
+	scoped(freep) char *page = malloc(f->page_size);
+	unsigned nodes;
+	return page ? read_page(f, number, page, &nodes) : SL_E_NO_MEMORY;
+}
+
+/** An entry of the main tree: a table. All of META must be sound, as it is read next, and
+ * the top page of the others. */
+static int visit_table(struct file *f, const struct node *node, struct bytes key, struct bytes val)
 {
 	struct tree table;
 	if (!(node->flags & NODE_TREE) || val.len != sizeof(table))
@@ -200,9 +226,9 @@ static int visit_table(struct file *f, const struct node *node, struct bytes val
 	memcpy(&table, val.at, sizeof(table));
 	if (table.root == no_page)
 		return 0;
-	scoped(freep) char *page = malloc(f->page_size);
-	unsigned nodes;
-	return page ? read_page(f, table.root, page, &nodes) : SL_E_NO_MEMORY;
+	if (bytes_is(key, "meta"))
+		return walk(f, table.root, DEPTH_MAX, visit_pair);
+	return check_top(f, table.root);
 }
 
 /** Count the pages of one free list (its length, then the numbers) behind the end. */
@@ -219,14 +245,17 @@ static int count_tail(struct file *f, uint64_t at)
 	return rc;
 }
 
+static bool is_short(const struct file *f) { return f->pages <= f->meta.last_page; }
+
 /** An entry of the free tree: a list, in the node or in overflow pages. */
-static int visit_free(struct file *f, const struct node *node, struct bytes val)
+static int visit_free(struct file *f, const struct node *node, struct bytes key, struct bytes val)
 {
 	uint64_t word;
+	(void)key;
 	if (node->flags & NODE_BIG) {
-		memcpy(&word, val.at, sizeof(word));
-		if (word < 2 || word > f->meta.last_page)
-			return damaged(f, "damaged: a page number out of range");
+		int rc = big_page(f, val, &word);
+		if (rc || !is_short(f))
+			return rc;
 		return count_tail(f, word * f->page_size + sizeof(struct page_head));
 	}
 	for (size_t i = sizeof(word); i + sizeof(word) <= val.len; i += sizeof(word)) {
@@ -239,15 +268,9 @@ static int visit_free(struct file *f, const struct node *node, struct bytes val)
 static int check_trees(struct file *f)
 {
 	int rc = walk(f, f->meta.main.root, DEPTH_MAX, visit_table);
-	if (rc || f->meta.free.root == no_page)
-		return rc ? rc : f->pages > f->meta.last_page ? 0 : damaged(f, "damaged: cut off");
-	if (f->pages > f->meta.last_page) {
-		scoped(freep) char *page = malloc(f->page_size);
-		unsigned nodes;
-		return page ? read_page(f, f->meta.free.root, page, &nodes) : SL_E_NO_MEMORY;
-	}
-	rc = walk(f, f->meta.free.root, DEPTH_MAX, visit_free);
-	if (!rc && f->tail_free < f->meta.last_page + 1 - f->pages)
+	if (!rc && f->meta.free.root != no_page)
+		rc = walk(f, f->meta.free.root, DEPTH_MAX, visit_free);
+	if (!rc && is_short(f) && f->tail_free < f->meta.last_page + 1 - f->pages)
 		rc = damaged(f, "damaged: the file is cut off");
 	return rc;
 }
@@ -285,22 +308,5 @@ int layout_check(const struct dir *dir, enum layout *ret, struct sl_error *err)
 			       dir->path, strerror(errno));
 	int rc = check_file(&f, ret);
 	close(f.fd);
-	return rc;
-}
-
-int layout_take_place(struct dir *dir, bool read_only, enum layout *ret, struct sl_error *err)
-{
-	int rc = 0;
-	if (!dir_has(dir, DIR_LOCK_FILE)) {
-		rc = layout_check(dir, ret, err);
-		if (!rc && *ret == LAYOUT_NONE)
-			rc = dir_check_empty(dir, err);
-	}
-	if (!rc)
-		rc = read_only ? dir_lock_shared(dir, err) : dir_lock(dir, err);
-	if (!rc)
-		rc = layout_check(dir, ret, err);
-	if (!rc && *ret == LAYOUT_NONE && read_only)
-		rc = sl_fail(err, SL_E_CORRUPT, "store %s: there is no store", dir->path);
 	return rc;
 }

@@ -22,10 +22,4 @@ SL_BEGIN_DECLS
 /** SL_E_CORRUPT with path and reason when LMDB must not open it. */
 SL_MUST_USE int layout_check(const struct dir *dir, enum layout *ret, struct sl_error *err);
 
-/** Lock the directory and find out what it holds. Where no lock file is, no sluiced has
- * been: then the look comes first, so that not even a lock file is left in a directory
- * that is refused. */
-SL_MUST_USE int layout_take_place(struct dir *dir, bool read_only, enum layout *ret,
-				  struct sl_error *err);
-
 SL_END_DECLS

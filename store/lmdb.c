@@ -457,6 +457,20 @@ static int open_to_write(struct lmdb_store *s, const struct store_config *config
 	return dir_sync(&s->dir, err);
 }
 
+/** What does the directory hold, and is it a store of ours, or could one be made there? */
+static int look(const struct dir *dir, const struct store_config *config, enum layout *ret,
+		struct sl_error *err)
+{
+	int rc = layout_check(dir, ret, err);
+	if (rc)
+		return rc;
+	if (*ret == LAYOUT_DATA)
+		return probe(config, err);
+	if (config->read_only)
+		return sl_fail(err, SL_E_CORRUPT, "store %s: there is no store", dir->path);
+	return dir_check_empty(dir, err);
+}
+
 int store_open_lmdb(const struct store_config *config, struct store **ret, struct sl_error *err)
 {
 	scoped(lmdb_freep) struct lmdb_store *s = NULL;
@@ -464,15 +478,16 @@ int store_open_lmdb(const struct store_config *config, struct store **ret, struc
 	int rc = create(config, &s);
 	if (!rc)
 		rc = dir_open(config->path, !config->read_only, &s->dir, err);
+	/* Where no lock file is, no sluiced has been: what is refused gets none. */
+	if (!rc && !dir_has(&s->dir, DIR_LOCK_FILE))
+		rc = look(&s->dir, config, &layout, err);
 	if (!rc)
-		rc = layout_take_place(&s->dir, config->read_only, &layout, err);
-	if (!rc && layout == LAYOUT_DATA)
-		rc = probe(config, err);
-	if (rc)
-		return rc;
-	if (config->read_only)
+		rc = config->read_only ? dir_lock_shared(&s->dir, err) : dir_lock(&s->dir, err);
+	if (!rc)
+		rc = look(&s->dir, config, &layout, err);
+	if (!rc && config->read_only)
 		rc = open_to_read(s, config, STORE_TABLES, err);
-	else
+	else if (!rc)
 		rc = open_to_write(s, config, layout == LAYOUT_NONE, err);
 	if (rc)
 		return rc;

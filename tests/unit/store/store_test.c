@@ -345,7 +345,7 @@ static void *count_up(void *user)
 	for (int i = 0; i < turn->added; i++) {
 		struct store_txn *txn;
 		struct bytes got;
-		char text[16] = "0";
+		char text[32] = "0";
 		if (store_begin(turn->store, STORE_WRITE, &txn)) {
 			turn->failed++;
 			continue;

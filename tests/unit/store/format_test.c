@@ -1,0 +1,434 @@
+/* What a store refuses to open, and that it leaves it as it was. */
+#include "tests/unit/store/support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, FILE_MAX_SIZE = 8 << 20, SIZE_MAX_HERE = 16 << 20 };
+
+static const char *data_file(const char *path, char to[128])
+{
+	snprintf(to, 128, "%s/data.mdb", path);
+	return to;
+}
+
+static size_t read_all(const char *file, char *to)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	ssize_t n = read(fd, to, FILE_MAX_SIZE);
+	assert_true(n >= 0 && n < FILE_MAX_SIZE);
+	close(fd);
+	return (size_t)n;
+}
+
+static void write_all(const char *file, const void *at, size_t len)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, at, len), (ssize_t)len);
+	close(fd);
+}
+
+static unsigned names_in(const char *path)
+{
+	DIR *d = opendir(path);
+	assert_non_null(d);
+	unsigned n = 0;
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/** Opening must fail with these words and change neither the file nor the directory. */
+static void assert_refused(const char *path, const char *why)
+{
+	char file[128];
+	char *before = malloc(FILE_MAX_SIZE), *after = malloc(FILE_MAX_SIZE);
+	assert_true(before && after);
+	size_t len = read_all(data_file(path, file), before);
+	unsigned names = names_in(path);
+	for (int read_only = 0; read_only < 2; read_only++) {
+		struct store_config config = {path, SIZE_MAX_HERE, 4, read_only};
+		struct store *s = NULL;
+		struct sl_error err = {0};
+		assert_int_equal(store_open_lmdb(&config, &s, &err), SL_E_CORRUPT);
+		assert_null(s);
+		assert_non_null(strstr(err.text, path));
+		if (!strstr(err.text, why))
+			fail_msg("expected \"%s\" in: %s", why, err.text);
+		assert_int_equal(read_all(file, after), len);
+		assert_memory_equal(before, after, len);
+		assert_int_equal(names_in(path), names);
+	}
+	free(before);
+	free(after);
+}
+
+/** A store with some data in every table, closed. */
+static void make_store(char path[64])
+{
+	struct store *s;
+	struct store_txn *txn;
+	dir_make(path);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
+	assert_int_equal(store_begin(s, STORE_WRITE, &txn), 0);
+	for (int i = 0; i < 2000; i++) {
+		char key[16], val[300];
+		memset(val, 'v', sizeof(val));
+		snprintf(key, sizeof(key), "%05d", i);
+		store_put(txn, (enum store_table)(i % STORE_TABLES), bytes_str(key),
+			  bytes_of(val, sizeof(val)));
+	}
+	assert_int_equal(store_commit(&txn), 0);
+	store_close(s);
+}
+
+/** Damage a copy of a good file and see it refused. */
+static void with_bytes(const char *path, size_t at, const void *what, size_t len, const char *why)
+{
+	char file[128], *good = malloc(FILE_MAX_SIZE), *bad = malloc(FILE_MAX_SIZE);
+	assert_true(good && bad);
+	size_t size = read_all(data_file(path, file), good);
+	memcpy(bad, good, size);
+	memcpy(bad + at, what, len);
+	write_all(file, bad, size);
+	assert_refused(path, why);
+	write_all(file, good, size);
+	free(good);
+	free(bad);
+}
+
+static void other_files_are_refused(void **state)
+{
+	(void)state;
+	static const char text[] = "dear diary, this is not a database at all, not even a bit\n";
+	char path[64], file[128], *garbage = malloc(10 * PAGE);
+	assert_non_null(garbage);
+	srand(7);
+	for (int i = 0; i < 10 * PAGE; i++)
+		garbage[i] = (char)rand();
+	dir_make(path);
+	write_all(data_file(path, file), text, sizeof(text) - 1);
+	assert_refused(path, "not a store");
+	write_all(file, "x", 1);
+	assert_refused(path, "not a store");
+	write_all(file, garbage, 10 * PAGE);
+	assert_refused(path, "not a store");
+	memset(garbage, 0, 10 * PAGE);
+	write_all(file, garbage, 10 * PAGE);
+	assert_refused(path, "not a store");
+	free(garbage);
+	dir_remove(path);
+}
+
+static void a_cut_off_file_is_refused(void **state)
+{
+	(void)state;
+	char path[64], file[128];
+	make_store(path);
+	struct stat st;
+	assert_int_equal(stat(data_file(path, file), &st), 0);
+	off_t sizes[] = {st.st_size - 1, st.st_size - PAGE, st.st_size / 2, 5 * PAGE, 2 * PAGE,
+			 PAGE,           PAGE / 2};
+	for (size_t i = 0; i < countof(sizes); i++) {
+		assert_int_equal(truncate(file, sizes[i]), 0);
+		assert_refused(path, "damaged");
+	}
+	assert_int_equal(truncate(file, 20), 0);
+	assert_refused(path, "not a store");
+	dir_remove(path);
+}
+
+static void damaged_pages_are_refused(void **state)
+{
+	(void)state;
+	char path[64], zero[PAGE] = {0}, noise[PAGE];
+	memset(noise, 0xA5, sizeof(noise));
+	make_store(path);
+	with_bytes(path, 16, zero, 4, "not a store");
+	with_bytes(path, PAGE + 16, zero, 4, "damaged");
+	with_bytes(path, 20, "\2", 1, "another layout");
+	with_bytes(path, 40, noise, 4, "page size");
+	/* Everything behind the meta pages, or the top page of just one tree. */
+	char file[128], *good = malloc(FILE_MAX_SIZE);
+	assert_non_null(good);
+	size_t size = read_all(data_file(path, file), good);
+	unsigned refused = 0;
+	for (size_t at = 2 * PAGE; at + PAGE <= size; at += PAGE) {
+		struct store *s = NULL;
+		char *bad = malloc(size);
+		assert_non_null(bad);
+		memcpy(bad, good, size);
+		memcpy(bad + at, noise, PAGE);
+		write_all(file, bad, size);
+		struct store_config config = {path, SIZE_MAX_HERE, 4, true};
+		refused += store_open_lmdb(&config, &s, NULL) == SL_E_CORRUPT;
+		store_close(s);
+		free(bad);
+	}
+	assert_true(refused >= STORE_TABLES + 1);
+	free(good);
+	dir_remove(path);
+}
+
+static void a_newer_format_is_refused(void **state)
+{
+	(void)state;
+	char path[64];
+	struct store *s;
+	make_store(path);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
+	assert_int_equal(put_one(s, STORE_META, "store.format", "2"), 0);
+	store_close(s);
+	assert_refused(path, "format 2");
+	dir_remove(path);
+}
+
+static void a_store_without_its_marks_is_refused(void **state)
+{
+	(void)state;
+	static const char *const number[] = {"", "0", "-1", "1x", "99999999999999999999"};
+	char path[64];
+	struct store *s;
+	for (size_t i = 0; i < countof(number); i++) {
+		make_store(path);
+		assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
+		assert_int_equal(put_one(s, STORE_META, "store.format", number[i]), 0);
+		store_close(s);
+		assert_refused(path, "format");
+		dir_remove(path);
+	}
+	make_store(path);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
+	assert_int_equal(put_one(s, STORE_META, "store.magic", "molasses"), 0);
+	store_close(s);
+	assert_refused(path, "another program");
+	dir_remove(path);
+}
+
+static void a_database_of_another_program_is_refused(void **state)
+{
+	(void)state;
+	char path[64], file[128], *at = malloc(FILE_MAX_SIZE);
+	assert_non_null(at);
+	make_store(path);
+	/* The same layout, but no table is called "meta". */
+	size_t size = read_all(data_file(path, file), at);
+	unsigned renamed = 0;
+	for (size_t i = 0; i + 8 < size; i++)
+		if (memcmp(at + i, "\2\0\4\0meta", 8) == 0) {
+			memcpy(at + i + 4, "mfta", 4);
+			renamed++;
+		}
+	assert_true(renamed > 0);
+	write_all(file, at, size);
+	assert_refused(path, "another program");
+	snprintf(file, sizeof(file), "%s/sluice.lock", path);
+	assert_int_equal(unlink(file), 0);
+	assert_refused(path, "another program"); /* and no lock file is made */
+	free(at);
+	dir_remove(path);
+}
+
+static void a_directory_with_other_files_is_refused(void **state)
+{
+	(void)state;
+	char path[64], file[128];
+	struct store *s = NULL;
+	struct sl_error err = {0};
+	dir_make(path);
+	snprintf(file, sizeof(file), "%s/thesis.txt", path);
+	write_all(file, "chapter 1", 9);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, &err), SL_E_CORRUPT);
+	assert_non_null(strstr(err.text, "thesis.txt"));
+	assert_int_equal(names_in(path), 3);
+	assert_int_equal(store_at(file, SIZE_MAX_HERE, &s, &err), SL_E_IO);
+	dir_remove(path);
+}
+
+/** A file may end before its last page when the pages missing are free; LMDB leaves it
+ * so when the last pages were taken and given back in one transaction. */
+static void a_file_that_ends_in_free_pages_opens(void **state)
+{
+	(void)state;
+	enum { LARGE = 20000, TRIES = 200 };
+	char path[64], file[128], *val = calloc(1, LARGE);
+	struct store *s;
+	unsigned shorter = 0;
+	assert_non_null(val);
+	dir_make(path);
+	data_file(path, file);
+	for (int i = 0; i < TRIES && shorter < 5; i++) {
+		struct store_txn *txn;
+		struct store_room room;
+		struct stat st;
+		assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
+		assert_int_equal(store_begin(s, STORE_WRITE, &txn), 0);
+		for (int j = 0; j < 6; j++) {
+			char key[16];
+			snprintf(key, sizeof(key), "%d", (i * 7 + j * 3) % 40);
+			store_put(txn, STORE_DOCS, bytes_str(key),
+				  bytes_of(val, LARGE - (size_t)(i * 37 + j * 1501) % 15000));
+			if ((i + j) % 2)
+				store_del(txn, STORE_DOCS, bytes_str(key));
+		}
+		assert_int_equal(store_commit(&txn), 0);
+		assert_int_equal(store_room(s, &room), 0);
+		store_close(s);
+		assert_int_equal(stat(file, &st), 0);
+		/* The number of the last page, from the newer of the two meta pages. */
+		char head[2 * PAGE];
+		uint64_t last[2], txns[2];
+		int fd = open(file, O_RDONLY | O_CLOEXEC);
+		assert_int_equal(read(fd, head, sizeof(head)), sizeof(head));
+		close(fd);
+		for (int m = 0; m < 2; m++) {
+			memcpy(&last[m], head + m * PAGE + 16 + 120, 8);
+			memcpy(&txns[m], head + m * PAGE + 16 + 128, 8);
+		}
+		shorter += (uint64_t)st.st_size < (last[txns[1] > txns[0]] + 1) * PAGE;
+	}
+	assert_true(shorter > 0);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
+	store_close(s);
+	assert_int_equal(truncate(file, 8 * PAGE), 0); /* and what is not free is missed */
+	assert_refused(path, "damaged");
+	free(val);
+	dir_remove(path);
+}
+
+static void what_is_new_is_private(void **state)
+{
+	(void)state;
+	char path[64], inner[80], file[128];
+	struct store *s;
+	struct stat st;
+	mode_t old = umask(0);
+	dir_make(path);
+	snprintf(inner, sizeof(inner), "%s/data", path);
+	assert_int_equal(store_at(inner, SIZE_MAX_HERE, &s, NULL), 0);
+	umask(old);
+	assert_int_equal(stat(inner, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	static const char *const name[] = {"data.mdb", "lock.mdb", "sluice.lock"};
+	for (size_t i = 0; i < countof(name); i++) {
+		snprintf(file, sizeof(file), "%s/%s", inner, name[i]);
+		assert_int_equal(stat(file, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0600);
+	}
+	store_close(s);
+	dir_remove(path);
+}
+
+/* ---- the lock ---- */
+
+/** Open in a process of its own; its exit code is 0 when it was told `pid` has the store. */
+static int second_process(const char *path, bool read_only, pid_t pid)
+{
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct store_config config = {path, SIZE_MAX_HERE, 4, read_only};
+		struct store *s = NULL;
+		struct sl_error err = {0};
+		char who[64];
+		snprintf(who, sizeof(who), "another sluiced (pid %d)", (int)pid);
+		int rc = store_open_lmdb(&config, &s, &err);
+		_exit(rc == SL_E_CONFLICT && strstr(err.text, who) && strstr(err.text, path) ? 0
+											     : 1);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status;
+}
+
+static void a_second_process_is_turned_away(void **state)
+{
+	(void)state;
+	char path[64];
+	struct store *s, *second = NULL;
+	dir_make(path);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
+	assert_int_equal(second_process(path, false, getpid()), 0);
+	assert_int_equal(second_process(path, true, getpid()), 0);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &second, NULL), SL_E_CONFLICT);
+	assert_int_equal(put_one(s, STORE_JOBS, "a", "1"), 0); /* the first is not disturbed */
+	store_close(s);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &second, NULL), 0);
+	assert_true(holds(second, STORE_JOBS, "a", "1"));
+	store_close(second);
+	dir_remove(path);
+}
+
+static void readers_of_a_stopped_store_share_it(void **state)
+{
+	(void)state;
+	char path[64], file[128];
+	struct store *a, *b, *w = NULL;
+	make_store(path);
+	struct store_config config = {path, SIZE_MAX_HERE, 4, true};
+	assert_int_equal(store_open_lmdb(&config, &a, NULL), 0);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &w, NULL), SL_E_CONFLICT);
+	store_close(a);
+	/* A backup has no lock file, and reading makes none. */
+	snprintf(file, sizeof(file), "%s/sluice.lock", path);
+	assert_int_equal(unlink(file), 0);
+	unsigned names = names_in(path);
+	assert_int_equal(store_open_lmdb(&config, &b, NULL), 0);
+	struct store_txn *txn;
+	assert_int_equal(store_begin(b, STORE_READ, &txn), 0);
+	assert_true(store_has(txn, STORE_JOBS, BYTES("00001")));
+	store_abort(txn);
+	assert_true(store_begin(b, STORE_WRITE, &txn) < 0);
+	store_close(b);
+	assert_int_equal(names_in(path), names);
+	dir_remove(path);
+}
+
+static void reading_where_nothing_is_creates_nothing(void **state)
+{
+	(void)state;
+	char path[64], inner[80];
+	struct store *s = NULL;
+	dir_make(path);
+	struct store_config config = {path, SIZE_MAX_HERE, 4, true};
+	assert_int_equal(store_open_lmdb(&config, &s, NULL), SL_E_CORRUPT);
+	assert_int_equal(names_in(path), 2);
+	snprintf(inner, sizeof(inner), "%s/data", path);
+	config.path = inner;
+	assert_int_equal(store_open_lmdb(&config, &s, NULL), SL_E_IO);
+	assert_int_equal(names_in(path), 2);
+	dir_remove(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(other_files_are_refused),
+		cmocka_unit_test(a_cut_off_file_is_refused),
+		cmocka_unit_test(damaged_pages_are_refused),
+		cmocka_unit_test(a_newer_format_is_refused),
+		cmocka_unit_test(a_store_without_its_marks_is_refused),
+		cmocka_unit_test(a_database_of_another_program_is_refused),
+		cmocka_unit_test(a_directory_with_other_files_is_refused),
+		cmocka_unit_test(a_file_that_ends_in_free_pages_opens),
+		cmocka_unit_test(what_is_new_is_private),
+		cmocka_unit_test(a_second_process_is_turned_away),
+		cmocka_unit_test(readers_of_a_stopped_store_share_it),
+		cmocka_unit_test(reading_where_nothing_is_creates_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
