@@ -1,0 +1,386 @@
+#include "core/base/clock.h"
+#include "runtime/local/internal.h"
+#include "runtime/local/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { FORGET_AT_ONCE = 64 };
+
+static void adopt(struct local *l, const struct replica_name *name, bool stop);
+
+struct order *order_free(struct order *o)
+{
+	if (!o)
+		return NULL;
+	plan_body_unref(o->body);
+	free(o->head);
+	free(o);
+	return NULL;
+}
+
+/* ---- reports ---- */
+
+void follow_report(struct local *l, const struct engine_report *report)
+{
+	l->hooks.report(l->hooks.user, report);
+}
+
+static void report_started(struct local *l, const struct attempt *a)
+{
+	struct engine_report r = {.name = a->name,
+				  .change = REPLICA_STARTED,
+				  .exit = {.started_ms = a->started_ms},
+				  .reason = "Started",
+				  .pid = a->pid};
+	follow_report(l, &r);
+}
+
+static void report_ended(struct local *l, const struct replica_name *name, const struct outcome *o,
+			 int32_t pid)
+{
+	struct engine_report r = {.name = *name,
+				  .change = REPLICA_ENDED,
+				  .exit = {.code = o->code,
+					   .signal = o->signal,
+					   .started_ms = o->started_ms,
+					   .finished_ms = o->finished_ms},
+				  .reason = outcome_reason_name(o->reason),
+				  .pid = pid};
+	snprintf(r.message, sizeof(r.message), "%s", o->message);
+	follow_report(l, &r);
+}
+
+static void report_lost(struct local *l, const struct replica_name *name, const char *why)
+{
+	struct engine_report r = {.name = *name, .change = REPLICA_LOST, .reason = "Lost"};
+	snprintf(r.message, sizeof(r.message), "%s", why);
+	follow_report(l, &r);
+}
+
+/* ---- slots ---- */
+
+static void fill_slots(struct local *l)
+{
+	struct attempt *a;
+	while (!link_gone(l) && (a = attempts_first(&l->attempts))) {
+		uint32_t cost = a->body->cost < l->config.slots ? a->body->cost : l->config.slots;
+		if (l->slots_free < (int64_t)cost)
+			break;
+		attempts_unqueue(&l->attempts, a);
+		a->slots = cost;
+		l->slots_free -= cost;
+		a->state = ATTEMPT_ASKED;
+		link_line_up(l, a);
+	}
+}
+
+/** Out of the epoll set first: the spawner may still hold the same open file. */
+static void unwatch(struct local *l, int *fd)
+{
+	if (*fd < 0)
+		return;
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	close(*fd);
+	*fd = -1;
+}
+
+static void drop(struct local *l, struct attempt *a)
+{
+	l->slots_free += a->slots;
+	unwatch(l, &a->pidfd);
+	unwatch(l, &a->notice);
+	link_forget(l, a);
+	attempts_remove(&l->attempts, a);
+}
+
+/* ---- ends ---- */
+
+void follow_failed(struct local *l, struct attempt *a, const char *why)
+{
+	struct replica_name name = a->name;
+	struct outcome o = {.code = 126, .reason = OUTCOME_START_ERROR};
+	o.finished_ms = clock_wall_ms(&clock_system);
+	snprintf(o.message, sizeof(o.message), "%s", why);
+	drop(l, a);
+	report_ended(l, &name, &o, 0);
+}
+
+void follow_lost(struct local *l, struct attempt *a)
+{
+	struct replica_name name = a->name;
+	drop(l, a);
+	report_lost(l, &name, "its supervisor ended without an outcome");
+}
+
+/** Its supervisor is gone: with an outcome, or without one. */
+static void conclude(struct local *l, struct attempt *a)
+{
+	struct outcome o;
+	struct replica_name name = a->name;
+	int32_t pid = a->pid;
+	int dir = rundir_open(l->data, &name);
+	int rc = dir < 0 ? SL_E_NOT_FOUND : outcome_read(dir, &o);
+	if (dir >= 0)
+		close(dir);
+	if (rc == 0) {
+		drop(l, a);
+		report_ended(l, &name, &o, pid);
+		return;
+	}
+	unwatch(l, &a->pidfd);
+	link_forget(l, a);
+	a->state = ATTEMPT_SWEEPING;
+	link_line_up(l, a);
+}
+
+/* ---- events of one attempt ---- */
+
+static bool watch(struct local *l, int fd, struct watch *w)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = w};
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+void follow_begin(struct local *l, struct attempt *a, int pidfd, int notice)
+{
+	a->state = ATTEMPT_FOLLOWED;
+	a->pidfd = pidfd;
+	a->notice = notice;
+	bool watched = watch(l, pidfd, &a->on_pidfd);
+	if (notice >= 0)
+		watched &= watch(l, notice, &a->on_notice);
+	if (!watched) {
+		/* Out of kernel memory: what cannot be followed must not go on unseen. */
+		a->state = ATTEMPT_SWEEPING;
+		link_line_up(l, a);
+	}
+}
+
+/** What the supervisor says. False: the attempt is no more. */
+static bool take_notice(struct local *l, struct attempt *a)
+{
+	struct notice n;
+	struct replica_name name = a->name;
+	bool stop = a->want_stop;
+	ssize_t got = a->notice < 0 ? -1 : read(a->notice, &n, sizeof(n));
+	if (a->notice < 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
+		return true;
+	unwatch(l, &a->notice);
+	if (got != sizeof(n))
+		return true;
+	switch ((enum notice_kind)n.kind) {
+	case NOTICE_STARTED:
+		a->seen_started = true;
+		a->pid = n.pid;
+		a->started_ms = n.ms;
+		if (stop)
+			link_line_up(l, a);
+		report_started(l, a);
+		return true;
+	case NOTICE_EXISTS:
+		drop(l, a);
+		adopt(l, &name, stop);
+		return false;
+	case NOTICE_FAILED:
+		n.text[sizeof(n.text) - 1] = 0;
+		follow_failed(l, a, n.text);
+		return false;
+	}
+	return true;
+}
+
+/* ---- what was there before ---- */
+
+static void adopt_ended(struct local *l, const struct replica_name *name, int dir)
+{
+	struct outcome o;
+	struct attempt *a;
+	if (outcome_read(dir, &o) == 0) {
+		report_ended(l, name, &o, 0);
+	} else if (!rundir_same_boot(dir)) {
+		report_lost(l, name, "the machine was started anew while it ran");
+	} else if (attempts_add(&l->attempts, name, &a) == 0) {
+		a->state = ATTEMPT_SWEEPING;
+		link_line_up(l, a);
+	} else {
+		report_lost(l, name, "its supervisor ended without an outcome");
+	}
+}
+
+static void adopt_running(struct local *l, const struct replica_name *name, int dir, int pidfd,
+			  bool stop)
+{
+	struct attempt *a;
+	struct started s = {.slots = 1, .ms = 0};
+	if (attempts_add(&l->attempts, name, &a)) {
+		close(pidfd);
+		report_lost(l, name, "out of memory while it was found again");
+		return;
+	}
+	if (started_read(dir, &s))
+		s.slots = 1; /* it is about to start */
+	a->slots = s.slots < l->config.slots ? s.slots : l->config.slots;
+	l->slots_free -= a->slots;
+	a->pid = s.pid;
+	a->started_ms = s.ms;
+	a->seen_started = true;
+	a->want_stop = stop;
+	report_started(l, a);
+	follow_begin(l, a, pidfd, -1);
+	if (stop)
+		link_line_up(l, a);
+}
+
+/** An attempt that has a run directory: find out how it stands, and say so. */
+static void adopt(struct local *l, const struct replica_name *name, bool stop)
+{
+	int dir = rundir_open(l->data, name), pidfd = -1;
+	if (dir < 0) {
+		report_lost(l, name, "its run directory cannot be opened");
+		return;
+	}
+	if (rundir_holder(dir, &pidfd) > 0)
+		adopt_running(l, name, dir, pidfd, stop);
+	else
+		adopt_ended(l, name, dir);
+	close(dir);
+}
+
+static bool has_rundir(const struct local *l, const struct replica_name *name)
+{
+	char path[RUNDIR_PATH_SIZE];
+	return faccessat(l->data, rundir_path(name, path), F_OK, 0) == 0;
+}
+
+/* ---- orders ---- */
+
+static void order_start(struct local *l, struct order *o)
+{
+	struct attempt *a = attempts_find(&l->attempts, &o->name);
+	struct outcome none = {.code = 126, .reason = OUTCOME_START_ERROR};
+	if (a) {
+		if (a->seen_started)
+			report_started(l, a);
+	} else if (has_rundir(l, &o->name)) {
+		adopt(l, &o->name, false);
+	} else if (attempts_add(&l->attempts, &o->name, &a)) {
+		snprintf(none.message, sizeof(none.message), "no memory to start it");
+		report_ended(l, &o->name, &none, 0);
+	} else {
+		a->body = take_ptr(&o->body);
+		a->head = take_ptr(&o->head);
+		a->head_len = o->head_len;
+		a->priority = o->priority;
+		attempts_queue(&l->attempts, a);
+	}
+}
+
+static void stop_waiting(struct local *l, struct attempt *a, const struct replica_name *name)
+{
+	struct outcome o = {.code = 128 + SIGTERM, .signal = SIGTERM, .reason = OUTCOME_STOPPED};
+	o.finished_ms = clock_wall_ms(&clock_system);
+	snprintf(o.message, sizeof(o.message), "stopped while it waited for a slot");
+	drop(l, a);
+	report_ended(l, name, &o, 0);
+}
+
+static void order_stop(struct local *l, const struct replica_name *name)
+{
+	struct attempt *a = attempts_find(&l->attempts, name);
+	bool stuck = a && a->state == ATTEMPT_ASKED && link_gone(l);
+	if (!a)
+		return;
+	if (stuck && has_rundir(l, name)) {
+		drop(l, a);
+		adopt(l, name, true);
+	} else if (stuck || a->state == ATTEMPT_WAITING) {
+		stop_waiting(l, a, name);
+	} else if (!a->want_stop) {
+		a->want_stop = true;
+		if (a->state == ATTEMPT_FOLLOWED)
+			link_line_up(l, a);
+	}
+}
+
+static void order_recover(struct local *l, const struct replica_name *name)
+{
+	struct attempt *a = attempts_find(&l->attempts, name);
+	if (!a)
+		adopt(l, name, false);
+	else if (a->seen_started)
+		report_started(l, a);
+}
+
+static void take_orders(struct local *l)
+{
+	uint64_t n;
+	if (read(l->wake, &n, sizeof(n)) < 0)
+		n = 0; /* somebody else's wake-up was enough */
+	for (struct letter *at = mailbox_take(l->box), *next; at; at = next) {
+		struct order *o = container_of(at, struct order, letter);
+		next = at->next;
+		if (o->kind == ORDER_START)
+			order_start(l, o);
+		else if (o->kind == ORDER_STOP)
+			order_stop(l, &o->name);
+		else if (o->kind == ORDER_RECOVER)
+			order_recover(l, &o->name);
+		if (o->kind == ORDER_FORGET)
+			list_push(&l->forgets, &o->link);
+		else
+			order_free(o);
+	}
+}
+
+/** A small step, so that reports never wait long for it. */
+static void forget_some(struct local *l)
+{
+	struct order *o = container_of(l->forgets.next, struct order, link);
+	if (rundir_forget_some(l->data, o->name.job, FORGET_AT_ONCE))
+		return;
+	list_remove(&o->link);
+	order_free(o);
+}
+
+/* ---- the thread ---- */
+
+static void take_event(struct local *l, const struct watch *w)
+{
+	switch (w->kind) {
+	case WATCH_WAKE:
+		take_orders(l);
+		break;
+	case WATCH_SPAWNER:
+		link_receive(l);
+		break;
+	case WATCH_NOTICE:
+		take_notice(l, w->attempt);
+		break;
+	case WATCH_PIDFD:
+		if (take_notice(l, w->attempt))
+			conclude(l, w->attempt);
+		break;
+	}
+}
+
+void *follow_thread(void *local)
+{
+	struct local *l = local;
+	struct epoll_event e;
+	while (!__atomic_load_n(&l->quit, __ATOMIC_ACQUIRE)) {
+		bool more = !list_empty(&l->forgets);
+		/* One event at a time: it may free what the next one would point to. */
+		if (epoll_wait(l->epoll, &e, 1, more ? 0 : -1) == 1)
+			take_event(l, e.data.ptr);
+		else if (more)
+			forget_some(l);
+		fill_slots(l);
+		link_push(l);
+	}
+	return NULL;
+}

@@ -1,0 +1,85 @@
+/* What the parts of the local engine share: local.c (the port; the core's loop), follow.c
+ * (attempts and events) and link.c (asks to the spawner), both on the engine's thread.
+ *
+ * The loop hands over orders through the mailbox; everything else belongs to one side,
+ * as the struct says. */
+#pragma once
+
+#include "core/base/mailbox.h"
+#include "runtime/local/attempts.h"
+#include "runtime/local/local.h"
+#include "runtime/local/record.h"
+#include "runtime/local/wire.h"
+
+#include <pthread.h>
+
+enum order_kind { ORDER_START, ORDER_STOP, ORDER_RECOVER, ORDER_FORGET };
+
+struct order {
+	struct letter letter; /* first */
+	enum order_kind kind;
+	struct replica_name name; /**< FORGET: of the job only. */
+	int32_t priority;
+	struct plan_body *body; /**< START: owned. */
+	char *head;
+	size_t head_len;
+	struct list link; /**< FORGET: in the line of jobs to forget. */
+};
+
+/** An ask that the spawner has not answered yet. */
+struct asked {
+	struct attempt *attempt; /**< NULL: nobody waits for the answer any more. */
+	enum wire_kind kind;
+};
+
+struct local {
+	struct engine base; /* first */
+	struct local_config config;
+	struct local_hooks hooks;
+	char *data_dir;
+	char **host_paths;
+	int data, sock, epoll, wake;
+	struct mailbox *box;
+	pthread_t thread;
+	bool has_thread;
+	bool spawner_gone; /**< Atomic: written by the engine's thread. */
+	bool quit;         /**< Atomic: written by local_free(). */
+
+	/* The loop's. */
+	struct plan_body *last_body;
+	char *last_pod;
+	size_t last_pod_len;
+
+	/* The engine's thread's. */
+	struct attempts attempts;
+	struct list due; /**< Attempts for which the spawner has to be asked something. */
+	struct asked asked[WIRE_OUT_MAX];
+	unsigned asked_first, asked_n;
+	int64_t slots_free; /**< Below 0 when more was found running than there are slots. */
+	struct list forgets;
+	struct watch on_wake, on_spawner;
+};
+
+SL_BEGIN_DECLS
+
+struct order *order_free(struct order *order);
+
+/* ---- follow.c ---- */
+void *follow_thread(void *local);
+void follow_report(struct local *l, const struct engine_report *report);
+/** The spawner has started its supervisor; the descriptors are handed over. */
+void follow_begin(struct local *l, struct attempt *a, int pidfd, int notice);
+/** It could not be started. */
+void follow_failed(struct local *l, struct attempt *a, const char *why);
+/** What was left of it is gone: it is lost. */
+void follow_lost(struct local *l, struct attempt *a);
+
+/* ---- link.c ---- */
+/** Put it in the line: its state and wants say what the spawner will be asked. */
+void link_line_up(struct local *l, struct attempt *a);
+void link_push(struct local *l);                            /**< Send what may be sent. */
+void link_receive(struct local *l);                         /**< Take the answers that are there. */
+void link_forget(struct local *l, const struct attempt *a); /**< It goes away. */
+bool link_gone(const struct local *l);
+
+SL_END_DECLS

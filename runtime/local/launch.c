@@ -1,0 +1,140 @@
+#include "runtime/local/launch.h"
+
+#include "runtime/local/environ.h"
+#include "runtime/local/shield.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum step { STEP_SETUP, STEP_DIRECTORY, STEP_SHIELD, STEP_EXEC };
+
+/** What the child says when it fails; a success is the pipe's end. */
+struct failure {
+	int32_t step, error;
+};
+
+static void clear_signals(void)
+{
+	struct sigaction plain = {.sa_handler = SIG_DFL};
+	sigset_t none;
+	sigemptyset(&none);
+	for (int i = 1; i < NSIG; i++)
+		sigaction(i, &plain, NULL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int set_streams(const struct launch *l)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(l->out, 1) < 0 || dup2(l->err, 2) < 0)
+		return -1;
+	return close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
+static int make_bare(const struct launch *l, pid_t supervisor)
+{
+	struct rlimit no_core = {0, 0};
+	umask(022);
+	if (setsid() < 0 || set_streams(l) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -1;
+	clear_signals();
+	errno = ESRCH;
+	return getppid() == supervisor ? 0 : -1;
+}
+
+static int enter_directory(const struct launch *l)
+{
+	if (chdir(l->work_dir) < 0)
+		return -1;
+	return *l->container->cwd ? chdir(l->container->cwd) : 0;
+}
+
+/** In the child: everything up to exec. Returns only the step that failed, errno set. */
+static enum step become(const struct launch *l, pid_t supervisor)
+{
+	const struct plan_container *c = l->container;
+	char **argv = calloc((size_t)c->argc + 1, sizeof(*argv));
+	char **env = environ_build(l->plan, c, l->work_dir);
+	const char *word = c->argv;
+	if (!argv || !env || make_bare(l, supervisor) < 0)
+		return STEP_SETUP;
+	for (uint32_t i = 0; i < c->argc; i++, word = plan_after(word))
+		argv[i] = (char *)(uintptr_t)word;
+	if (enter_directory(l) < 0)
+		return STEP_DIRECTORY;
+	if (l->shield && shield_enter(l->data_dir, l->work_dir) < 0)
+		return STEP_SHIELD;
+	environ = env; /* so that the command is looked for in its own PATH */
+	execvp(argv[0], argv);
+	return STEP_EXEC;
+}
+
+static int explain(const struct launch *l, struct failure f, char message[200])
+{
+	const struct plan_container *c = l->container;
+	const char *why = strerror(f.error);
+	switch ((enum step)f.step) {
+	case STEP_DIRECTORY:
+		snprintf(message, 200, "cannot enter the directory '%.100s': %s",
+			 *c->cwd ? c->cwd : "work", why);
+		return 126;
+	case STEP_EXEC:
+		snprintf(message, 200, "cannot run '%.100s': %s", c->argv,
+			 f.error == ENOENT ? "command not found" : why);
+		return f.error == ENOENT ? 127 : 126;
+	case STEP_SHIELD:
+		snprintf(message, 200, "cannot bar it from the data directory: %s", why);
+		return 126;
+	case STEP_SETUP:
+		break;
+	}
+	snprintf(message, 200, "cannot set up a process for '%.100s': %s", c->argv, why);
+	return 126;
+}
+
+static int read_failure(int fd, struct failure *ret)
+{
+	ssize_t n;
+	do
+		n = read(fd, ret, sizeof(*ret));
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(*ret);
+}
+
+int launch(const struct launch *l, pid_t *ret_pid, char message[200])
+{
+	struct failure f = {STEP_SETUP, 0};
+	int ends[2];
+	pid_t self = getpid(), pid = -1;
+	if (pipe2(ends, O_CLOEXEC) == 0) {
+		pid = fork();
+		f.error = errno;
+		if (pid == 0) {
+			f.step = become(l, self);
+			f.error = errno;
+			_exit(write(ends[1], &f, sizeof(f)) == sizeof(f) ? 126 : 125);
+		}
+		close(ends[1]);
+	} else {
+		f.error = errno;
+		return explain(l, f, message);
+	}
+	bool failed = pid < 0 || read_failure(ends[0], &f);
+	close(ends[0]);
+	if (failed) {
+		if (pid > 0)
+			waitpid(pid, NULL, 0);
+		return explain(l, f, message);
+	}
+	*ret_pid = pid;
+	return 0;
+}

@@ -1,0 +1,309 @@
+#include "runtime/local/local.h"
+
+#include "runtime/local/check.h"
+#include "runtime/local/internal.h"
+#include "runtime/local/logfile.h"
+#include "runtime/local/plan.h"
+#include "runtime/local/rundir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { ATTEMPTS_MAX = 1 << 20, ORDERS_MAX = 1 << 16, HEAD_MAX = 256 << 10 };
+
+static struct local *local_of(struct engine *e) { return container_of(e, struct local, base); }
+
+static void wake(void *user)
+{
+	const struct local *l = user;
+	uint64_t one = 1;
+	if (write(l->wake, &one, sizeof(one)) < 0)
+		return; /* the counter is full: it is awake */
+}
+
+static int post(struct local *l, struct order *o, bool always)
+{
+	int rc =
+		always ? mailbox_post_always(l->box, &o->letter) : mailbox_post(l->box, &o->letter);
+	if (rc)
+		order_free(o);
+	return rc;
+}
+
+static struct order *order_new(enum order_kind kind, const struct replica_name *name)
+{
+	struct order *o = calloc(1, sizeof(*o));
+	if (!o)
+		return NULL;
+	o->kind = kind;
+	if (name)
+		o->name = *name;
+	list_init(&o->link);
+	return o;
+}
+
+/** An order that is about a name and nothing else. */
+static bool order(struct local *l, enum order_kind kind, const struct replica_name *name)
+{
+	struct order *o = order_new(kind, name);
+	return o && post(l, o, true) == 0;
+}
+
+/* ---- start ---- */
+
+static int build_body(struct local *l, struct bytes pod, struct plan_body **ret,
+		      struct sl_error *err)
+{
+	struct buf text scoped(buf_finip);
+	uint32_t slots = 1;
+	buf_init(&text, PLAN_BYTES_MAX);
+	int rc = plan_build_body(pod, l->config.grace_s, &text, &slots, err);
+	if (rc)
+		return rc;
+	struct plan_body *body = malloc(sizeof(*body) + text.len);
+	if (!body)
+		return SL_E_NO_MEMORY;
+	*body = (struct plan_body){.refs = 1, .cost = slots, .len = text.len};
+	memcpy(body->text, text.at, text.len);
+	*ret = body;
+	return 0;
+}
+
+/** Replicas of a role are started one after another: look at their pod once. */
+static int body_of(struct local *l, struct bytes pod, struct plan_body **ret, struct sl_error *err)
+{
+	if (!l->last_body || !bytes_eq(pod, bytes_of(l->last_pod, l->last_pod_len))) {
+		struct plan_body *body;
+		int rc = build_body(l, pod, &body, err);
+		if (rc)
+			return rc;
+		plan_body_unref(l->last_body);
+		free(l->last_pod);
+		l->last_pod = malloc(pod.len + 1);
+		l->last_pod_len = pod.len;
+		l->last_body = body;
+		if (!l->last_pod) {
+			l->last_body = plan_body_unref(l->last_body);
+			return SL_E_NO_MEMORY;
+		}
+		memcpy(l->last_pod, pod.at, pod.len);
+	}
+	*ret = plan_body_ref(l->last_body);
+	return 0;
+}
+
+static int fill_start(struct local *l, const struct replica_spec *spec, struct order *o,
+		      struct sl_error *err)
+{
+	struct buf head scoped(buf_finip);
+	buf_init(&head, HEAD_MAX);
+	int rc = body_of(l, spec->pod, &o->body, err);
+	if (!rc)
+		rc = plan_build_head(spec, &head, err);
+	if (rc)
+		return rc;
+	o->priority = spec->priority;
+	o->head = buf_steal(&head, &o->head_len);
+	return 0;
+}
+
+static int start(struct engine *e, const struct replica_spec *spec)
+{
+	struct local *l = local_of(e);
+	struct sl_error err = {0};
+	if (link_gone(l))
+		return SL_E_UNAVAILABLE;
+	struct order *o = order_new(ORDER_START, &spec->name);
+	if (!o)
+		return SL_E_NO_MEMORY;
+	int rc = fill_start(l, spec, o, &err);
+	if (rc == 0)
+		return post(l, o, false);
+	order_free(o);
+	if (rc != SL_E_INVALID && rc != SL_E_TOO_BIG)
+		return rc;
+	struct engine_report r = {
+		.name = spec->name, .change = REPLICA_REFUSED, .reason = "Refused"};
+	snprintf(r.message, sizeof(r.message), "%.*s", (int)sizeof(r.message) - 1, err.text);
+	follow_report(l, &r);
+	return 0;
+}
+
+/* ---- the other words of the port ---- */
+
+static int check(struct engine *e, struct bytes taskset, struct sl_error *err)
+{
+	return check_taskset(&local_of(e)->config, taskset, err);
+}
+
+static void stop(struct engine *e, const struct replica_name *name)
+{
+	order(local_of(e), ORDER_STOP, name);
+}
+
+static bool recover(struct engine *e, const struct replica_name *name)
+{
+	struct local *l = local_of(e);
+	char path[RUNDIR_PATH_SIZE];
+	if (faccessat(l->data, rundir_path(name, path), F_OK, 0) < 0)
+		return false;
+	return order(l, ORDER_RECOVER, name);
+}
+
+static void forget(struct engine *e, const struct uuid *job)
+{
+	struct replica_name name = {.job = *job};
+	order(local_of(e), ORDER_FORGET, &name);
+}
+
+static int open_log(struct engine *e, const struct uuid *job, struct bytes role, uint32_t index,
+		    const char *stream)
+{
+	char path[LOGFILE_PATH_SIZE];
+	bool known = strcmp(stream, "stdout") == 0 || strcmp(stream, "stderr") == 0;
+	if (!known || !plan_role_ok(role))
+		return -1;
+	return openat(local_of(e)->data, logfile_path(*job, role, index, stream, path),
+		      O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* ---- making and unmaking ---- */
+
+static void free_orders(struct local *l)
+{
+	for (struct letter *at = mailbox_take(l->box), *next; at; at = next) {
+		next = at->next;
+		order_free(container_of(at, struct order, letter));
+	}
+	while (!list_empty(&l->forgets))
+		order_free(container_of(list_pop(&l->forgets), struct order, link));
+}
+
+static void close_all(const struct local *l)
+{
+	const int fds[] = {l->data, l->epoll, l->wake};
+	for (size_t i = 0; i < countof(fds); i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+}
+
+static struct engine *local_free(struct engine *e)
+{
+	struct local *l = local_of(e);
+	if (l->has_thread) {
+		mailbox_close(l->box);
+		__atomic_store_n(&l->quit, true, __ATOMIC_RELEASE);
+		wake(l);
+		pthread_join(l->thread, NULL);
+	}
+	if (l->box)
+		free_orders(l);
+	mailbox_free(l->box);
+	attempts_fini(&l->attempts);
+	plan_body_unref(l->last_body);
+	free(l->last_pod);
+	close_all(l);
+	for (char **path = l->host_paths; path && *path; path++)
+		free(*path);
+	free(l->host_paths);
+	free(l->data_dir);
+	free(l);
+	return NULL;
+}
+
+static const struct engine_ops ops = {
+	.name = "local",
+	.check = check,
+	.start = start,
+	.stop = stop,
+	.recover = recover,
+	.forget = forget,
+	.open_log = open_log,
+	.free = local_free,
+};
+
+static int copy_config(struct local *l, const struct local_config *config)
+{
+	size_t n = 0;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	l->config = *config;
+	if (l->config.slots == 0)
+		l->config.slots = cores > 0 ? (uint32_t)cores : 1;
+	while (config->host_paths && config->host_paths[n])
+		n++;
+	l->host_paths = calloc(n + 1, sizeof(char *));
+	l->data_dir = strdup(config->data_dir);
+	bool good = l->host_paths && l->data_dir;
+	for (size_t i = 0; good && i < n; i++)
+		good = (l->host_paths[i] = strdup(config->host_paths[i]));
+	l->config.data_dir = l->data_dir;
+	l->config.host_paths = (const char *const *)l->host_paths;
+	return good ? 0 : SL_E_NO_MEMORY;
+}
+
+static int open_all(struct local *l)
+{
+	l->data = open(l->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->data < 0 || l->epoll < 0 || l->wake < 0)
+		return SL_E_IO;
+	struct epoll_event wake_event = {.events = EPOLLIN, .data.ptr = &l->on_wake};
+	struct epoll_event spawner_event = {.events = EPOLLIN, .data.ptr = &l->on_spawner};
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->wake, &wake_event) < 0 ||
+	    epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->sock, &spawner_event) < 0)
+		return SL_E_IO;
+	return 0;
+}
+
+/** The engine's thread takes no signals: they are main's. */
+static int start_thread(struct local *l)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	errno = pthread_create(&l->thread, NULL, follow_thread, l);
+	l->has_thread = errno == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return l->has_thread ? 0 : SL_E_IO;
+}
+
+int local_create(const struct local_config *config, const struct spawner *spawner,
+		 const struct local_hooks *hooks, struct engine **ret, struct sl_error *err)
+{
+	struct local *l = calloc(1, sizeof(*l));
+	if (!l)
+		return sl_fail(err, SL_E_NO_MEMORY, "the local engine");
+	l->base.ops = &ops;
+	l->hooks = *hooks;
+	l->sock = spawner->sock;
+	l->data = l->epoll = l->wake = -1;
+	l->on_wake = (struct watch){WATCH_WAKE, NULL};
+	l->on_spawner = (struct watch){WATCH_SPAWNER, NULL};
+	list_init(&l->due);
+	list_init(&l->forgets);
+	int rc = copy_config(l, config);
+	if (!rc)
+		rc = attempts_init(&l->attempts, ATTEMPTS_MAX);
+	if (!rc)
+		rc = mailbox_create(ORDERS_MAX, wake, l, &l->box);
+	l->slots_free = l->config.slots;
+	if (!rc)
+		rc = open_all(l);
+	if (!rc)
+		rc = start_thread(l);
+	if (rc) {
+		sl_fail(err, (enum sl_err)rc, "the local engine: %s", strerror(errno));
+		local_free(&l->base);
+		return rc;
+	}
+	*ret = &l->base;
+	return 0;
+}

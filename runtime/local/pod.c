@@ -1,0 +1,91 @@
+#include "runtime/local/pod.h"
+
+#include "runtime/local/plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { SCRATCH_MAX = PLAN_BYTES_MAX, CPUS_MAX = 1 << 20 };
+
+static const struct json_limits limits = {.bytes_max = PLAN_BYTES_MAX, .depth_max = 128};
+
+int pod_parse(struct pod *pod, struct bytes text, struct sl_error *err)
+{
+	buf_init(&pod->scratch, SCRATCH_MAX);
+	int rc = json_parse(&pod->json, text, &limits, err);
+	if (rc)
+		return rc;
+	pod->root = 0;
+	pod->spec = json_get(&pod->json, 0, BYTES("spec"));
+	return 0;
+}
+
+void pod_finip(struct pod *pod)
+{
+	json_fini(&pod->json);
+	buf_fini(&pod->scratch);
+}
+
+json_at pod_first(const struct pod *pod, json_at array)
+{
+	if (array == JSON_NONE || json_type(&pod->json, array) != JSON_ARRAY)
+		return JSON_NONE;
+	return json_first(&pod->json, array);
+}
+
+int pod_string(struct pod *pod, json_at at, struct bytes *ret, struct sl_error *err)
+{
+	if (at == JSON_NONE || json_type(&pod->json, at) != JSON_STRING)
+		return sl_fail(err, SL_E_INVALID, "a text is missing");
+	buf_reset(&pod->scratch);
+	int rc = json_string(&pod->json, at, &pod->scratch, ret);
+	return rc ? sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc)) : 0;
+}
+
+int pod_wrap(const struct pod *pod, json_at at, int code, struct sl_error *err)
+{
+	struct buf place scoped(buf_finip);
+	buf_init(&place, 512);
+	json_place(&pod->json, at, &place);
+	return sl_wrap(err, code, "%s", buf_str(&place));
+}
+
+uint32_t pod_grace_s(const struct pod *pod, uint32_t otherwise)
+{
+	int64_t s;
+	json_at at = json_get(&pod->json, pod->spec, BYTES("terminationGracePeriodSeconds"));
+	if (at == JSON_NONE || json_type(&pod->json, at) != JSON_NUMBER ||
+	    json_int64(&pod->json, at, &s))
+		s = otherwise;
+	return s < 0 ? 0 : s > PLAN_GRACE_MAX_S ? PLAN_GRACE_MAX_S : (uint32_t)s;
+}
+
+/** A Kubernetes quantity of CPUs: a decimal number, perhaps with "m" for thousandths. */
+static double cpus(struct bytes text)
+{
+	char copy[32], *end;
+	if (text.len == 0 || text.len >= sizeof(copy))
+		return 1;
+	memcpy(copy, text.at, text.len);
+	copy[text.len] = 0;
+	double n = strtod(copy, &end);
+	if (*end == 'm' && end[1] == 0)
+		return n / 1000;
+	return *end ? 1 : n;
+}
+
+uint32_t pod_cpus(const struct json *json, json_at spec)
+{
+	json_at list = json_get(json, spec, BYTES("containers"));
+	if (list == JSON_NONE || json_type(json, list) != JSON_ARRAY || json_count(json, list) == 0)
+		return 1;
+	json_at at = json_get(json, json_first(json, list), BYTES("resources"));
+	at = json_get(json, json_get(json, at, BYTES("limits")), BYTES("cpu"));
+	if (at == JSON_NONE)
+		return 1;
+	struct bytes raw = json_raw(json, at);
+	if (json_type(json, at) == JSON_STRING)
+		raw = bytes_of((const char *)raw.at + 1, raw.len - 2);
+	double n = ceil(cpus(raw));
+	return n >= 1 && n <= CPUS_MAX ? (uint32_t)n : n > CPUS_MAX ? CPUS_MAX : 1;
+}

@@ -1,0 +1,116 @@
+#include "runtime/local/shield.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Rights newer than the kernel headers of our oldest build machine. */
+#ifndef LANDLOCK_ACCESS_FS_REFER
+#define LANDLOCK_ACCESS_FS_REFER (1ULL << 13)
+#endif
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+
+static const uint64_t file_rights =
+	LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE;
+
+static const uint64_t dir_rights = LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+				   LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
+				   LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+				   LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+				   LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER;
+
+struct ruleset {
+	int fd;
+	uint64_t rights; /**< Those this kernel knows. */
+};
+
+/** The rights of ruleset version `abi`: the second brought REFER, the third TRUNCATE. */
+static uint64_t known_rights(long abi)
+{
+	uint64_t rights = file_rights | dir_rights;
+	if (abi < 2)
+		rights &= ~LANDLOCK_ACCESS_FS_REFER;
+	if (abi < 3)
+		rights &= ~LANDLOCK_ACCESS_FS_TRUNCATE;
+	return rights;
+}
+
+static int allow(const struct ruleset *set, int at, const char *name)
+{
+	struct stat st;
+	int fd = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == EACCES || errno == ENOTDIR ? 0 : -1;
+	int rc = fstat(fd, &st);
+	if (rc == 0 && !S_ISLNK(st.st_mode)) {
+		struct landlock_path_beneath_attr rule = {
+			.allowed_access = set->rights & (S_ISDIR(st.st_mode) ? ~0ULL : file_rights),
+			.parent_fd = fd};
+		rc = (int)syscall(SYS_landlock_add_rule, set->fd, LANDLOCK_RULE_PATH_BENEATH, &rule,
+				  0);
+		if (rc < 0 && errno == EBADFD) /* a thing without a place, like a socket */
+			rc = 0;
+	}
+	close(fd);
+	return rc;
+}
+
+/** Allow all that lies in `dir` but `except`. */
+static int allow_beside(const struct ruleset *set, const char *dir, const char *except)
+{
+	DIR *list = opendir(dir);
+	int rc = 0;
+	if (!list)
+		return errno == EACCES ? 0 : -1;
+	for (struct dirent *e; !rc && (e = readdir(list));) {
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && strcmp(e->d_name, except))
+			rc = allow(set, dirfd(list), e->d_name);
+	}
+	closedir(list);
+	return rc;
+}
+
+/** Walk down from the root to the data directory. */
+static int allow_around(const struct ruleset *set, const char *data_dir)
+{
+	char dir[PATH_MAX] = "/";
+	const char *at = data_dir;
+	while (*(at += strspn(at, "/"))) {
+		char name[NAME_MAX + 1];
+		size_t len = strcspn(at, "/");
+		snprintf(name, sizeof(name), "%.*s", (int)len, at);
+		if (allow_beside(set, dir, name) < 0)
+			return -1;
+		at += len;
+		snprintf(dir, sizeof(dir), "%.*s", (int)(at - data_dir), data_dir);
+	}
+	return 0;
+}
+
+int shield_enter(const char *data_dir, const char *work_dir)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (abi < 1)
+		return 0;
+	struct ruleset set = {.rights = known_rights(abi)};
+	struct landlock_ruleset_attr attr = {.handled_access_fs = set.rights};
+	set.fd =
+		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
+	if (set.fd < 0)
+		return -1;
+	int rc = allow_around(&set, data_dir);
+	if (rc == 0)
+		rc = allow(&set, AT_FDCWD, work_dir);
+	if (rc == 0)
+		rc = (int)syscall(SYS_landlock_restrict_self, set.fd, 0);
+	close(set.fd);
+	return rc;
+}

@@ -1,0 +1,34 @@
+/* The small process that alone starts supervisors.
+ *
+ * It is forked first thing in main, while the program has one thread and has read
+ * nothing from outside, so that no supervisor ever inherits what the gateway holds
+ * later. It answers asks (runtime/local/wire.h) one after another and ends when the
+ * gateway's end of the socket closes; the supervisors, in sessions of their own, go on.
+ *
+ * spawner_start() and spawner_stop(): the main thread. The socket: the engine's thread. */
+#pragma once
+
+#include "core/base/err.h"
+
+#include <sys/types.h>
+
+struct spawner {
+	pid_t pid;
+	int sock; /**< SOCK_SEQPACKET, close-on-exec. */
+};
+
+struct spawner_config {
+	const char *data_dir; /**< Made with mode 0700 if it is not there. */
+	int64_t log_max;      /**< Bytes of one log file. */
+	bool shield; /**< Bar replicas from the data directory; see runtime/local/shield.h. */
+};
+
+SL_BEGIN_DECLS
+
+/** Returns in the caller only. SL_E_IO with words. */
+SL_MUST_USE int spawner_start(const struct spawner_config *config, struct spawner *ret,
+			      struct sl_error *err);
+/** Close the socket, wait for the process; after the engine is freed. */
+void spawner_stop(struct spawner *spawner);
+
+SL_END_DECLS

@@ -1,0 +1,44 @@
+/* What the engine and the spawner say to each other: one ask, one answer, in order.
+ *
+ * Over a SOCK_SEQPACKET pair each message is of fixed size, so nothing has to be
+ * framed. A replica's plan, which may be long, travels as a sealed memfd. The asker
+ * keeps at most WIRE_OUT_MAX asks open, so that neither side ever blocks the other.
+ *
+ * Descriptors received are the receiver's, close-on-exec. Any thread, one at a time. */
+#pragma once
+
+#include "core/engine_port.h"
+
+enum { WIRE_OUT_MAX = 16, WIRE_FDS_MAX = 2 };
+
+enum wire_kind {
+	WIRE_START = 1, /**< With the plan. Answered with a pidfd and the notice pipe. */
+	WIRE_STOP,      /**< End the replica of this run directory, gently first. */
+	WIRE_SWEEP,     /**< Its supervisor is dead: kill what it has left behind. */
+};
+
+struct wire_ask {
+	uint32_t kind;   /**< enum wire_kind. */
+	int32_t session; /**< SWEEP: the session of its processes, 0 when not sure. */
+	struct replica_name name;
+};
+
+struct wire_answer {
+	int32_t error; /**< errno of what failed, or 0. */
+	int32_t pid;   /**< START: of the supervisor. */
+};
+
+SL_BEGIN_DECLS
+
+/** Send `len` bytes and `n` descriptors, which stay the caller's. 0, SL_E_CANCELED when the
+ * other side is gone, SL_E_IO. */
+SL_MUST_USE int wire_send(int sock, const void *at, size_t len, const int *fds, unsigned n);
+
+/** Receive a message of exactly `len` bytes; `fds` not sent are -1. SL_E_CANCELED at the end,
+ * SL_E_BUSY when nothing is there (non-blocking), SL_E_PEER for a message of another form. */
+SL_MUST_USE int wire_receive(int sock, void *at, size_t len, int fds[WIRE_FDS_MAX], int flags);
+
+/** A sealed memfd that holds the pieces one after another, or a negative code. */
+SL_MUST_USE int wire_memfd(const struct bytes *piece, unsigned n, int *ret_fd);
+
+SL_END_DECLS

@@ -1,0 +1,77 @@
+#include "runtime/null/null.h"
+
+#include <stdlib.h>
+
+struct null {
+	struct engine base; /* first */
+	const struct clock *clock;
+	engine_report_fn report;
+	void *user;
+};
+
+static struct null *null_of(struct engine *e) { return container_of(e, struct null, base); }
+
+static int check(struct engine *e SL_UNUSED, struct bytes taskset SL_UNUSED,
+		 struct sl_error *err SL_UNUSED)
+{
+	return 0;
+}
+
+static int start(struct engine *e, const struct replica_spec *spec)
+{
+	const struct null *n = null_of(e);
+	int64_t now = clock_wall_ms(n->clock);
+	struct engine_report r = {.name = spec->name,
+				  .change = REPLICA_STARTED,
+				  .exit = {.started_ms = now},
+				  .reason = "Started"};
+	n->report(n->user, &r);
+	r.change = REPLICA_ENDED;
+	r.reason = "Completed";
+	r.exit.finished_ms = now;
+	n->report(n->user, &r);
+	return 0;
+}
+
+static void stop(struct engine *e SL_UNUSED, const struct replica_name *name SL_UNUSED) {}
+
+static bool recover(struct engine *e SL_UNUSED, const struct replica_name *name SL_UNUSED)
+{
+	return false;
+}
+
+static void forget(struct engine *e SL_UNUSED, const struct uuid *job SL_UNUSED) {}
+
+static int open_log(struct engine *e SL_UNUSED, const struct uuid *job SL_UNUSED,
+		    struct bytes role SL_UNUSED, uint32_t index SL_UNUSED,
+		    const char *stream SL_UNUSED)
+{
+	return -1;
+}
+
+static struct engine *null_free(struct engine *e)
+{
+	free(null_of(e));
+	return NULL;
+}
+
+static const struct engine_ops ops = {
+	.name = "null",
+	.check = check,
+	.start = start,
+	.stop = stop,
+	.recover = recover,
+	.forget = forget,
+	.open_log = open_log,
+	.free = null_free,
+};
+
+int null_create(const struct clock *clock, engine_report_fn report, void *user, struct engine **ret)
+{
+	struct null *n = calloc(1, sizeof(*n));
+	if (!n)
+		return SL_E_NO_MEMORY;
+	*n = (struct null){{&ops}, clock, report, user};
+	*ret = &n->base;
+	return 0;
+}

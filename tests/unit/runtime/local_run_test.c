@@ -1,0 +1,298 @@
+/* What a replica meets when it runs: its exit code, environment, directory, logs. */
+#include "house.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const struct house_options usual = {0};
+
+static int open_house(void **state)
+{
+	struct house *h = calloc(1, sizeof(*h));
+	house_open(h, &usual);
+	*state = h;
+	return 0;
+}
+
+static int close_house(void **state)
+{
+	house_close(*state);
+	free(*state);
+	return 0;
+}
+
+static void assert_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+	for (const char *at = text; (at = strstr(at, line)); at += len) {
+		if ((at == text || at[-1] == '\n') && (at[len] == '\n' || at[len] == 0))
+			return;
+	}
+	fail_msg("no line '%s' in:\n%s", line, text);
+}
+
+static void exit_codes_are_reported(void **state)
+{
+	struct house *h = *state;
+	house_sh(h, 0, "exit 0");
+	house_sh(h, 1, "exit 3");
+	house_sh(h, 2, "exit 255");
+	struct engine_report r = house_wait(h, 0, REPLICA_ENDED);
+	assert_int_equal(r.exit.code, 0);
+	assert_string_equal(r.reason, "Completed");
+	assert_true(r.exit.started_ms > 1700000000000 && r.exit.finished_ms >= r.exit.started_ms);
+	r = house_wait(h, 1, REPLICA_ENDED);
+	assert_int_equal(r.exit.code, 3);
+	assert_int_equal(r.exit.signal, 0);
+	assert_string_equal(r.reason, "Error");
+	assert_int_equal(house_code(h, 2), 255);
+	assert_int_equal(house_count(h, 0, REPLICA_STARTED), 1);
+	assert_true(house_wait(h, 0, REPLICA_STARTED).pid > 0);
+}
+
+static void a_signal_is_reported_with_128_added(void **state)
+{
+	struct house *h = *state;
+	house_sh(h, 0, "kill -SEGV $$");
+	struct engine_report r = house_wait(h, 0, REPLICA_ENDED);
+	assert_int_equal(r.exit.signal, SIGSEGV);
+	assert_int_equal(r.exit.code, 128 + SIGSEGV);
+	assert_string_equal(r.reason, "Signaled");
+}
+
+static void a_command_that_cannot_run_is_named(void **state)
+{
+	struct house *h = *state;
+	house_run(h, 0, "{\"spec\":{\"containers\":[{\"command\":[\"no-such-tool\"]}]}}");
+	house_run(h, 1, "{\"spec\":{\"containers\":[{\"command\":[\"/etc/passwd\"]}]}}");
+	house_run(h, 2,
+		  "{\"spec\":{\"containers\":[{\"command\":[\"true\"],\"workingDir\":\"/no/dir\"}"
+		  "]}}");
+	struct engine_report r = house_wait(h, 0, REPLICA_ENDED);
+	assert_int_equal(r.exit.code, 127);
+	assert_string_equal(r.reason, "StartError");
+	assert_non_null(strstr(r.message, "no-such-tool"));
+	assert_int_equal(house_count(h, 0, REPLICA_STARTED), 0);
+	r = house_wait(h, 1, REPLICA_ENDED);
+	assert_int_equal(r.exit.code, 126);
+	assert_non_null(strstr(r.message, "/etc/passwd"));
+	r = house_wait(h, 2, REPLICA_ENDED);
+	assert_int_equal(r.exit.code, 126);
+	assert_non_null(strstr(r.message, "/no/dir"));
+}
+
+static void a_pod_that_makes_no_sense_is_refused(void **state)
+{
+	struct house *h = *state;
+	house_run(h, 0, "{\"spec\":{\"containers\":[{\"command\":[]}]}}");
+	house_run(h, 1, "{\"spec\":{\"containers\":[{\"command\":[\"a\\u0000b\"]}]}}");
+	assert_non_null(strstr(house_wait(h, 0, REPLICA_REFUSED).message, "command"));
+	assert_non_null(strstr(house_wait(h, 1, REPLICA_REFUSED).message, "NUL"));
+}
+
+static void the_environment_is_clean_and_as_given(void **state)
+{
+	struct house *h = *state;
+	house_run(h, 0,
+		  "{\"spec\":{\"containers\":[{\"command\":[\"env\"],\"env\":["
+		  "{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"EMPTY\"},{\"name\":\"A\",\"value\":"
+		  "\"two words\"},{\"name\":\"GIVEN\",\"value\":\"by the pod\"}]}]}}");
+	assert_int_equal(house_code(h, 0), 0);
+	char *env = house_log(h, 0, "stdout"), id[UUID_TEXT_SIZE], line[256];
+	assert_line(env, "A=two words");
+	assert_line(env, "EMPTY=");
+	assert_line(env, "GIVEN=by the core");
+	assert_line(env, "TASKSET_NAME=demo");
+	assert_line(env, "TASKROLE_NAME=worker");
+	assert_line(env, "TASKROLE_REPLICA_INDEX=0");
+	snprintf(line, sizeof(line), "SLUICE_JOB_ID=%s", uuid_format(h->job, id));
+	assert_line(env, line);
+	snprintf(line, sizeof(line), "HOME=%s/data/work/%s", h->dir, id);
+	assert_line(env, line);
+	assert_non_null(strstr(env, "PATH=/usr"));
+	assert_null(strstr(env, "SLUICE_SECRET"));
+	assert_null(strstr(env, "A=1"));
+	free(env);
+}
+
+static void the_directory_is_the_jobs_own(void **state)
+{
+	struct house *h = *state;
+	char id[UUID_TEXT_SIZE], want[256];
+	house_sh(h, 0, "pwd; mkdir sub; echo kept > sub/file");
+	assert_int_equal(house_code(h, 0), 0);
+	char *log = house_log(h, 0, "stdout");
+	snprintf(want, sizeof(want), "%s/data/work/%s\n", h->dir, uuid_format(h->job, id));
+	assert_string_equal(log, want);
+	free(log);
+	house_run(h, 1,
+		  "{\"spec\":{\"containers\":[{\"command\":[\"cat\",\"file\"],\"workingDir\":"
+		  "\"sub\"}]}}");
+	house_run(h, 2,
+		  "{\"spec\":{\"containers\":[{\"command\":[\"pwd\"],\"workingDir\":\"/usr\"}]}}");
+	assert_int_equal(house_code(h, 1), 0);
+	assert_int_equal(house_code(h, 2), 0);
+	log = house_log(h, 1, "stdout");
+	assert_string_equal(log, "kept\n");
+	free(log);
+	log = house_log(h, 2, "stdout");
+	assert_string_equal(log, "/usr\n");
+	free(log);
+}
+
+static void init_containers_run_first_and_in_order(void **state)
+{
+	struct house *h = *state;
+	house_run(h, 0,
+		  "{\"spec\":{\"initContainers\":[{\"command\":[\"sh\",\"-c\",\"echo one\"]},"
+		  "{\"command\":[\"sh\",\"-c\",\"echo two\"]}],"
+		  "\"containers\":[{\"command\":[\"sh\",\"-c\",\"echo three; exit 4\"]}]}}");
+	house_run(h, 1,
+		  "{\"spec\":{\"initContainers\":[{\"name\":\"fetch\",\"command\":[\"sh\",\"-c\","
+		  "\"exit 9\"]}],\"containers\":[{\"command\":[\"sh\",\"-c\",\"echo never\"]}]}}");
+	assert_int_equal(house_code(h, 0), 4);
+	assert_int_equal(house_count(h, 0, REPLICA_STARTED), 1);
+	char *log = house_log(h, 0, "stdout");
+	assert_string_equal(log, "one\ntwo\nthree\n");
+	free(log);
+	struct engine_report r = house_wait(h, 1, REPLICA_ENDED);
+	assert_int_equal(r.exit.code, 9);
+	assert_non_null(strstr(r.message, "fetch"));
+	log = house_log(h, 1, "stdout");
+	assert_string_equal(log, "");
+	free(log);
+}
+
+static void nothing_leaks_into_a_replica(void **state)
+{
+	struct house *h = *state;
+	house_sh(h, 0,
+		 "ls /proc/$$/fd; readlink /proc/$$/fd/0; "
+		 "ulimit -c; cat /proc/$$/status; cat /proc/$$/stat > $SIDE/stat");
+	assert_int_equal(house_code(h, 0), 0);
+	char *log = house_log(h, 0, "stdout");
+	/* its descriptors; its stdin; no core files */
+	assert_int_equal(strncmp(log, "0\n1\n2\n/dev/null\n0\n", 18), 0);
+	assert_line(log, "NoNewPrivs:\t1");
+	assert_line(log, "SigBlk:\t0000000000000000");
+	assert_line(log, "SigIgn:\t0000000000000000");
+	free(log);
+	int pid, parent, group, session;
+	char *stat = house_side(h, "stat");
+	assert_non_null(stat);
+	assert_int_equal(sscanf(stat, "%d (%*[^)]) %*c %d %d %d", &pid, &parent, &group, &session),
+			 4);
+	assert_int_equal(pid, group);
+	assert_int_equal(pid, session);
+	free(stat);
+}
+
+static void logs_of_both_streams_are_kept_over_attempts(void **state)
+{
+	struct house *h = *state;
+	house_sh(h, 0, "echo out; echo err >&2");
+	assert_int_equal(house_code(h, 0), 0);
+	struct replica_spec spec = {
+		.name = house_name(h, 0),
+		.pod = BYTES("{\"spec\":{\"containers\":[{\"command\":[\"echo\",\"again\"]}]}}"),
+		.role_name = BYTES("worker")};
+	spec.name.attempt = 1;
+	size_t before = h->n;
+	assert_int_equal(h->engine->ops->start(h->engine, &spec), 0);
+	pthread_mutex_lock(&h->lock);
+	while (h->n < before + 2)
+		pthread_cond_wait(&h->more, &h->lock);
+	pthread_mutex_unlock(&h->lock);
+	char *log = house_log(h, 0, "stdout");
+	assert_string_equal(log, "out\nagain\n");
+	free(log);
+	log = house_log(h, 0, "stderr");
+	assert_string_equal(log, "err\n");
+	free(log);
+	struct engine *e = h->engine;
+	assert_int_equal(e->ops->open_log(e, &h->job, BYTES("../x"), 0, "stdout"), -1);
+	assert_int_equal(e->ops->open_log(e, &h->job, BYTES("worker"), 0, "../../x"), -1);
+}
+
+static void a_log_over_its_limit_is_cut_and_says_so(void **state)
+{
+	struct house *h = *state;
+	const struct house_options small = {.log_max = 1000};
+	house_stop(h);
+	house_start(h, &small);
+	house_sh(h, 0, "head -c 500000 /dev/zero | tr '\\\\0' x; echo done > $SIDE/done");
+	assert_int_equal(house_code(h, 0), 0);
+	char *log = house_log(h, 0, "stdout"), *done = house_side(h, "done");
+	assert_non_null(done); /* it never waited for its log */
+	assert_int_equal(strspn(log, "x"), 1000);
+	assert_non_null(strstr(log, "499000 bytes dropped"));
+	assert_true(strlen(log) < 1200);
+	free(log);
+	free(done);
+}
+
+static void a_long_pod_fits(void **state)
+{
+	struct house *h = *state;
+	size_t len = 1 << 20;
+	char *word = malloc(len + 1);
+	memset(word, 'w', len);
+	word[len] = 0;
+	for (size_t i = 100000; i < len; i += 100000)
+		memcpy(word + i, "\",\"", 3);
+	house_run(h, 0,
+		  "{\"spec\":{\"containers\":[{\"command\":[\"sh\",\"-c\",\"echo $#\",\"%s\"]}]}}",
+		  word);
+	free(word);
+	assert_int_equal(house_code(h, 0), 0);
+	char *log = house_log(h, 0, "stdout");
+	assert_string_equal(log, "10\n");
+	free(log);
+}
+
+static void the_data_directory_is_barred(void **state)
+{
+	struct house *h = *state;
+	char path[256];
+	snprintf(path, sizeof(path), "%s/data/secret", h->dir);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("key\n", f);
+	fclose(f);
+	house_sh(h, 0,
+		 "cat ../../secret && exit 1; echo x > ../../secret && exit 2; "
+		 "echo y > ../../new && exit 3; rm ../../secret && exit 4; "
+		 "echo mine > here && echo side > $SIDE/ok && cat here");
+	assert_int_equal(house_code(h, 0), 0);
+	char *log = house_log(h, 0, "stdout");
+	assert_string_equal(log, "mine\n");
+	free(log);
+}
+
+int main(void)
+{
+	setenv("SLUICE_SECRET", "must not be seen", 1);
+#define T(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
+	const struct CMUnitTest tests[] = {
+		T(exit_codes_are_reported),
+		T(a_signal_is_reported_with_128_added),
+		T(a_command_that_cannot_run_is_named),
+		T(a_pod_that_makes_no_sense_is_refused),
+		T(the_environment_is_clean_and_as_given),
+		T(the_directory_is_the_jobs_own),
+		T(init_containers_run_first_and_in_order),
+		T(nothing_leaks_into_a_replica),
+		T(logs_of_both_streams_are_kept_over_attempts),
+		T(a_log_over_its_limit_is_cut_and_says_so),
+		T(a_long_pod_fits),
+		T(the_data_directory_is_barred),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
