@@ -1,0 +1,169 @@
+"""Access ids and the admin's password."""
+
+import string
+
+import pytest
+
+
+def make(api, *privileges, **more):
+    return api.good("POST", "/v1/tokens", {"privileges": list(privileges), "forwho": "ann",
+                                           "note": "for tests", **more})
+
+
+def shown(api, ident):
+    return next((one for one in api.good("GET", "/v1/tokens") if one["id"] == ident), None)
+
+
+def test_a_token_is_24_letters_and_digits(api):
+    tokens = {make(api, "read_job")["token"] for _ in range(20)}
+    assert len(tokens) == 20
+    for one in tokens:
+        assert len(one) == 24 and set(one) <= set(string.ascii_letters + string.digits)
+
+
+def test_a_token_is_shown_once(api):
+    made = make(api, "read_job", "write_job", userID="ann", header={"team": "red"})
+    listed = shown(api, made["id"])
+    assert made["token"] not in api.get("/v1/tokens").raw.decode()
+    assert (listed["forwho"], listed["note"], listed["userID"]) == ("ann", "for tests", "ann")
+    assert sorted(listed["privileges"]) == ["read_job", "write_job"]
+    assert listed["header"] == {"team": "red"} and listed["createdAt"].endswith("Z")
+
+
+REFUSALS = {
+    "no privileges": ({"privileges": None}, "LACK_OF_PARAM", "privileges"),
+    "empty privileges": ({"privileges": []}, "LACK_OF_PARAM", "privileges"),
+    "privileges no list": ({"privileges": "read_job"}, "WRONG_PARAM", "privileges"),
+    "unknown privilege": ({"privileges": ["fly"]}, "WRONG_PARAM", "privileges[0]"),
+    "admin": ({"privileges": ["admin"]}, "WRONG_PARAM", "privileges[0]"),
+    "for the admin": ({"forwho": "admin"}, "WRONG_PARAM", "forwho"),
+    "forwho no text": ({"forwho": 1}, "WRONG_PARAM", "forwho"),
+    "unknown field": ({"colour": "red"}, "WRONG_PARAM", "colour"),
+    "header no object": ({"header": "x"}, "WRONG_PARAM", "header"),
+    "expiry no time": ({"expiresAt": "tomorrow"}, "WRONG_PARAM", "expiresAt"),
+    "bound and a feature reader": ({"userID": "ann", "privileges": ["read_feature"]}, "WRONG_PARAM", ""),
+    "bound and a feature writer": ({"userID": "ann", "privileges": ["write_feature"]}, "WRONG_PARAM", ""),
+    "bound and a registrar": ({"userID": "ann", "privileges": ["register_feature"]}, "WRONG_PARAM", ""),
+    "bound and a token reader": ({"userID": "ann", "privileges": ["read_token"]}, "WRONG_PARAM", ""),
+    "bound and a token writer": ({"userID": "ann", "privileges": ["write_token"]}, "WRONG_PARAM", ""),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_refusals(api, fault):
+    change, code, place = REFUSALS[fault]
+    before = len(api.good("GET", "/v1/tokens"))
+    body = {"privileges": ["read_job"], "forwho": "ann", "note": "", **change}
+    reply = api.post("/v1/tokens", body)
+    assert (reply.status, reply.code) == (400, code), reply
+    assert place in reply.msg
+    assert len(api.good("GET", "/v1/tokens")) == before
+
+
+def test_change_by_token_and_by_id(api):
+    made = make(api, "read_job")
+    caller = api.with_token(made["token"])
+    api.good("PUT", "/v1/tokens/normal", {"token": made["token"], "privileges": ["read_feature"]})
+    assert caller.get("/v1/job/list").status == 403
+    assert caller.get("/v1/features/list/all").status == 200
+    api.good("PUT", "/v1/tokens/normal", {"id": made["id"], "privileges": ["read-job"]})
+    assert caller.get("/v1/job/list").status == 200
+    for body, status in (({"privileges": ["read_job"]}, 400), ({"id": made["id"]}, 400),
+                         ({"id": made["id"], "privileges": []}, 400),
+                         ({"id": made["id"], "privileges": ["admin"]}, 400),
+                         ({"id": "nothing", "privileges": ["read_job"]}, 404),
+                         ({"token": "x" * 24, "privileges": ["read_job"]}, 404)):
+        assert api.put("/v1/tokens/normal", body).status == status, body
+
+
+@pytest.mark.parametrize("how", ["token", "id", "query"])
+def test_delete(api, how):
+    made = make(api, "read_job")
+    caller = api.with_token(made["token"])
+    assert caller.get("/v1/job/list").status == 200
+    if how == "query":
+        api.good("DELETE", f"/v1/tokens?id={made['id']}")
+    else:
+        api.good("DELETE", "/v1/tokens", {how: made[how]})
+    assert caller.get("/v1/job/list").status == 401
+    assert shown(api, made["id"]) is None
+    assert api.delete("/v1/tokens", {"id": made["id"]}).status == 404
+
+
+def test_nobody_gives_what_he_has_not(api):
+    caller = api.token_for("write_token", "read_token", "read_job")
+    reply = caller.post("/v1/tokens", {"privileges": ["read_job", "write_job"], "forwho": "x", "note": ""})
+    assert (reply.status, reply.code) == (403, "PERMISSION_DENIED")
+    made = make(caller, "read_job")
+    assert caller.put("/v1/tokens/normal", {"id": made["id"], "privileges": ["write_job"]}).status == 403
+    stronger = make(api, "write_feature")
+    assert caller.put("/v1/tokens/normal", {"id": stronger["id"], "privileges": ["read_job"]}).status == 403
+    assert caller.delete("/v1/tokens", {"id": stronger["id"]}).status == 403
+    assert shown(api, stronger["id"])["privileges"] == ["write_feature"]
+
+
+def test_expired_tokens_are_unknown(api):
+    reply = api.post("/v1/tokens", {"privileges": ["read_job"], "forwho": "x", "note": "",
+                                    "expiresAt": "2020-01-01T00:00:00Z"})
+    if reply.status == 200:
+        assert api.with_token(reply.payload["token"]).get("/v1/job/list").status == 401
+    else:
+        assert (reply.status, reply.code) == (400, "WRONG_PARAM")
+
+
+def test_nothing_outlives_its_creator(api):
+    parent = make(api, "write_token", "read_token", "read_job", expiresAt="2100-01-01T00:00:00Z")
+    caller = api.with_token(parent["token"])
+    reply = caller.post("/v1/tokens", {"privileges": ["read_job"], "forwho": "x", "note": "",
+                                       "expiresAt": "2101-01-01T00:00:00Z"})
+    if reply.status == 200:
+        assert shown(api, reply.payload["id"])["expiresAt"] <= "2100-01-01T00:00:00.000Z"
+    else:
+        assert reply.status in (400, 403)
+    unlimited = make(caller, "read_job")
+    assert shown(api, unlimited["id"])["expiresAt"] <= "2100-01-01T00:00:00.000Z"
+
+
+def test_bindings_are_handed_on(api):
+    parent = api.token_for("write_token", "write_job", "read_feature", author="qa", header={"team": "red"})
+    made = make(parent, "write_job")
+    listed = shown(api, made["id"])
+    assert listed["author"] == "qa" and listed["header"] == {"team": "red"}
+    for change in ({"header": {"team": "blue"}}, {"header": {"team": "red", "level": 1}}, {"author": "other"}):
+        reply = parent.post("/v1/tokens", {"privileges": ["write_job"], "forwho": "x", "note": "", **change})
+        assert reply.status in (400, 403), change
+
+
+def test_tokens_survive_a_crash(daemon):
+    made = make(daemon.api, "read_job")
+    daemon.kill9()
+    daemon.start()
+    assert daemon.api.with_token(made["token"]).get("/v1/job/list").status == 200
+    data = b"".join(path.read_bytes() for path in daemon.data.rglob("*") if path.is_file())
+    assert made["token"].encode() not in data, "only a hash of it may be stored"
+
+
+def test_the_admins_password(daemon):
+    api = daemon.api
+    for body, code in (({}, "LACK_OF_PARAM"), ({"token": ""}, "LACK_OF_PARAM"),
+                       ({"token": "short77"}, "WRONG_PARAM"), ({"token": 12345678}, "WRONG_PARAM"),
+                       ({"token": "long enough", "x": 1}, "WRONG_PARAM")):
+        reply = api.put("/v1/tokens/admin", body)
+        assert (reply.status, reply.code) == (400, code)
+    everything = api.token_for("write_token", "read_token", "write_feature", "write_job")
+    assert everything.put("/v1/tokens/admin", {"token": "new password"}).status == 403
+    api.good("PUT", "/v1/tokens/admin", {"token": "new password"})
+    assert api.get("/v1/job/list").status == 401
+    after = api.with_token("new password")
+    assert after.get("/v1/job/list").status == 200
+    daemon.kill9()
+    daemon.start()
+    assert after.get("/v1/job/list").status == 200
+    assert api.get("/v1/job/list").status == 401
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "Via"])
+def test_first_password_is_for_loopback_only(api, header):
+    reply = api.get("/v1/job/list", headers={header: "for=203.0.113.9"})
+    assert reply.status == 401
+    assert api.get("/v1/job/list").status == 200
