@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -93,6 +94,8 @@ void house_close(struct house *h)
 {
 	house_stop(h);
 	remove_tree(h->dir);
+	while (waitpid(-1, NULL, WNOHANG) > 0) /* orphans, where the test takes them */
+		;
 }
 
 struct replica_name house_name(const struct house *h, uint32_t index)
@@ -196,6 +199,29 @@ char *house_side(const struct house *h, const char *name)
 	snprintf(path, sizeof(path), "%s/side/%s", h->dir, name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? NULL : read_all(fd);
+}
+
+void house_wait_side(const struct house *h, const char *name)
+{
+	struct timespec now, start;
+	char path[256];
+	snprintf(path, sizeof(path), "%s/side/%s", h->dir, name);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (access(path, F_OK) < 0) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec - start.tv_sec > HOUSE_DEADLINE_S)
+			fail_msg("%s never appeared", name);
+		sched_yield();
+	}
+}
+
+void house_touch(const struct house *h, const char *name)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/side/%s", h->dir, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
 }
 
 bool house_alive(int32_t pid)

@@ -50,4 +50,6 @@ unsigned house_count(struct house *h, uint32_t index, enum replica_change change
 char *house_log(struct house *h, uint32_t index, const char *stream);
 /** A file of side/, to be freed; NULL if it is not there. */
 char *house_side(const struct house *h, const char *name);
+void house_wait_side(const struct house *h, const char *name); /**< Until it is there. */
+void house_touch(const struct house *h, const char *name);     /**< Make an empty one. */
 bool house_alive(int32_t pid); /**< Is there such a process, and no zombie? */
