@@ -1,0 +1,218 @@
+#include "cli/sluicectl/watch.h"
+
+#include "cli/sluicectl/api.h"
+#include "core/base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum {
+	FIRST_MS = 100,
+	SLOWEST_MS = 1000,
+	PATIENCE_MS = 60000, /* for a gateway that cannot be asked just now */
+	LINE_MAX_BYTES = 65536,
+};
+
+const struct column event_columns[] = {
+	{"TIME", "time", CELL_TIME, false},         {"TYPE", "type", CELL_TEXT, false},
+	{"STAGE", "stage", CELL_TEXT, false},       {"PLUGIN", "plugin", CELL_TEXT, false},
+	{"DECISION", "decision", CELL_TEXT, false}, {"STATE", "state", CELL_TEXT, false},
+	{"CODE", "reasonCode", CELL_TEXT, true},    {"REASON", "reason", CELL_TEXT, false},
+};
+const size_t event_column_count = countof(event_columns);
+
+static const struct column outcome_columns[] = {
+	{"state", "job.state", CELL_TEXT, false},
+	{"code", "job.reasonCode", CELL_TEXT, false},
+	{"reason", "job.reason", CELL_TEXT, false},
+	{"plugin", "job.plugin", CELL_TEXT, false},
+};
+
+/** A job that is being watched. */
+struct watch {
+	struct ctl *ctl;
+	const char *job;
+	enum watch_show show;
+	int64_t seen;        /**< Number of the newest event shown. */
+	int64_t started_ms;  /**< Monotonic. */
+	int64_t answered_ms; /**< When the gateway answered last. */
+	uint32_t pause_ms;
+	struct buf line; /**< What the progress line said last. */
+};
+
+/* ---- the progress line ---- */
+
+static void clear_line(const struct watch *w)
+{
+	if (w->ctl->err_tty)
+		fputs("\r\033[K", stderr);
+}
+
+static void show_line(struct watch *w)
+{
+	if (!w->ctl->err_tty)
+		return;
+	int64_t seconds = (clock_mono_ms(&clock_system) - w->started_ms) / 1000;
+	fprintf(stderr, "\r\033[K%.70s (%lld s)", buf_str(&w->line), (long long)seconds);
+	fflush(stderr);
+}
+
+/* "state: reason", cleaned; something new makes the next question come soon. */
+static void set_line(struct watch *w, const struct json *json, json_at detail)
+{
+	scoped(buf_finip) struct buf line;
+	buf_init(&line, LINE_MAX_BYTES);
+	output_cell(w->ctl, json, detail, &outcome_columns[0], &line);
+	buf_add_str(&line, ": ");
+	output_cell(w->ctl, json, detail, &outcome_columns[2], &line);
+	if (!bytes_eq(buf_bytes(&line), buf_bytes(&w->line))) {
+		buf_reset(&w->line);
+		buf_add_bytes(&w->line, buf_bytes(&line));
+		w->pause_ms = FIRST_MS;
+	}
+	show_line(w);
+}
+
+/* ---- events ---- */
+
+static void print_event(const struct watch *w, const struct json *json, json_at event)
+{
+	if (output_is_raw(w->ctl)) {
+		if (w->ctl->format == FORMAT_YAML)
+			puts("---");
+		output_value(w->ctl, json, event);
+		return;
+	}
+	const char *gap = "";
+	for (size_t i = 0; i < event_column_count; i++) {
+		scoped(buf_finip) struct buf cell;
+		buf_init(&cell, LINE_MAX_BYTES);
+		output_cell(w->ctl, json, event, &event_columns[i], &cell);
+		if (event_columns[i].wide && w->ctl->format != FORMAT_WIDE)
+			continue;
+		if (w->ctl->format != FORMAT_PLAIN && !cell.len)
+			continue;
+		printf("%s%s", gap, buf_str(&cell));
+		gap = w->ctl->format == FORMAT_PLAIN ? "\t" : "  ";
+	}
+	putchar('\n');
+}
+
+static void print_new(struct watch *w, const struct json *json, json_at events)
+{
+	int64_t place = 0;
+	for (json_at at = json_first(json, events); at != JSON_NONE;
+	     at = json_next(json, events, at)) {
+		json_at number = json_get(json, at, BYTES("number"));
+		place++; /* stands in where an event has no number */
+		int64_t n = place;
+		if (number != JSON_NONE && json_int64(json, number, &n))
+			n = place;
+		if (n <= w->seen)
+			continue;
+		w->seen = n;
+		w->pause_ms = FIRST_MS;
+		clear_line(w);
+		print_event(w, json, at);
+	}
+	fflush(stdout);
+}
+
+/* ---- asking ---- */
+
+static int ask(struct watch *w, const char *prefix, struct api_answer *answer)
+{
+	scoped(buf_finip) struct buf path;
+	buf_init(&path, LINE_MAX_BYTES);
+	api_path(&path, prefix, w->job);
+	struct api_call call = {.method = "GET", .path = buf_str(&path)};
+	int code = api_send(w->ctl, &call, answer);
+	int64_t now = clock_mono_ms(&clock_system);
+	if (code == CTL_DONE)
+		w->answered_ms = now;
+	else if (!answer->again || now - w->answered_ms > PATIENCE_MS) {
+		clear_line(w);
+		api_tell(w->ctl, answer, code);
+		answer->again = false;
+	}
+	return code;
+}
+
+static int ask_events(struct watch *w, bool *ret_again)
+{
+	scoped(api_answer_fini) struct api_answer answer = {0};
+	int code = ask(w, "/v1/job/events/", &answer);
+	*ret_again = answer.again;
+	if (code == CTL_DONE && answer.payload != JSON_NONE)
+		print_new(w, &answer.json, answer.payload);
+	return code;
+}
+
+/* Print how it ended; -1 while it has not. */
+static int outcome(const struct json *json, json_at detail)
+{
+	static const char *const final[] = {"succeeded", "failed", "stopped"};
+	json_at state = output_find(json, detail, "job.state");
+	size_t i = 0;
+	while (i < countof(final) &&
+	       (state == JSON_NONE || !json_string_is(json, state, bytes_str(final[i]))))
+		i++;
+	return i == countof(final) ? -1 : i == 0 ? CTL_DONE : CTL_REFUSED;
+}
+
+static void print_outcome(struct watch *w, const struct json *json, json_at detail)
+{
+	clear_line(w);
+	if (!output_is_raw(w->ctl))
+		output_pairs(w->ctl, json, detail, outcome_columns, countof(outcome_columns));
+	else if (w->show == WATCH_QUIETLY)
+		output_value(w->ctl, json, detail);
+}
+
+/* One round of questions. -1: ask again. The state is asked for before the events: when
+ * it is final, all events are there. */
+static int turn(struct watch *w)
+{
+	scoped(api_answer_fini) struct api_answer answer = {0};
+	int code = ask(w, "/v1/job/detail/", &answer);
+	if (code)
+		return answer.again ? -1 : code;
+	set_line(w, &answer.json, answer.payload);
+	if (w->show == WATCH_EVENTS) {
+		bool again;
+		code = ask_events(w, &again);
+		if (code)
+			return again ? -1 : code;
+	}
+	code = outcome(&answer.json, answer.payload);
+	if (code >= 0)
+		print_outcome(w, &answer.json, answer.payload);
+	return code;
+}
+
+static void rest(struct watch *w)
+{
+	struct timespec pause = {.tv_sec = w->pause_ms / 1000,
+				 .tv_nsec = (long)(w->pause_ms % 1000) * 1000000};
+	nanosleep(&pause, NULL);
+	w->pause_ms += w->pause_ms / 4;
+	if (w->pause_ms > SLOWEST_MS)
+		w->pause_ms = SLOWEST_MS;
+}
+
+int watch_job(struct ctl *ctl, const char *job, enum watch_show show)
+{
+	int64_t now = clock_mono_ms(&clock_system);
+	struct watch w = {.ctl = ctl,
+			  .job = job,
+			  .show = show,
+			  .started_ms = now,
+			  .answered_ms = now,
+			  .pause_ms = FIRST_MS};
+	buf_init(&w.line, LINE_MAX_BYTES);
+	int code;
+	while ((code = turn(&w)) < 0)
+		rest(&w);
+	buf_fini(&w.line);
+	return code;
+}
