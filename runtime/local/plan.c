@@ -26,7 +26,7 @@ bool plan_role_ok(struct bytes role)
 	if (role.len == 0 || role.len > PLAN_ROLE_MAX || *at == '.')
 		return false;
 	for (size_t i = 0; i < role.len; i++) {
-		if (!isalnum((unsigned char)at[i]) && !strchr("-_.", at[i]))
+		if (!isalnum((unsigned char)at[i]) && !memchr("-_.", at[i], 3))
 			return false;
 	}
 	return true;
