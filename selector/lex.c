@@ -82,6 +82,6 @@ struct token lexer_next(struct lexer *lexer)
 	token.kind = measure(rest, &len);
 	token.text = bytes_of(rest.at, len);
 	lexer->at += len;
-	lexer->column += token.kind == TOKEN_BAD ? 1 : len;
+	lexer->column += len; /* all but a bad token, which ends it, are ASCII */
 	return token;
 }

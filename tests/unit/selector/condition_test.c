@@ -118,6 +118,7 @@ static void test_a_pattern_without_slashes_is_refused(void **state SL_UNUSED)
 	refused("'expect': 'a\\\\b'", "holds \"\\\"");
 	refused("'expect': 'admin|master'", "write \"/admin|master/\" for a pattern");
 	refused("'expect': 'admin|master'", "\"match\": \"exact\"");
+	refused("'expect': 'v1.2+build'", "holds \"+\"");
 	refused("'expect': '\\\\/a|b'", "holds \"|\"");
 	refused("'expect': '\\\\x'", "holds \"\\\"");
 	refused("'expect': ''", "is empty");
@@ -159,6 +160,7 @@ static void test_patterns_that_are_refused(void **state SL_UNUSED)
 	refused("'expect': '/a(?C{x})b/'", "call-outs");
 	refused("'expect': '/a\\\\Cb/'", "wrong at its character");
 	refused("'expect': '/(?(?=a)b|c)/'", "machine code");
+	refused("'expect': '/(?:abcdefghij){1000}/'", "too large");
 	yes("'expect': '/[(?C]x/'", "{'k': 'Cx'}");
 	yes("'expect': '/a\\\\(?C/'", "{'k': 'a(C'}");
 }
@@ -266,6 +268,31 @@ static void test_members_of_a_condition(void **state SL_UNUSED)
 	refuse_condition("null", SL_E_INVALID, "conditions[1]: ", "must be an object");
 }
 
+/* The example that doc/selector.md begins with. */
+static void test_the_example(void **state SL_UNUSED)
+{
+	static const char own[] =
+		"{'conditions': [{'name': 'prod', 'key': 'cluster', 'expect': 'production'},"
+		"{'name': 'heavy', 'key': 'resources.gpu',"
+		" 'expect': '/^([4-9]|[1-9][0-9]+)$/'},"
+		"{'name': 'bot', 'key': 'userID', 'expect': '/^svc-/'}],"
+		"'expression': 'prod && (heavy || !bot)'}";
+	static const struct {
+		const char *header;
+		enum verdict verdict;
+	} cases[] = {
+		{"{'cluster': 'production', 'userID': 'ann'}", VERDICT_TRUE},
+		{"{'cluster': 'production', 'userID': 'svc-ci'}", VERDICT_FALSE},
+		{"{'cluster': 'production', 'userID': 'svc-ci', 'resources': {'gpu': 8}}",
+		 VERDICT_TRUE},
+		{"{'cluster': 'production', 'userID': 'svc-ci', 'resources': {'gpu': 2}}",
+		 VERDICT_FALSE},
+		{"{'cluster': 'test', 'userID': 'ann', 'resources': {'gpu': 8}}", VERDICT_FALSE},
+	};
+	for (size_t i = 0; i < countof(cases); i++)
+		assert_int_equal(match(own, cases[i].header), cases[i].verdict);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_groups_of_a_pattern_nest_so_deep),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_members_of_a_condition),
+		cmocka_unit_test(test_the_example),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

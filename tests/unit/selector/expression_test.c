@@ -105,6 +105,16 @@ static void test_levels_are_bounded(void **state SL_UNUSED)
 	}
 }
 
+/* Side by side is not deeper. */
+static void test_levels_end_again(void **state SL_UNUSED)
+{
+	char text[2048] = "{" TWO ", 'expression': '!sa";
+	for (int i = 0; i < 2 * SELECTOR_DEPTH_MAX; i++)
+		strcat(text, i % 2 ? "||!dsh" : "||(sa)");
+	strcat(text, "'}");
+	assert_int_equal(match(text, "{'job': 'hello'}"), VERDICT_TRUE);
+}
+
 static char *long_expression(size_t len)
 {
 	char *text = calloc(1, len + 256);
@@ -183,6 +193,7 @@ int main(void)
 		cmocka_unit_test(test_columns_of_other_scripts),
 		cmocka_unit_test(test_an_empty_expression_is_missing),
 		cmocka_unit_test(test_levels_are_bounded),
+		cmocka_unit_test(test_levels_end_again),
 		cmocka_unit_test(test_length_is_bounded),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_the_long_one),

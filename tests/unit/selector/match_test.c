@@ -157,6 +157,37 @@ static void test_unknown_names_condition_and_limit(void **state SL_UNUSED)
 	assert_non_null(strstr(err.text, "9 bytes"));
 	assert_non_null(strstr(err.text, "at most 8"));
 	assert_int_equal(three("t && v", NULL), VERDICT_UNKNOWN);
+	/* Of several, the first. */
+	assert_int_equal(three("v || u", &err), VERDICT_UNKNOWN);
+	assert_non_null(strstr(err.text, "condition \"v\""));
+}
+
+/* All patterns of an evaluation together get the steps, each an equal part. */
+static void test_steps_are_shared_out(void **state SL_UNUSED)
+{
+	static const char *const expressions[][2] = {{"a", "50000 steps"},
+						     {"a || b", "25000 steps"}};
+	for (size_t i = 0; i < countof(expressions); i++) {
+		char *own;
+		assert_true(
+			asprintf(&own,
+				 "{'conditions': [{'name': 'a', 'key': 'k', 'expect': '/(a+)+$/'},"
+				 "{'name': 'b', 'key': 'k', 'expect': '/b/'},"
+				 "{'name': 'c', 'key': 'k', 'expect': 'c'}], 'expression': '%s'}",
+				 expressions[i][0]) > 0);
+		scoped(selector_freep) struct selector *s = compiled(own);
+		scoped(selector_scratch_freep) struct selector_scratch *scratch = NULL;
+		struct sl_error err = {0};
+		free(own);
+		default_scratch(&scratch);
+		assert_int_equal(match_with(s, scratch,
+					    "{'k': 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'}", &err),
+				 VERDICT_UNKNOWN);
+		assert_int_equal(err.code, SL_E_LIMIT);
+		/* A sanitized or slow build may run out of time first. */
+		if (!strstr(err.text, "too long"))
+			assert_non_null(strstr(err.text, expressions[i][1]));
+	}
 }
 
 /* Which patterns were tried before makes no difference to a condition: here the first
@@ -248,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_missing_and_null_are_false),
 		cmocka_unit_test(test_three_values),
 		cmocka_unit_test(test_unknown_names_condition_and_limit),
+		cmocka_unit_test(test_steps_are_shared_out),
 		cmocka_unit_test(test_verdicts_do_not_depend_on_order),
 		cmocka_unit_test(test_equality_of_long_values),
 		cmocka_unit_test(test_length_of_values_for_patterns),
