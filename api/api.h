@@ -1,0 +1,53 @@
+/* What handlers work with: the parts of the gateway, wired by main.
+ *
+ * Everything is borrowed and outlives the server. Handlers run on the connections'
+ * threads, many at once. */
+#pragma once
+
+#include "api/auth.h"
+#include "api/route.h"
+#include "api/server.h"
+#include "core/base/log.h"
+
+struct api {
+	struct store *store;
+	struct writer *writer;
+	struct log *log;
+	const struct clock *clock;
+	struct token_book *tokens;
+	struct admin *admin;
+	struct auth *auth;
+	size_t body_max; /**< Bytes of a request's body. */
+	unsigned json_depth_max;
+	const struct route_group *const *routes; /**< Ended by NULL: api_routes. */
+	int state;                               /**< enum api_state, by api_set_state(). */
+	int64_t flushed_ms;                      /**< Of the server's housekeeping thread. */
+};
+
+/** Only in API_READY more than ROUTE_ALWAYS is served. */
+enum api_state { API_STARTING, API_READY, API_STOPPING };
+
+static inline void api_set_state(struct api *api, enum api_state state)
+{
+	__atomic_store_n(&api->state, (int)state, __ATOMIC_RELEASE);
+}
+
+static inline enum api_state api_state(const struct api *api)
+{
+	return (enum api_state)__atomic_load_n(&api->state, __ATOMIC_ACQUIRE);
+}
+
+SL_BEGIN_DECLS
+
+/** What the server calls: routes, callers, bodies, envelopes (api/front.c). `user` is
+ * the struct api. */
+extern const struct server_front api_front;
+
+/** All routes of this build, ended by NULL. */
+extern const struct route_group *const api_routes[];
+
+/* One a file of handlers. */
+extern const struct route_group group_health;
+extern const struct route_group group_tokens;
+
+SL_END_DECLS

@@ -1,0 +1,79 @@
+/* /healthz, /readyz and /openapi.json. */
+#include "api/api.h"
+#include "api/openapi.h"
+
+static int answer_json(struct reply *reply, struct json_object *body)
+{
+	int rc = jb_print(body, &reply->raw);
+	jb_free(body);
+	reply->type = "application/json";
+	return rc;
+}
+
+static int healthz(struct api *api, struct request *req, struct reply *reply)
+{
+	(void)api;
+	(void)req;
+	struct json_object *body = jb_object();
+	jb_put_str(body, "status", "alive");
+	return answer_json(reply, body);
+}
+
+static const char *state_word(enum api_state state)
+{
+	return state == API_READY ? "ready" : state == API_STARTING ? "starting" : "stopping";
+}
+
+static int readyz(struct api *api, struct request *req, struct reply *reply)
+{
+	(void)req;
+	enum api_state state = api_state(api);
+	struct json_object *body = jb_object(), *notes = jb_array();
+	if (admin_is_default(api->admin))
+		jb_add_bytes(notes, BYTES("the admin password is still the default; it is accepted "
+					  "from this machine only"));
+	jb_put_str(body, "status", state_word(state));
+	jb_put(body, "notes", notes);
+	if (state != API_READY) {
+		reply->status = 503;
+		reply_header(reply, "Retry-After", "1");
+	}
+	return answer_json(reply, body);
+}
+
+static int openapi(struct api *api, struct request *req, struct reply *reply)
+{
+	(void)req;
+	struct json_object *document = openapi_build(api->routes);
+	return answer_json(reply, document);
+}
+
+static const struct route routes[] = {
+	{
+		.method = "GET",
+		.pattern = "/healthz",
+		.flags = ROUTE_OPEN | ROUTE_ALWAYS,
+		.handle = healthz,
+		.summary = "Is the process alive?",
+		.produces = "application/json",
+	},
+	{
+		.method = "GET",
+		.pattern = "/readyz",
+		.flags = ROUTE_OPEN | ROUTE_ALWAYS,
+		.handle = readyz,
+		.summary = "Is the store open and recovery done? 503 until then; `notes` lists "
+			   "what an operator should look at.",
+		.produces = "application/json",
+	},
+	{
+		.method = "GET",
+		.pattern = "/openapi.json",
+		.flags = ROUTE_OPEN,
+		.handle = openapi,
+		.summary = "This description.",
+		.produces = "application/json",
+	},
+};
+
+const struct route_group group_health = {routes, countof(routes)};

@@ -1,0 +1,241 @@
+#include "api/openapi.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+static const char *const field_types[] = {
+	[FIELD_TEXT] = "string",   [FIELD_INT] = "integer", [FIELD_BOOL] = "boolean",
+	[FIELD_OBJECT] = "object", [FIELD_ARRAY] = "array",
+};
+
+/* ---- bodies ---- */
+
+static struct json_object *field_schema(const struct field *f)
+{
+	struct json_object *schema = jb_object();
+	if (f->kind < FIELD_ANY)
+		jb_put_str(schema, "type", field_types[f->kind]);
+	if (f->help)
+		jb_put_str(schema, "description", f->help);
+	if (f->kind == FIELD_SHOWN)
+		jb_put_str(schema, "description", "As a read shows it; accepted and ignored.");
+	if (f->kind == FIELD_TEXT && f->max)
+		jb_put_int(schema, "maxLength", f->max);
+	if (f->kind == FIELD_TEXT && (f->flags & FIELD_FILLED))
+		jb_put_int(schema, "minLength", 1);
+	if (f->kind == FIELD_INT && f->max) {
+		jb_put_int(schema, "minimum", f->min);
+		jb_put_int(schema, "maximum", f->max);
+	}
+	if (f->kind == FIELD_ARRAY && f->max)
+		jb_put_int(schema, "maxItems", f->max);
+	return schema;
+}
+
+static struct json_object *body_schema(const struct field *fields)
+{
+	struct json_object *schema = jb_object(), *members = jb_object(), *required = jb_array();
+	size_t needed = 0;
+	for (const struct field *f = fields; f && f->name; f++) {
+		jb_put(members, f->name, field_schema(f));
+		if (f->flags & FIELD_REQUIRED) {
+			jb_add_bytes(required, bytes_str(f->name));
+			needed++;
+		}
+	}
+	jb_put_str(schema, "type", "object");
+	if (!fields) {
+		jb_free(members);
+		jb_free(required);
+		return schema;
+	}
+	jb_put(schema, "properties", members);
+	if (needed)
+		jb_put(schema, "required", required);
+	else
+		jb_free(required);
+	jb_put_bool(schema, "additionalProperties", false);
+	return schema;
+}
+
+static struct json_object *content(const char *type, struct json_object *schema)
+{
+	struct json_object *content = jb_object(), *media = jb_object();
+	jb_put(media, "schema", schema);
+	jb_put(content, type, media);
+	return content;
+}
+
+static struct json_object *request_body(const struct route *route)
+{
+	struct json_object *body = jb_object();
+	jb_put_bool(body, "required", !(route->flags & ROUTE_EMPTY));
+	jb_put(body, "content", content("application/json", body_schema(route->fields)));
+	return body;
+}
+
+/* ---- parameters ---- */
+
+static void add_parameter(struct json_object *list, const char *where, struct bytes name,
+			  const char *type, const char *help)
+{
+	struct json_object *one = jb_object(), *schema = jb_object();
+	jb_put_bytes(one, "name", name);
+	jb_put_str(one, "in", where);
+	jb_put_bool(one, "required", strcmp(where, "path") == 0);
+	if (help)
+		jb_put_str(one, "description", help);
+	jb_put_str(schema, "type", type);
+	jb_put(one, "schema", schema);
+	jb_add(list, one);
+}
+
+static struct json_object *parameters(const struct route *route)
+{
+	struct json_object *list = jb_array();
+	const char *open = route->pattern;
+	while ((open = strchr(open, '{'))) {
+		size_t len = strcspn(open + 1, ".}");
+		add_parameter(list, "path", bytes_of(open + 1, len), "string", NULL);
+		open += len;
+	}
+	for (const struct route_query *q = route->query; q && q->name; q++)
+		add_parameter(list, "query", bytes_str(q->name), q->type, q->help);
+	return list;
+}
+
+/* ---- answers ---- */
+
+static struct json_object *envelope_schema(const char *payload)
+{
+	struct json_object *schema = jb_object(), *members = jb_object();
+	jb_put_raw(members, "code", BYTES("{\"type\":\"string\"}"));
+	jb_put_raw(members, "msg", BYTES("{\"type\":\"string\"}"));
+	if (payload)
+		jb_put_raw(members, "payload", bytes_str(payload));
+	jb_put_str(schema, "type", "object");
+	jb_put(schema, "properties", members);
+	jb_put_raw(schema, "required", BYTES("[\"code\",\"msg\"]"));
+	return schema;
+}
+
+static struct json_object *answers(const struct route *route)
+{
+	struct json_object *all = jb_object(), *ok = jb_object(), *other = jb_object();
+	jb_put_str(ok, "description", "It worked.");
+	if (route->produces)
+		jb_put(ok, "content", content(route->produces, jb_object()));
+	else
+		jb_put(ok, "content", content("application/json", envelope_schema(route->payload)));
+	jb_put(all, "200", ok);
+	jb_put_str(other, "description", "Refused: `code` and `msg` say why.");
+	jb_put(other, "content", content("application/json", envelope_schema(NULL)));
+	jb_put(all, "default", other);
+	return all;
+}
+
+/* ---- operations ---- */
+
+static void describe_needs(struct json_object *operation, const struct route *route)
+{
+	if (route->flags & ROUTE_OPEN) {
+		jb_put_raw(operation, "security", BYTES("[]"));
+		return;
+	}
+	scoped(buf_finip) struct buf text;
+	buf_init(&text, 512);
+	buf_add_str(&text, "Needs a token with any of: ");
+	privilege_list(route->needs, &text);
+	jb_put_bytes(operation, "description", buf_bytes(&text));
+}
+
+static struct json_object *operation(const struct route *route)
+{
+	struct json_object *op = jb_object();
+	jb_put_str(op, "summary", route->summary);
+	describe_needs(op, route);
+	jb_put(op, "parameters", parameters(route));
+	if (route->flags & ROUTE_JSON)
+		jb_put(op, "requestBody", request_body(route));
+	jb_put(op, "responses", answers(route));
+	return op;
+}
+
+static void lower(const char *from, char *to, size_t size)
+{
+	size_t i = 0;
+	for (; from[i] && i + 1 < size; i++)
+		to[i] = (char)tolower((unsigned char)from[i]);
+	to[i] = '\0';
+}
+
+/* "{path...}" of our patterns is "{path}" there. */
+static void plain_pattern(const char *pattern, struct buf *to)
+{
+	const char *dots = strstr(pattern, "...}");
+	if (!dots) {
+		buf_add_str(to, pattern);
+		return;
+	}
+	buf_add(to, pattern, (size_t)(dots - pattern));
+	buf_add_char(to, '}');
+}
+
+/* Operations of a path stand together: all of it at its first route. */
+static bool is_first_of_path(const struct route_group *const *groups, const struct route *route)
+{
+	for (; *groups; groups++)
+		for (size_t i = 0; i < (*groups)->routes; i++) {
+			const struct route *other = &(*groups)->route[i];
+			if (other == route)
+				return true;
+			if (strcmp(other->pattern, route->pattern) == 0)
+				return false;
+		}
+	return true;
+}
+
+static struct json_object *path_item(const struct route_group *const *groups, const char *pattern)
+{
+	struct json_object *item = jb_object();
+	for (; *groups; groups++)
+		for (size_t i = 0; i < (*groups)->routes; i++) {
+			const struct route *route = &(*groups)->route[i];
+			char method[16];
+			if (strcmp(route->pattern, pattern) != 0)
+				continue;
+			lower(route->method, method, sizeof(method));
+			jb_put_named(item, bytes_str(method), operation(route));
+		}
+	return item;
+}
+
+static struct json_object *paths(const struct route_group *const *groups)
+{
+	struct json_object *all = jb_object();
+	for (const struct route_group *const *g = groups; *g; g++)
+		for (size_t i = 0; i < (*g)->routes; i++) {
+			const struct route *route = &(*g)->route[i];
+			if (!is_first_of_path(groups, route))
+				continue;
+			scoped(buf_finip) struct buf pattern;
+			buf_init(&pattern, 512);
+			plain_pattern(route->pattern, &pattern);
+			jb_put_named(all, buf_bytes(&pattern), path_item(groups, route->pattern));
+		}
+	return all;
+}
+
+struct json_object *openapi_build(const struct route_group *const *groups)
+{
+	struct json_object *document = jb_object();
+	jb_put_str(document, "openapi", "3.1.0");
+	jb_put_raw(document, "info", BYTES("{\"title\":\"Sluice\",\"version\":\"1\"}"));
+	jb_put_raw(document, "components",
+		   BYTES("{\"securitySchemes\":{"
+			 "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
+			 "\"token\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"token\"}}}"));
+	jb_put_raw(document, "security", BYTES("[{\"bearer\":[]},{\"token\":[]}]"));
+	jb_put(document, "paths", paths(groups));
+	return document;
+}

@@ -1,0 +1,57 @@
+/* The one table of routes: what is served, who may call it, what it does, and what
+ * openapi.json says of it.
+ *
+ * A pattern is matched against the segments of the raw target: "{name}" takes one
+ * segment, a last "{name...}" takes the rest (one or more, as they stand, undecoded).
+ * Tables are static const; nothing here allocates. Any thread. */
+#pragma once
+
+#include "api/fields.h"
+#include "api/request.h"
+#include "api/target.h"
+
+struct api;
+
+enum route_flags {
+	ROUTE_OPEN = 1,   /**< No token is asked for. */
+	ROUTE_ALWAYS = 2, /**< Also served before the gateway is ready and while it stops. */
+	ROUTE_JSON = 4,   /**< The body is JSON: indexed before the handler runs. */
+	ROUTE_EMPTY = 8,  /**< With ROUTE_JSON: no body at all is fine too. */
+};
+
+struct route_query {
+	const char *name, *type, *help; /**< type: an OpenAPI type, "string" or "integer". */
+};
+
+struct route {
+	const char *method, *pattern;
+	uint32_t needs; /**< Any of these privileges; 0 with ROUTE_OPEN. */
+	unsigned flags;
+	int (*handle)(struct api *api, struct request *req, struct reply *reply);
+	size_t body_max; /**< 0: the configured limit. */
+	/* For openapi.json: */
+	const char *summary;
+	const struct field *fields;      /**< Of the body; NULL: none, or free. */
+	const struct route_query *query; /**< Ended by a NULL name; NULL: none. */
+	const char *payload;             /**< JSON schema text of the payload; NULL: none. */
+	const char *produces;            /**< Media type if it is not an envelope. */
+};
+
+/** The routes of one group of handlers; lists of groups end with NULL. */
+struct route_group {
+	const struct route *route;
+	size_t routes;
+};
+
+enum { ROUTE_ALLOW_SIZE = 64 };
+
+SL_BEGIN_DECLS
+
+/** Find the route and its raw parameters. SL_E_NOT_FOUND: no such path; SL_E_METHOD:
+ * the path takes other methods, which `ret_allow` lists. HEAD finds the route of GET. */
+SL_MUST_USE int route_find(const struct route_group *const *groups, struct bytes method,
+			   const struct target *target, const struct route **ret,
+			   struct bytes ret_param[REQUEST_PARAMS_MAX],
+			   char ret_allow[ROUTE_ALLOW_SIZE]);
+
+SL_END_DECLS
