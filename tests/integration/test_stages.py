@@ -371,7 +371,7 @@ def test_a_slow_plugin_delays_nobody_else(api, plugin_server):
 
 
 def test_budget_of_a_job(make_daemon, plugin_server):
-    daemon = make_daemon(config="plugins:\n  budget: 2s\n").start()
+    daemon = make_daemon(config="plugins:\n  budget: 2 s\n").start()
     daemon.api.register(only("AccessGate", plugin_server.on("/g", hang), timeoutMs=60000, retries=0,
                              failurePolicy="fail"))
     end = ended(daemon.api)
