@@ -181,14 +181,15 @@ static int walk(struct file *f, uint64_t number, unsigned depth, visit_fn *visit
 		size_t room;
 		const char *data = node_at(f, page, i, &n, &room);
 		uint64_t low = n.lo | (uint64_t)n.hi << 16;
-		if (head.flags & BRANCH)
-			rc = walk(f, low | (uint64_t)n.flags << 32, depth - 1, visit);
-		else if (n.key_len > room ||
-			 (n.flags & NODE_BIG ? sizeof(uint64_t) : low) > room - n.key_len)
+		size_t val = n.flags & NODE_BIG ? sizeof(uint64_t) : low;
+		bool leaf = head.flags & LEAF;
+		if (n.key_len > room || (leaf && val > room - n.key_len))
 			rc = damaged(f, "damaged: an entry of a page lies outside it");
-		else
+		else if (leaf)
 			rc = visit(f, &n, bytes_of(data, n.key_len),
-				   bytes_of(data + n.key_len, low));
+				   bytes_of(data + n.key_len, val));
+		else
+			rc = walk(f, low | (uint64_t)n.flags << 32, depth - 1, visit);
 	}
 	return rc;
 }
@@ -250,7 +251,7 @@ static bool is_short(const struct file *f) { return f->pages <= f->meta.last_pag
 /** An entry of the free tree: a list, in the node or in overflow pages. */
 static int visit_free(struct file *f, const struct node *node, struct bytes key, struct bytes val)
 {
-	uint64_t word;
+	uint64_t word, n;
 	(void)key;
 	if (node->flags & NODE_BIG) {
 		int rc = big_page(f, val, &word);
@@ -258,8 +259,13 @@ static int visit_free(struct file *f, const struct node *node, struct bytes key,
 			return rc;
 		return count_tail(f, word * f->page_size + sizeof(struct page_head));
 	}
-	for (size_t i = sizeof(word); i + sizeof(word) <= val.len; i += sizeof(word)) {
-		memcpy(&word, (const char *)val.at + i, sizeof(word));
+	if (val.len < sizeof(n))
+		return damaged(f, "damaged: a list of free pages is not one");
+	memcpy(&n, val.at, sizeof(n));
+	if (n > val.len / sizeof(word) - 1)
+		return damaged(f, "damaged: a list of free pages is not one");
+	for (uint64_t i = 1; i <= n; i++) {
+		memcpy(&word, (const char *)val.at + i * sizeof(word), sizeof(word));
 		f->tail_free += word >= f->pages && word <= f->meta.last_page;
 	}
 	return 0;

@@ -103,6 +103,9 @@ static void a_full_store_takes_only_what_does_not_grow(void **state)
 	assert_int_equal(store_room(s, &room), 0);
 	assert_int_equal(room.used, 8);
 	assert_int_equal(room.max, 8);
+	store_mem_limit(s, 4); /* over its size already: it may shrink */
+	assert_int_equal(put_one(s, STORE_JOBS, "c", "1"), 0);
+	assert_int_equal(put_one(s, STORE_JOBS, "c", "12"), SL_E_FULL);
 }
 
 int main(void)
