@@ -128,27 +128,35 @@ int output_value(const struct ctl *ctl, const struct json *json, json_at at)
 	return CTL_DONE;
 }
 
+/* The cell of a pair, or nothing when it is not to be shown. */
+static bool pair_cell(const struct ctl *ctl, const struct json *json, json_at object,
+		      const struct column *column, struct buf *to)
+{
+	buf_reset(to);
+	if (!column->wide || ctl->format == FORMAT_WIDE)
+		output_cell(ctl, json, object, column, to);
+	return to->len > 0;
+}
+
 int output_pairs(const struct ctl *ctl, const struct json *json, json_at object,
 		 const struct column *column, size_t columns)
 {
+	scoped(buf_finip) struct buf cell;
+	buf_init(&cell, TEXT_MAX);
 	int wide = 0;
 	for (size_t i = 0; i < columns; i++)
-		if ((int)strlen(column[i].title) > wide)
+		if (pair_cell(ctl, json, object, &column[i], &cell) &&
+		    (int)strlen(column[i].title) > wide)
 			wide = (int)strlen(column[i].title);
-	for (size_t i = 0; i < columns; i++) {
-		scoped(buf_finip) struct buf cell;
-		buf_init(&cell, TEXT_MAX);
-		output_cell(ctl, json, object, &column[i], &cell);
-		if (cell.rc)
-			return ctl_no_memory();
-		if (!cell.len || (column[i].wide && ctl->format != FORMAT_WIDE))
+	for (size_t i = 0; i < columns && !cell.rc; i++) {
+		if (!pair_cell(ctl, json, object, &column[i], &cell))
 			continue;
 		if (ctl->format == FORMAT_PLAIN)
 			printf("%s\t%s\n", column[i].title, buf_str(&cell));
 		else
 			printf("%-*s%*s%s\n", wide, column[i].title, GAP, "", buf_str(&cell));
 	}
-	return CTL_DONE;
+	return cell.rc ? ctl_no_memory() : CTL_DONE;
 }
 
 /* ---- tables ---- */
@@ -261,7 +269,7 @@ static void print_row(const struct listing *l, const char *const *cell, const in
 {
 	size_t last = l->columns;
 	int used = 0;
-	while (last > 0 && !is_shown(l, last - 1))
+	while (last > 0 && (!is_shown(l, last - 1) || !*cell[last - 1]))
 		last--;
 	for (size_t i = 0; i < last; i++) {
 		if (!is_shown(l, i))

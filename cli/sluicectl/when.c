@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-enum { SECOND_MS = 1000 };
+#define SECOND_MS INT64_C(1000)
 
 static int64_t unit_ms(const char *unit)
 {
@@ -26,7 +26,7 @@ int when_parse(const char *text, int64_t now_ms, int sign, int64_t *ret_ms)
 	if (*text < '0' || *text > '9')
 		return SL_E_INVALID;
 	intmax_t n = strtoimax(text, &end, 10);
-	if (n > INT64_MAX / 1000000 / 86400)
+	if (n > INT32_MAX * SECOND_MS) /* far beyond any date, and safe to multiply by a second */
 		return SL_E_INVALID;
 	while (*end == ' ')
 		end++;
@@ -34,9 +34,9 @@ int when_parse(const char *text, int64_t now_ms, int sign, int64_t *ret_ms)
 		*ret_ms = n * SECOND_MS;
 		return 0;
 	}
-	int64_t ms = unit_ms(end);
-	if (!ms)
+	int64_t unit = unit_ms(end), span;
+	if (!unit || __builtin_mul_overflow(sign * (int64_t)n, unit, &span) ||
+	    __builtin_add_overflow(now_ms, span, ret_ms))
 		return SL_E_INVALID;
-	*ret_ms = now_ms + sign * n * ms;
 	return 0;
 }
