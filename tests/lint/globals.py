@@ -5,6 +5,7 @@ Looks at the sections symbols lie in, so that constant tables of pointers (.data
 read-only before main) are told from variables, and variables inside functions are found too.
 """
 
+import os
 import re
 import sys
 
@@ -35,4 +36,4 @@ def writable(library):
                    "make it const, or a member of a struct that is passed in")
 
 
-finish([one for library in sys.argv[1:] for one in writable(library)], "globals")
+finish([one for library in sys.argv[1:] for one in writable(os.path.abspath(library))], "globals")
