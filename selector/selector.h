@@ -41,10 +41,12 @@ SL_BEGIN_DECLS
 /** Compile the selector of one plugin: `own` may override conditions of `feature` by
  * name and take its expression (spec "Feature and plugin"). Members other than
  * conditions and expression are looked at only for being known: `states` is the
- * caller's. `err` names the place below the selector that is wrong, in the form
+ * caller's. Of the feature's conditions the result holds those that the expression
+ * mentions. `err` names the place that is wrong, in the form
  * "plugins[2].jobSelector.conditions[0].expect: ..." (the place is json_place() of the
- * node in its document), and for expressions the column and what was expected. Codes:
- * SL_E_LACK, SL_E_INVALID, SL_E_TOO_BIG, SL_E_NO_MEMORY. */
+ * node in its document), and for expressions the column and what was expected. A faulty
+ * feature is told here too, except for a pattern that nothing uses. Codes: SL_E_LACK,
+ * SL_E_INVALID (also for what is too long or too many), SL_E_NO_MEMORY. */
 SL_MUST_USE int selector_compile(struct selector_source feature, struct selector_source own,
 				 struct selector **ret, struct sl_error *err);
 

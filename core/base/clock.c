@@ -27,12 +27,13 @@ const struct clock clock_system = {system_wall_ms, system_mono_us};
 
 const char *time_format(int64_t wall_ms, char out[TIME_TEXT_SIZE])
 {
-	time_t sec = (time_t)(wall_ms / 1000);
+	int ms = (int)((wall_ms % 1000 + 1000) % 1000);
+	time_t sec = (time_t)((wall_ms - ms) / 1000);
 	struct tm tm;
 	char date[24];
 	gmtime_r(&sec, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out, TIME_TEXT_SIZE, "%s.%03dZ", date, (int)(wall_ms % 1000));
+	snprintf(out, TIME_TEXT_SIZE, "%s.%03dZ", date, ms);
 	return out;
 }
 
@@ -52,6 +53,26 @@ static bool read_zone(const char *at, int *ret_min)
 	return true;
 }
 
+/* Digits where they belong: strptime() would also take blanks and signs. */
+static bool has_date_form(const char *text)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd";
+	for (size_t i = 0; form[i]; i++)
+		if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
+			return false;
+	return true;
+}
+
+/* timegm() turns the 31st of November into the 1st of December; here it is no date. */
+static bool seconds_of(struct tm *tm, int64_t *ret)
+{
+	int day = tm->tm_mday;
+	int64_t leap = tm->tm_sec == 60;
+	tm->tm_sec -= (int)leap;
+	*ret = (int64_t)timegm(tm) + leap;
+	return tm->tm_mday == day;
+}
+
 int time_parse(struct bytes text, int64_t *ret_wall_ms)
 {
 	char copy[48];
@@ -62,8 +83,9 @@ int time_parse(struct bytes text, int64_t *ret_wall_ms)
 	if (copy[10] == 't' || copy[10] == ' ')
 		copy[10] = 'T';
 	struct tm tm = {0};
+	int64_t sec;
 	const char *at = strptime(copy, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (at != copy + 19)
+	if (at != copy + 19 || !has_date_form(copy) || tm.tm_sec > 60 || !seconds_of(&tm, &sec))
 		return SL_E_INVALID;
 	int ms = 0;
 	if (*at == '.') {
@@ -75,6 +97,6 @@ int time_parse(struct bytes text, int64_t *ret_wall_ms)
 	int east_min;
 	if (!read_zone(at, &east_min))
 		return SL_E_INVALID;
-	*ret_wall_ms = ((int64_t)timegm(&tm) - east_min * 60) * 1000 + ms;
+	*ret_wall_ms = (sec - east_min * 60) * 1000 + ms;
 	return 0;
 }

@@ -1,5 +1,6 @@
 #include "core/base/crypt.h"
 
+#include <errno.h>
 #include <sodium.h>
 
 int crypt_start(void) { return sodium_init() < 0 ? SL_E_INTERNAL : 0; }
@@ -36,7 +37,7 @@ void crypt_wipe(void *at, size_t len) { sodium_memzero(at, len); }
 void crypt_base64(struct buf *to, struct bytes from)
 {
 	size_t size = sodium_base64_encoded_len(from.len, sodium_base64_VARIANT_ORIGINAL);
-	char *at = buf_room(to, size);
+	char *at = buf_room(to, size - 1); /* a buf has room for the NUL by itself */
 	if (!at)
 		return;
 	sodium_bin2base64(at, size, from.at, from.len, sodium_base64_VARIANT_ORIGINAL);
@@ -47,9 +48,11 @@ int crypt_base64_decode(struct bytes text, uint8_t *to, size_t max, size_t *ret_
 {
 	const char *end;
 	size_t len;
+	errno = 0;
 	if (sodium_base642bin(to, max, text.at, text.len, NULL, &len, &end,
-			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    end != (const char *)text.at + text.len)
+			      sodium_base64_VARIANT_ORIGINAL) != 0)
+		return errno == ERANGE ? SL_E_TOO_BIG : SL_E_INVALID;
+	if (end != (const char *)text.at + text.len)
 		return SL_E_INVALID;
 	*ret_len = len;
 	return 0;
