@@ -72,7 +72,7 @@ def _early_close(sock, _plugin):
 
 
 def _flood(sock, _plugin):
-    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3145748\r\n\r\n"
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3145759\r\n\r\n"
                  b'{"decision":"pass","reason":"' + b"x" * (3 * 2**20) + b'"}')
 
 
