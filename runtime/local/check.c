@@ -2,6 +2,8 @@
 
 #include "runtime/local/pod.h"
 
+#include <inttypes.h>
+
 static const struct json_limits limits = {.bytes_max = 16 << 20, .depth_max = 128};
 
 struct look {
@@ -107,8 +109,10 @@ static int check_volumes(struct look *l, json_at spec)
 	json_at list = get(l, spec, "volumes");
 	for (json_at at = first(l, list); at != JSON_NONE; at = json_next(&l->json, list, at)) {
 		json_at host = get(l, at, "hostPath");
-		if (host == JSON_NONE)
+		if (host == JSON_NONE && get(l, at, "emptyDir") != JSON_NONE)
 			continue;
+		if (host == JSON_NONE)
+			return refuse(l, at, "the local engine knows emptyDir and hostPath only");
 		struct bytes path = text(l, get(l, host, "path"));
 		const char *const *root = l->config->host_paths;
 		while (root && *root && !below(path, bytes_str(*root)))
@@ -195,6 +199,36 @@ static int check_role(struct look *l, json_at role)
 	return rc ? rc : check_size(l, spec);
 }
 
+/** The slots of all replicas of the roles that start at once. */
+static uint64_t gang_slots(const struct look *l, json_at roles)
+{
+	uint64_t sum = 0;
+	for (json_at at = first(l, roles); at != JSON_NONE; at = json_next(&l->json, roles, at)) {
+		int64_t n = 1;
+		json_at replicas = get(l, at, "replicas");
+		if (filled(l, get(l, at, "dependsOn")))
+			continue;
+		if (is(l, replicas, JSON_NUMBER) && json_int64(&l->json, replicas, &n))
+			n = 1;
+		json_at spec = get(l, get(l, at, "template"), "spec");
+		sum += (uint64_t)(n < 0 ? 0 : n) * pod_cpus(&l->json, spec);
+	}
+	return sum;
+}
+
+static int check_gang(const struct look *l, json_at spec)
+{
+	if (!is(l, get(l, spec, "gang"), JSON_TRUE))
+		return 0;
+	uint64_t slots = gang_slots(l, get(l, spec, "roles"));
+	if (slots <= l->config->slots)
+		return 0;
+	return sl_fail(l->err, SL_E_INVALID,
+		       "spec.gang: together its replicas take %" PRIu64
+		       " slots, the local engine has %u (engines.local.slots)",
+		       slots, l->config->slots);
+}
+
 int check_taskset(const struct local_config *config, struct bytes taskset, struct sl_error *err)
 {
 	struct json json scoped(json_finip) = {0};
@@ -207,6 +241,8 @@ int check_taskset(const struct local_config *config, struct bytes taskset, struc
 	for (json_at at = first(&l, roles); !rc && at != JSON_NONE;
 	     at = json_next(&json, roles, at))
 		rc = check_role(&l, at);
+	if (!rc)
+		rc = check_gang(&l, get(&l, 0, "spec"));
 	buf_fini(&l.scratch);
 	return rc;
 }

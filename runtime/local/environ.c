@@ -1,6 +1,7 @@
 #include "runtime/local/environ.h"
 
 #include "runtime/local/hunt.h"
+#include "runtime/local/volume.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,18 @@ static bool put_value(struct list_of *env, const char *name, const char *value)
 	return true;
 }
 
+static bool put_volumes(struct list_of *env, const struct plan *plan, const char *work_dir)
+{
+	const char *name = plan->volumes;
+	for (uint32_t i = 0; i < plan->volumec; i++, name = plan_after(plan_after(name))) {
+		char *text = volume_variable(plan, name, plan_after(name), work_dir);
+		if (!text)
+			return false;
+		put(env, text);
+	}
+	return true;
+}
+
 static bool put_names(struct list_of *env, const struct plan *plan)
 {
 	char job[64], attempt[64], index[16];
@@ -57,17 +70,18 @@ static bool put_names(struct list_of *env, const struct plan *plan)
 	       put_value(env, "SLUICE_ATTEMPT", strchr(attempt, '=') + 1);
 }
 
-char **environ_build(const struct plan *plan, const struct plan_container *c, const char *home)
+char **environ_build(const struct plan *plan, const struct plan_container *c, const char *work_dir)
 {
-	struct list_of env = {calloc((size_t)c->envc + plan->envc + OWN_MAX, sizeof(char *)), 0};
+	size_t most = (size_t)c->envc + plan->envc + plan->volumec + OWN_MAX;
+	struct list_of env = {calloc(most, sizeof(char *)), 0};
 	if (!env.at)
 		return NULL;
 	put(&env, standard_path);
-	if (!put_value(&env, "HOME", home) || !put_value(&env, "LANG", getenv("LANG")) ||
+	if (!put_value(&env, "HOME", work_dir) || !put_value(&env, "LANG", getenv("LANG")) ||
 	    !put_value(&env, "TZ", getenv("TZ")))
 		return NULL;
 	put_all(&env, c->env, c->envc);
-	if (!put_names(&env, plan))
+	if (!put_names(&env, plan) || !put_volumes(&env, plan, work_dir))
 		return NULL;
 	put_all(&env, plan->env, plan->envc);
 	return env.at;

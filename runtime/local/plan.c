@@ -13,7 +13,7 @@ struct head {
 };
 
 struct body {
-	uint32_t magic, grace_s, slots, containers;
+	uint32_t magic, grace_s, slots, volumes, containers;
 };
 
 struct container {
@@ -140,6 +140,32 @@ static int add_container(struct pod *pod, json_at at, bool init, struct buf *to,
 	return rc;
 }
 
+/** Name and path of each volume; which kinds there may be is check's business. */
+static int add_volumes(struct pod *pod, struct buf *to, uint32_t *n, struct sl_error *err)
+{
+	json_at list = json_get(&pod->json, pod->spec, BYTES("volumes"));
+	for (json_at at = pod_first(pod, list); at != JSON_NONE;
+	     at = json_next(&pod->json, list, at)) {
+		struct bytes text;
+		json_at host = json_get(&pod->json, at, BYTES("hostPath"));
+		int rc = pod_string(pod, json_get(&pod->json, at, BYTES("name")), &text, err);
+		if (!rc && !plan_role_ok(text))
+			rc = sl_fail(err, SL_E_INVALID, "this is no name of a volume");
+		if (!rc)
+			rc = add_string(to, text, err);
+		text = BYTES("");
+		if (!rc && host != JSON_NONE)
+			rc = pod_string(pod, json_get(&pod->json, host, BYTES("path")), &text, err);
+		if (!rc)
+			rc = add_string(to, text, err);
+		if (rc)
+			return pod_wrap(pod, at, rc, err);
+		if (++*n > PLAN_VOLUMES_MAX)
+			return sl_fail(err, SL_E_TOO_BIG, "more than %d volumes", PLAN_VOLUMES_MAX);
+	}
+	return 0;
+}
+
 static int add_containers(struct pod *pod, struct buf *to, uint32_t *n, struct sl_error *err)
 {
 	json_at init = json_get(&pod->json, pod->spec, BYTES("initContainers"));
@@ -171,7 +197,9 @@ int plan_build_body(struct bytes text, uint32_t grace_s, struct buf *to, uint32_
 	body.grace_s = pod_grace_s(&pod, grace_s);
 	body.slots = pod_cpus(&pod.json, pod.spec);
 	buf_add(to, &body, sizeof(body));
-	rc = add_containers(&pod, to, &body.containers, err);
+	rc = add_volumes(&pod, to, &body.volumes, err);
+	if (!rc)
+		rc = add_containers(&pod, to, &body.containers, err);
 	if (!rc && to->rc)
 		rc = sl_fail(err, (enum sl_err)to->rc, "the plan of this pod");
 	if (rc)
@@ -236,10 +264,12 @@ int plan_open(struct bytes text, struct plan *ret)
 	    !take(&text, &body, sizeof(body)) || body.magic != PLAN_MAGIC)
 		return SL_E_CORRUPT;
 	if (!plan_role_ok(bytes_str(p.role)) || body.grace_s > PLAN_GRACE_MAX_S ||
-	    body.containers == 0 || body.containers > PLAN_CONTAINERS_MAX)
+	    body.containers == 0 || body.containers > PLAN_CONTAINERS_MAX ||
+	    body.volumes > PLAN_VOLUMES_MAX || !take_strings(&text, body.volumes * 2, &p.volumes))
 		return SL_E_CORRUPT;
 	p.name = head.name;
 	p.envc = head.envc;
+	p.volumec = body.volumes;
 	p.slots = body.slots;
 	p.grace_s = body.grace_s;
 	p.containers = body.containers;

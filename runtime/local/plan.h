@@ -16,6 +16,7 @@
 enum {
 	PLAN_CONTAINERS_MAX = 64,
 	PLAN_WORDS_MAX = 4096, /**< argv entries, and env entries, of one container. */
+	PLAN_VOLUMES_MAX = 64,
 	PLAN_BYTES_MAX = 4 << 20,
 	PLAN_GRACE_MAX_S = 3600,
 	PLAN_ROLE_MAX = 63, /**< Characters of a role's name: a DNS label. */
@@ -34,7 +35,9 @@ struct plan {
 	const char *role, *taskset;
 	uint32_t envc;
 	const char *env; /**< As in a container; wins over the containers' own. */
-	uint32_t slots;  /**< It takes; a number for the engine alone. */
+	uint32_t volumec;
+	const char *volumes; /**< Pairs of strings: name and path, "" for an emptyDir. */
+	uint32_t slots;      /**< It takes; a number for the engine alone. */
 	uint32_t grace_s;
 	uint32_t containers;
 	struct bytes rest; /**< For plan_next(). */
@@ -42,7 +45,7 @@ struct plan {
 
 SL_BEGIN_DECLS
 
-/** Is this a role name that may be part of a file name? */
+/** Is this a name (of a role, of a volume) that may be part of a file name? */
 bool plan_role_ok(struct bytes role);
 
 /** The role's part from its PodTemplateSpec. SL_E_INVALID, SL_E_TOO_BIG with words. */

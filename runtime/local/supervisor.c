@@ -5,6 +5,7 @@
 #include "runtime/local/launch.h"
 #include "runtime/local/logfile.h"
 #include "runtime/local/record.h"
+#include "runtime/local/volume.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,6 +204,13 @@ static void run_all(struct supervisor *s)
 		snprintf(s->outcome.message, sizeof(s->outcome.message), "stopped before it began");
 		return;
 	}
+	if (volume_make_all(&s->plan, s->work_dir) < 0) {
+		s->outcome.code = 126;
+		s->outcome.reason = OUTCOME_START_ERROR;
+		snprintf(s->outcome.message, sizeof(s->outcome.message),
+			 "cannot make its volumes: %s", strerror(errno));
+		return;
+	}
 	while (plan_next(&s->plan, &c)) {
 		if (!run_container(s, &c))
 			return;
@@ -289,6 +297,7 @@ void supervisor_run(const struct supervisor_config *config, int plan, int notice
 				  err.text);
 	open_places(&s, data);
 	run_all(&s);
+	volume_remove_all(&s.plan, s.work_dir);
 	logfile_close(&s.out);
 	logfile_close(&s.err);
 	leave_outcome(&s);

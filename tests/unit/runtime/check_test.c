@@ -101,6 +101,7 @@ static void host_paths_stay_below_their_roots(void **state SL_UNUSED)
 		"/etc", "/srv/database", "/srv/data/../../etc", "/srv/data/..",
 		"",     "srv/data",      "/scratch/a/../b"};
 	char spec[256];
+	assert_refused(P("\"volumes\":[{\"name\":\"c\",\"configMap\":{}}]"), "volumes[0]");
 	for (size_t i = 0; i < countof(bad); i++) {
 		snprintf(spec, sizeof(spec),
 			 P("\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"%s\"}}]"),
@@ -113,6 +114,24 @@ static void what_never_fits_is_refused_with_both_numbers(void **state SL_UNUSED)
 {
 	assert_refused(C(",\"resources\":{\"limits\":{\"cpu\":\"4001m\"}}"), "takes 5 slots");
 	assert_refused(C(",\"resources\":{\"limits\":{\"cpu\":16}}"), "engine has 4");
+}
+
+static void a_gang_that_never_fits_is_refused_with_both_numbers(void **state SL_UNUSED)
+{
+	static const char set[] =
+		"{\"spec\":{\"gang\":%s,\"roles\":[{\"name\":\"a\",\"replicas\":%d,\"template\":{"
+		"\"spec\":{\"containers\":[{\"command\":[\"x\"],\"resources\":{\"limits\":{\"cpu\":"
+		"2}}}]}}},{\"name\":\"later\",\"replicas\":9,\"dependsOn\":[\"a\"],\"template\":{"
+		"\"spec\":{\"containers\":[{\"command\":[\"x\"]}]}}}]}}";
+	struct sl_error err = {0};
+	char text[512];
+	snprintf(text, sizeof(text), set, "true", 2);
+	assert_int_equal(check_taskset(&strict, bytes_str(text), &err), 0);
+	snprintf(text, sizeof(text), set, "false", 3);
+	assert_int_equal(check_taskset(&strict, bytes_str(text), &err), 0);
+	snprintf(text, sizeof(text), set, "true", 3);
+	assert_int_equal(check_taskset(&strict, bytes_str(text), &err), SL_E_INVALID);
+	assert_non_null(strstr(err.text, "take 6 slots, the local engine has 4"));
 }
 
 static void values_from_elsewhere_are_refused(void **state SL_UNUSED)
@@ -130,6 +149,7 @@ int main(void)
 		cmocka_unit_test(rights_are_refused),
 		cmocka_unit_test(host_paths_stay_below_their_roots),
 		cmocka_unit_test(what_never_fits_is_refused_with_both_numbers),
+		cmocka_unit_test(a_gang_that_never_fits_is_refused_with_both_numbers),
 		cmocka_unit_test(values_from_elsewhere_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -262,6 +262,25 @@ static void a_long_pod_fits(void **state)
 	free(log);
 }
 
+static void volumes_are_directories_named_in_the_environment(void **state)
+{
+	struct house *h = *state;
+	char id[UUID_TEXT_SIZE], path[256];
+	house_run(
+		h, 0,
+		"{\"spec\":{\"volumes\":[{\"name\":\"host-dir\",\"hostPath\":{\"path\":\"/usr\"}},"
+		"{\"name\":\"tmp.1\",\"emptyDir\":{}}],\"initContainers\":[{\"command\":[\"sh\","
+		"\"-c\",\"mkdir $SLUICE_VOLUME_TMP_1/d; echo in > $SLUICE_VOLUME_TMP_1/d/f\"]}],"
+		"\"containers\":[{\"command\":[\"sh\",\"-c\",\"echo $SLUICE_VOLUME_HOST_DIR; cat "
+		"$SLUICE_VOLUME_TMP_1/d/f; ls -A\"]}]}}");
+	assert_int_equal(house_code(h, 0), 0);
+	char *log = house_log(h, 0, "stdout");
+	assert_string_equal(log, "/usr\nin\n.volumes\n");
+	free(log);
+	snprintf(path, sizeof(path), "%s/data/work/%s/.volumes", h->dir, uuid_format(h->job, id));
+	assert_int_equal(access(path, F_OK), -1); /* gone with the replica */
+}
+
 static void the_data_directory_is_barred(void **state)
 {
 	struct house *h = *state;
@@ -297,6 +316,7 @@ int main(void)
 		T(logs_of_both_streams_are_kept_over_attempts),
 		T(a_log_over_its_limit_is_cut_and_says_so),
 		T(a_long_pod_fits),
+		T(volumes_are_directories_named_in_the_environment),
 		T(the_data_directory_is_barred),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
