@@ -39,7 +39,7 @@ struct selector_source {
 SL_BEGIN_DECLS
 
 /** Compile the selector of one plugin: `own` may override conditions of `feature` by
- * name and take its expression (spec "Feature and plugin"). Members other than
+ * name and take its expression (doc/selector.md, "Feature and plugin"). Members other than
  * conditions and expression are looked at only for being known: `states` is the
  * caller's. Of the feature's conditions the result holds those that the expression
  * mentions. `err` names the place that is wrong, in the form
