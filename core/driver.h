@@ -28,8 +28,6 @@ struct driver_config {
 	uint32_t wait_most_ms;   /**< 60 000. */
 	size_t regex_value_max;
 	const char *const *protect; /**< More protected paths, NULL-terminated, or NULL. */
-	struct engine *engine[DRIVER_ENGINES_MAX]; /**< Owned by the caller; NULL ends. */
-	uint32_t together_max[DRIVER_ENGINES_MAX]; /**< What each can hold at once. */
 	const char *engine_default;
 };
 
@@ -58,6 +56,10 @@ SL_BEGIN_DECLS
 
 SL_MUST_USE int driver_create(const struct driver_config *config, const struct driver_parts *parts,
 			      struct driver **ret, struct sl_error *err);
+/** One more engine, made with driver_report() as its report and the driver as its user:
+ * before driver_recover(). Owned by the caller, freed between driver_stop_loop() and
+ * driver_free(). `together_max`: replicas it can hold at once. SL_E_BUSY: no room. */
+SL_MUST_USE int driver_add_engine(struct driver *d, struct engine *engine, uint32_t together_max);
 /** Put every unfinished job back to work. Before driver_start(); returns how many. */
 SL_MUST_USE int driver_recover(struct driver *d, size_t *ret_n, struct sl_error *err);
 /** Start the loop's thread. */

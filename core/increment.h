@@ -8,7 +8,7 @@
  *
  * Pure; linear in the size of both documents (lists and objects out of order: n log n).
  * Recurses to the depth of the documents (at most JSON_DEPTH_MAX). Rules are immutable
- * once made: any thread. An increment borrows both indexes until increment_fini(). */
+ * once made: any thread. An increment borrows rules and both indexes until increment_fini(). */
 #pragma once
 
 #include "core/json/index.h"
@@ -52,11 +52,13 @@ struct addition {
 	json_at where;    /**< In the base. */
 	json_at what, in; /**< In the answer. */
 	uint32_t n;
+	uint8_t list;       /**< ADD_ELEMENT: the enum list_key of `where`. */
 	struct place place; /**< Of the value that is added. */
 };
 
 struct increment {
 	const struct json *base, *answer;
+	const struct increment_rules *rules;
 	struct addition *list;
 	uint32_t n, cap;
 };

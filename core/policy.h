@@ -31,7 +31,8 @@ struct replica {
 	enum replica_state state;
 	bool stopping;     /**< The engine was asked to end it. */
 	uint32_t attempts; /**< Starts so far: attempt number of the present one is attempts - 1. */
-	uint32_t retried;  /**< Retries made in this round of the TaskSet. */
+	uint32_t round;    /**< Round of the TaskSet: its own retries so far. */
+	uint32_t retried;  /**< Retries made in this round. */
 	int32_t pid, code, signal;
 	int64_t started_ms, finished_ms;
 	int64_t retry_at_ms; /**< When an IDLE one starts again, or 0. */

@@ -12,6 +12,7 @@ void replica_encode(const struct replica *r, struct buf *to)
 	wire_put(to, r->state, 1);
 	wire_put(to, r->stopping, 1);
 	wire_put(to, r->attempts, 4);
+	wire_put(to, r->round, 4);
 	wire_put(to, r->retried, 4);
 	wire_put(to, (uint32_t)r->pid, 4);
 	wire_put(to, (uint32_t)r->code, 4);
@@ -37,6 +38,7 @@ int replica_decode(struct bytes record, struct replica *ret)
 	r.state = (enum replica_state)wire_get(&w, 1);
 	r.stopping = wire_get(&w, 1);
 	r.attempts = (uint32_t)wire_get(&w, 4);
+	r.round = (uint32_t)wire_get(&w, 4);
 	r.retried = (uint32_t)wire_get(&w, 4);
 	r.pid = (int32_t)wire_get(&w, 4);
 	r.code = (int32_t)wire_get(&w, 4);

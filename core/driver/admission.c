@@ -154,7 +154,7 @@ void admission_begin(struct driver *d, struct note *note)
 {
 	struct admit *from = container_of(note, struct admit, note);
 	struct table_node *old = table_get(&d->admissions, from->job.id);
-	if (old && from->by_timer) { /* it is being asked already */
+	if (d->closed || (old && from->by_timer)) { /* it is being asked already */
 		admit_free(from);
 		return;
 	}

@@ -172,7 +172,9 @@ static void submit(struct driver *d, struct change *c)
 	c->write.apply = apply;
 	c->write.done = done;
 	c->note.handle = come_back;
-	int rc = c->rc ? c->rc : writer_submit_always(d->parts.writer, &c->write);
+	int rc = d->closed ? SL_E_CANCELED
+		 : c->rc   ? c->rc
+			   : writer_submit_always(d->parts.writer, &c->write);
 	if (rc) {
 		c->rc = rc;
 		driver_post(d, &c->note);

@@ -46,6 +46,9 @@ struct note {
 struct driver {
 	struct driver_config config;
 	struct driver_parts parts;
+	struct engine *engine[DRIVER_ENGINES_MAX]; /* NULL ends */
+	uint32_t together_max[DRIVER_ENGINES_MAX];
+	bool closed; /* being freed: neither writer nor engines are there any more */
 	struct mailbox *box;
 	struct caller *caller;
 	struct selector_scratch *scratch;
@@ -67,6 +70,7 @@ struct driver {
 };
 
 void driver_post(struct driver *d, struct note *note);
+uint32_t driver_together_max(const struct driver *d, const struct engine *engine);
 int64_t driver_now(const struct driver *d); /* wall time */
 void driver_set_timer(struct driver *d, int64_t at_ms);
 void driver_log(struct driver *d, enum log_level level, struct uuid job, const char *msg,

@@ -36,11 +36,30 @@ void driver_log(struct driver *d, enum log_level level, struct uuid job, const c
 
 struct engine *driver_engine(const struct driver *d, struct bytes name)
 {
-	for (int i = 0; i < DRIVER_ENGINES_MAX && d->config.engine[i]; i++)
+	for (int i = 0; i < DRIVER_ENGINES_MAX && d->engine[i]; i++)
 		if (bytes_is(name.len ? name : bytes_str(d->config.engine_default),
-			     d->config.engine[i]->ops->name))
-			return d->config.engine[i];
+			     d->engine[i]->ops->name))
+			return d->engine[i];
 	return NULL;
+}
+
+int driver_add_engine(struct driver *d, struct engine *engine, uint32_t together_max)
+{
+	for (int i = 0; i < DRIVER_ENGINES_MAX; i++)
+		if (!d->engine[i]) {
+			d->engine[i] = engine;
+			d->together_max[i] = together_max;
+			return 0;
+		}
+	return SL_E_BUSY;
+}
+
+uint32_t driver_together_max(const struct driver *d, const struct engine *engine)
+{
+	for (int i = 0; i < DRIVER_ENGINES_MAX && d->engine[i]; i++)
+		if (d->engine[i] == engine)
+			return d->together_max[i];
+	return UINT32_MAX;
 }
 
 /* ---- reports of engines ---- */
@@ -227,6 +246,7 @@ struct driver *driver_free(struct driver *d)
 	if (!d)
 		return NULL;
 	atomic_store(&d->ending, true);
+	d->closed = true;
 	if (d->box) {
 		while (handle_notes(d))
 			drop_admissions(d);

@@ -76,7 +76,7 @@ static void start_replica(struct run *r, const struct policy_fx *fx)
 static void written(struct driver *d, struct change *c, int rc)
 {
 	struct run *r = find(d, c->id);
-	if (!r || r != c->owner)
+	if (!r || r != c->owner || d->closed)
 		return;
 	bool final = c->path_n && job_final(c->path[c->path_n - 1]);
 	if (rc) {
@@ -225,12 +225,8 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 	int rc = json_parse(&r->json, buf_bytes(&r->text), &limits, &err);
 	if (!rc)
 		rc = taskset_read(&r->json, 0, &r->set, &err);
-	uint32_t most = UINT32_MAX;
-	for (int i = 0; i < DRIVER_ENGINES_MAX && d->config.engine[i]; i++)
-		if (d->config.engine[i] == r->engine)
-			most = d->config.together_max[i];
 	if (!rc)
-		rc = policy_create(r->set, most, &r->policy);
+		rc = policy_create(r->set, driver_together_max(d, r->engine), &r->policy);
 	if (!rc)
 		*ret = take_ptr(&r);
 	return rc;
@@ -285,6 +281,8 @@ void run_begin(struct driver *d, const struct job *job, struct buf *text, bool r
 {
 	struct run *r;
 	struct policy_out out = {0};
+	if (d->closed)
+		return;
 	int rc = create(d, job, text, &r);
 	if (rc) {
 		char words[200];
@@ -309,7 +307,7 @@ void run_stop(struct driver *d, struct uuid id)
 {
 	struct policy_out out = {0};
 	struct run *r = find(d, id);
-	if (!r || r->ended)
+	if (!r || r->ended || d->closed)
 		return;
 	r->stopping = true;
 	policy_stop(r->policy, driver_now(d), &out);
@@ -320,7 +318,7 @@ void run_report(struct driver *d, const struct engine_report *report)
 {
 	struct policy_out out = {0};
 	struct run *r = find(d, report->name.job);
-	if (!r || r->ended || report->name.role >= r->set->roles ||
+	if (!r || r->ended || d->closed || report->name.role >= r->set->roles ||
 	    report->name.index >= r->set->role[report->name.role].replicas)
 		return;
 	policy_report(r->policy, report, driver_now(d), &out);

@@ -178,26 +178,18 @@ static struct engine *find_engine(struct admission *a, const struct taskset *set
 		return engine;
 	size_t used = (size_t)snprintf(words, sizeof(words), "no engine named %.*s; configured:",
 				       BYTES_FMT(bytes_cut(set->engine, 100)));
-	for (int i = 0; i < DRIVER_ENGINES_MAX && a->driver->config.engine[i]; i++)
+	for (int i = 0; i < DRIVER_ENGINES_MAX && a->driver->engine[i]; i++)
 		used += (size_t)snprintf(words + used, sizeof(words) - used, " %s",
-					 a->driver->config.engine[i]->ops->name);
+					 a->driver->engine[i]->ops->name);
 	verdict_fail_words(a, "engine_unknown", words);
 	return NULL;
-}
-
-static uint32_t together_max(const struct driver *d, const struct engine *engine)
-{
-	for (int i = 0; i < DRIVER_ENGINES_MAX && d->config.engine[i]; i++)
-		if (d->config.engine[i] == engine)
-			return d->config.together_max[i];
-	return UINT32_MAX;
 }
 
 static bool engine_takes(struct admission *a, const struct taskset *set, struct engine *engine)
 {
 	struct sl_error err = {0};
 	char words[300];
-	uint32_t most = together_max(a->driver, engine);
+	uint32_t most = driver_together_max(a->driver, engine);
 	if (engine->ops->check(engine, buf_bytes(&a->taskset_text), &err)) {
 		verdict_fail_words(a, "engine_refused", err.text);
 		return false;

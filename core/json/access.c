@@ -89,30 +89,17 @@ static bool arrays_equal(struct side a, struct side b)
 	return true;
 }
 
-/* The member of `b` named as the one at `key` in `a`. Large objects are sorted at the
- * first key that does not stand where it stands in the other; without memory for that
- * they are searched. */
-static json_at counterpart(struct side a, json_at key, struct side b, struct json_keys *keys)
-{
-	struct json_text name = json_text_of(a.j, key);
-	if (!keys->slot && b.j->node[b.at].n > JSON_FEW_MEMBERS &&
-	    json_keys_build(b.j, b.at, keys) != 0)
-		*keys = (struct json_keys){0};
-	return keys->slot ? json_keys_find(keys, b.j, name) : json_find_key(b.j, b.at, name);
-}
-
 static bool objects_equal(struct side a, struct side b)
 {
-	struct json_keys keys = {0};
+	struct json_finder finder;
 	bool same = true;
-	json_at x = a.at + 1, y = b.at + 1, end = a.j->node[a.at].end;
-	for (; same && x < end; x = a.j->node[x + 1].end, y = b.j->node[y + 1].end) {
-		json_at other = y;
-		if (!json_text_eq(json_text_of(a.j, x), json_text_of(b.j, y)))
-			other = counterpart(a, x, b, &keys);
+	json_finder_init(&finder, b.j, b.at);
+	json_at x = a.at + 1, end = a.j->node[a.at].end;
+	for (; same && x < end; x = a.j->node[x + 1].end) {
+		json_at other = json_finder_find(&finder, a.j, x);
 		same = other != JSON_NONE && json_equal(a.j, x + 1, b.j, other + 1);
 	}
-	json_keys_fini(&keys);
+	json_finder_fini(&finder);
 	return same;
 }
 

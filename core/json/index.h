@@ -101,6 +101,9 @@ double json_double(const struct json *j, json_at at);
 bool json_equal(const struct json *a, json_at at, const struct json *b, json_at bt);
 /** Two number texts by exact value. */
 bool json_numbers_equal(struct bytes a, struct bytes b);
+/** Append a text of the number that all texts of the same value share. (Exponents beyond
+ * 10^12 are kept as they are written.) */
+void json_number_canonical(struct bytes text, struct buf *to);
 
 /** Append the value without white space between tokens, members in the order given. */
 void json_compact(const struct json *j, json_at at, struct buf *to);

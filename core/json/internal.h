@@ -2,7 +2,7 @@
  * (decoded), their comparison, and UTF-8 as RFC 3629 has it. Not for other folders. */
 #pragma once
 
-#include "core/json/index.h"
+#include "core/json/keys.h"
 
 /** The characters of a string node, without its quotes, still as they are written. */
 struct json_text {
@@ -50,14 +50,6 @@ unsigned json_utf8_len(const uint8_t *at, const uint8_t *end);
 /** The key node of `object` with these characters, or JSON_NONE; looks at each in turn. */
 json_at json_find_key(const struct json *j, json_at object, struct json_text key);
 
-/** The keys of one large object in an order that can be searched. */
-struct json_keys {
-	uint64_t *slot; /**< Hash in the upper half, key node in the lower; sorted. */
-	uint32_t n;
-};
-
-SL_MUST_USE int json_keys_build(const struct json *j, json_at object, struct json_keys *ret);
-void json_keys_fini(struct json_keys *keys);
 json_at json_keys_find(const struct json_keys *keys, const struct json *j, struct json_text key);
 
 /** The first key of `object` that stands in it before; JSON_NONE if all differ. */

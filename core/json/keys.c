@@ -128,3 +128,30 @@ int json_keys_duplicate(const struct json *j, json_at object, json_at *ret)
 	json_keys_fini(&keys);
 	return 0;
 }
+
+void json_finder_init(struct json_finder *f, const struct json *j, json_at object)
+{
+	*f = (struct json_finder){.j = j, .object = object, .next = object + 1};
+}
+
+void json_finder_fini(struct json_finder *f) { json_keys_fini(&f->keys); }
+
+/* Without memory for a table a large object is searched key by key. */
+static json_at search(struct json_finder *f, struct json_text key)
+{
+	if (!f->keys.slot && (f->j->node[f->object].n <= JSON_FEW_MEMBERS ||
+			      json_keys_build(f->j, f->object, &f->keys) != 0))
+		return json_find_key(f->j, f->object, key);
+	return json_keys_find(&f->keys, f->j, key);
+}
+
+json_at json_finder_find(struct json_finder *f, const struct json *other, json_at key)
+{
+	struct json_text text = json_text_of(other, key);
+	json_at at = f->next;
+	if (at >= f->j->node[f->object].end || !json_text_eq(json_text_of(f->j, at), text))
+		at = search(f, text);
+	if (at != JSON_NONE)
+		f->next = f->j->node[at + 1].end;
+	return at;
+}

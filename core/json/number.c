@@ -111,6 +111,26 @@ bool json_numbers_equal(struct bytes a, struct bytes b)
 	return digits_equal(&x, &y) && exp_difference(&x, &y) == y.shift - x.shift;
 }
 
+void json_number_canonical(struct bytes text, struct buf *to)
+{
+	struct number n = number_of(text);
+	struct number none = {0};
+	const uint8_t *digit = n.digit;
+	buf_add_str(to, n.negative ? "-" : "");
+	for (size_t i = 0; i < n.digits; i++) {
+		digit += *digit == '.';
+		buf_add_char(to, (char)*digit++);
+	}
+	int64_t exponent = n.digits ? exp_difference(&n, &none) : 0;
+	if (n.digits == 0)
+		buf_add_char(to, '0');
+	else if (exponent != FAR)
+		buf_addf(to, "e%lld", (long long)(exponent + n.shift));
+	else
+		buf_addf(to, "e%lld%c%.*s", (long long)n.shift, n.exp_negative ? '-' : '+',
+			 (int)(n.exp_end - n.exp), (const char *)n.exp);
+}
+
 /* Where the decimal point stands, counted from the first digit; FAR is the farthest. */
 static int64_t point(const struct number *n)
 {

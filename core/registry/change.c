@@ -1,0 +1,124 @@
+/* Deleting a feature, turning it on or off, and moving a plugin in its order. */
+#include "core/registry/internal.h"
+
+static int find(const struct registry_ref *now, struct bytes name,
+		const struct feature_caller *caller, const struct feature **ret,
+		struct sl_error *err)
+{
+	*ret = registry_feature(now, name);
+	if (!*ret)
+		return sl_fail(err, SL_E_NOT_FOUND, "there is no feature named %.*s",
+			       BYTES_FMT(bytes_cut(name, 80)));
+	if (caller->author.len && !bytes_is(caller->author, (*ret)->author))
+		return sl_fail(err, SL_E_DENIED, "this token changes features of %.*s only",
+			       BYTES_FMT(caller->author));
+	return 0;
+}
+
+static int delete_locked(struct registry *r, struct bytes name, const struct feature_caller *caller,
+			 struct sl_error *err)
+{
+	scoped(registry_dropp) const struct registry_ref *now = registry_take(r);
+	const struct feature *f;
+	int rc = find(now, name, caller, &f, err);
+	if (rc)
+		return rc;
+	struct registry_write w = {
+		.name = bytes_str(f->name), .touches_feature = true, .old_feature = f};
+	rc = registry_write(r, &w, err);
+	return rc ? rc : registry_publish(r, f, NULL);
+}
+
+int registry_delete(struct registry *r, struct bytes name, const struct feature_caller *caller,
+		    struct sl_error *err)
+{
+	pthread_mutex_lock(&r->changing);
+	int rc = delete_locked(r, name, caller, err);
+	pthread_mutex_unlock(&r->changing);
+	return rc;
+}
+
+static int store_turned(struct registry *r, const struct feature *old, bool on,
+			struct sl_error *err)
+{
+	scoped(feature_dropp) struct full_feature *f = NULL;
+	scoped(buf_finip) struct buf record;
+	int rc = feature_copy(&r->config, old, &f);
+	if (rc)
+		return sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));
+	f->pub.enabled = on;
+	f->pub.updated_ms = clock_wall_ms(r->clock);
+	buf_init(&record, FEATURE_DOCUMENT_MAX + (1 << 20));
+	rc = record_write(&f->pub, r->config.secret_key, &record);
+	if (rc)
+		return sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));
+	struct registry_write w = {.name = bytes_str(old->name),
+				   .record = buf_bytes(&record),
+				   .touches_feature = true,
+				   .old_feature = old,
+				   .new_feature = &f->pub};
+	rc = registry_write(r, &w, err);
+	return rc ? rc : registry_publish(r, old, take_ptr(&f));
+}
+
+static int turn_locked(struct registry *r, struct bytes name, bool on,
+		       const struct feature_caller *caller, struct sl_error *err)
+{
+	scoped(registry_dropp) const struct registry_ref *now = registry_take(r);
+	const struct feature *f;
+	int rc = find(now, name, caller, &f, err);
+	if (rc || f->enabled == on)
+		return rc;
+	return store_turned(r, f, on, err);
+}
+
+int registry_turn(struct registry *r, struct bytes name, bool on,
+		  const struct feature_caller *caller, struct sl_error *err)
+{
+	pthread_mutex_lock(&r->changing);
+	int rc = turn_locked(r, name, on, caller, err);
+	pthread_mutex_unlock(&r->changing);
+	return rc;
+}
+
+static int check_key(const struct registry_ref *now, enum plugin_type type, const char *member,
+		     struct bytes key, const struct feature_caller *caller, struct sl_error *err)
+{
+	const struct plugin *p = registry_plugin(now, key);
+	if (!p)
+		return sl_fail(err, SL_E_NOT_FOUND, "%s: there is no plugin %.*s", member,
+			       BYTES_FMT(bytes_cut(key, 200)));
+	if (p->type != type)
+		return sl_fail(err, SL_E_INVALID, "%s: %s is a %s, not a %s", member, p->key,
+			       plugin_type_name(p->type), plugin_type_name(type));
+	if (caller->author.len && !bytes_is(caller->author, p->feature->author))
+		return sl_fail(err, SL_E_DENIED, "%s: this token changes features of %.*s only",
+			       member, BYTES_FMT(caller->author));
+	return 0;
+}
+
+static int order_locked(struct registry *r, enum plugin_type type, struct bytes before,
+			struct bytes after, const struct feature_caller *caller,
+			struct sl_error *err)
+{
+	scoped(registry_dropp) const struct registry_ref *now = registry_take(r);
+	int rc = check_key(now, type, "beforeKey", before, caller, err);
+	if (!rc)
+		rc = check_key(now, type, "afterKey", after, caller, err);
+	if (!rc && bytes_eq(before, after))
+		rc = sl_fail(err, SL_E_INVALID, "afterKey: is the same plugin as beforeKey");
+	if (rc)
+		return rc;
+	struct registry_write w = {.type = type, .before = before, .after = after, .present = now};
+	rc = registry_write(r, &w, err);
+	return rc ? rc : registry_publish(r, NULL, NULL);
+}
+
+int registry_order(struct registry *r, enum plugin_type type, struct bytes before,
+		   struct bytes after, const struct feature_caller *caller, struct sl_error *err)
+{
+	pthread_mutex_lock(&r->changing);
+	int rc = order_locked(r, type, before, after, caller, err);
+	pthread_mutex_unlock(&r->changing);
+	return rc;
+}

@@ -1,0 +1,307 @@
+#include "core/registry/internal.h"
+
+#include <stdlib.h>
+
+/* ---- generations ---- */
+
+static struct generation *generation_free(struct generation *g)
+{
+	if (!g)
+		return NULL;
+	for (size_t i = 0; i < g->pub.features; i++)
+		feature_drop(container_of(g->pub.feature[i], struct full_feature, pub));
+	for (int type = 0; type < PLUGIN_TYPES; type++) {
+		free((void *)g->pub.ordered[type]);
+		free(g->ranked[type]);
+	}
+	free((void *)g->pub.feature);
+	free(g);
+	return NULL;
+}
+
+const struct registry_ref *registry_take(struct registry *r)
+{
+	pthread_mutex_lock(&r->lock);
+	struct generation *g = r->current;
+	atomic_fetch_add(&g->refs, 1);
+	pthread_mutex_unlock(&r->lock);
+	return &g->pub;
+}
+
+const struct registry_ref *registry_share(const struct registry_ref *ref)
+{
+	struct generation *g = container_of(ref, struct generation, pub);
+	atomic_fetch_add(&g->refs, 1);
+	return ref;
+}
+
+const struct registry_ref *registry_drop(const struct registry_ref *ref)
+{
+	if (ref) {
+		struct generation *g = container_of(ref, struct generation, pub);
+		if (atomic_fetch_sub(&g->refs, 1) == 1)
+			generation_free(g);
+	}
+	return NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct feature *const *x = a, *const *y = b;
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return strcmp(x->plugin->key, y->plugin->key);
+}
+
+static int rank_all(struct generation *g, struct store_txn *txn)
+{
+	for (size_t i = 0; i < g->pub.features; i++)
+		for (uint32_t k = 0; k < g->pub.feature[i]->plugins; k++)
+			g->pub.count[g->pub.feature[i]->plugin[k].type]++;
+	for (int type = 0; type < PLUGIN_TYPES; type++) {
+		size_t n = g->pub.count[type];
+		g->ranked[type] = calloc(n ? n : 1, sizeof(*g->ranked[type]));
+		g->pub.ordered[type] = calloc(n ? n : 1, sizeof(*g->pub.ordered[type]));
+		g->pub.count[type] = 0;
+		if (!g->ranked[type] || !g->pub.ordered[type])
+			return SL_E_NO_MEMORY;
+	}
+	for (size_t i = 0; i < g->pub.features; i++)
+		for (uint32_t k = 0; k < g->pub.feature[i]->plugins; k++) {
+			const struct plugin *p = &g->pub.feature[i]->plugin[k];
+			g->ranked[p->type][g->pub.count[p->type]++] =
+				(struct ranked){p, order_rank(txn, p->type, p->key)};
+		}
+	return 0;
+}
+
+static void sort_all(struct generation *g)
+{
+	for (int type = 0; type < PLUGIN_TYPES; type++) {
+		const struct plugin **ordered = (const struct plugin **)g->pub.ordered[type];
+		qsort(g->ranked[type], g->pub.count[type], sizeof(*g->ranked[type]), by_rank);
+		for (size_t i = 0; i < g->pub.count[type]; i++)
+			ordered[i] = g->ranked[type][i].plugin;
+	}
+}
+
+/* `list` holds references, which become the generation's. */
+static int generation_make(struct registry *r, const struct feature **list, size_t n,
+			   struct generation **ret)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct generation *g = calloc(1, sizeof(*g));
+	if (!g)
+		return SL_E_NO_MEMORY;
+	atomic_init(&g->refs, 1);
+	qsort(list, n, sizeof(*list), by_name);
+	g->pub.generation = r->current ? r->current->pub.generation + 1 : 1;
+	int rc = store_begin(r->store, STORE_READ, &txn);
+	g->pub.feature = list;
+	g->pub.features = n;
+	if (!rc)
+		rc = rank_all(g, txn);
+	if (rc) { /* the list stays the caller's */
+		g->pub.feature = NULL;
+		g->pub.features = 0;
+		generation_free(g);
+		return rc;
+	}
+	sort_all(g);
+	*ret = g;
+	return 0;
+}
+
+static void publish(struct registry *r, struct generation *g)
+{
+	pthread_mutex_lock(&r->lock);
+	struct generation *old = r->current;
+	r->current = g;
+	pthread_mutex_unlock(&r->lock);
+	if (old)
+		registry_drop(&old->pub);
+}
+
+static void drop_list(const struct feature **list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		feature_drop(container_of(list[i], struct full_feature, pub));
+	free(list);
+}
+
+int registry_publish(struct registry *r, const struct feature *replaced, struct full_feature *with)
+{
+	struct generation *g;
+	const struct registry_ref *now = &r->current->pub; /* `changing` is held */
+	const struct feature **list = calloc(now->features + 1, sizeof(*list));
+	size_t n = 0;
+	if (!list) {
+		feature_drop(with);
+		return SL_E_NO_MEMORY;
+	}
+	for (size_t i = 0; i < now->features; i++)
+		if (now->feature[i] != replaced)
+			list[n++] = &feature_share(now->feature[i])->pub;
+	if (with)
+		list[n++] = &with->pub;
+	int rc = generation_make(r, list, n, &g);
+	if (rc)
+		drop_list(list, n);
+	else
+		publish(r, g);
+	return rc;
+}
+
+/* ---- look-ups ---- */
+
+const struct feature *registry_feature(const struct registry_ref *ref, struct bytes name)
+{
+	size_t low = 0, high = ref->features;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int c = bytes_cmp(bytes_str(ref->feature[mid]->name), name);
+		if (c == 0)
+			return ref->feature[mid];
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+const struct plugin *registry_plugin(const struct registry_ref *ref, struct bytes key)
+{
+	/* <type>.<feature>.<author>...: the feature's name is its second part. */
+	const char *at = key.at, *end = at + key.len;
+	const char *name = key.len ? memchr(at, '.', key.len) : NULL;
+	const char *stop = name ? memchr(name + 1, '.', (size_t)(end - name - 1)) : NULL;
+	if (!stop)
+		return NULL;
+	const struct feature *f =
+		registry_feature(ref, bytes_of(name + 1, (size_t)(stop - name - 1)));
+	for (uint32_t i = 0; f && i < f->plugins; i++)
+		if (bytes_is(key, f->plugin[i].key))
+			return &f->plugin[i];
+	return NULL;
+}
+
+size_t registry_sequence(const struct registry_ref *ref, const struct plugin *plugin)
+{
+	for (size_t i = 0; i < ref->count[plugin->type]; i++)
+		if (ref->ordered[plugin->type][i] == plugin)
+			return i + 1;
+	return 0;
+}
+
+/* ---- writing ---- */
+
+static int apply(struct write *w, struct store_txn *txn)
+{
+	struct registry_write *q = container_of(w, struct registry_write, write);
+	int rc = order_apply(q, txn);
+	if (rc || !q->touches_feature)
+		return rc;
+	if (q->record.len)
+		store_put(txn, STORE_FEATURES, q->name, q->record);
+	else
+		store_del(txn, STORE_FEATURES, q->name);
+	return 0;
+}
+
+int registry_write(struct registry *r, struct registry_write *w, struct sl_error *err)
+{
+	w->write.apply = apply;
+	int rc = writer_run(r->writer, &w->write);
+	return rc ? sl_fail(err, (enum sl_err)rc, "the change could not be stored: %s",
+			    sl_err_text(rc))
+		  : 0;
+}
+
+/* ---- life ---- */
+
+struct loading {
+	const struct feature **list;
+	size_t n, cap;
+};
+
+static int add_loaded(struct loading *q, struct full_feature *f)
+{
+	if (q->n == q->cap) {
+		size_t cap = q->cap ? q->cap * 2 : 64;
+		const struct feature **list = realloc(q->list, cap * sizeof(*list));
+		if (!list) {
+			feature_drop(f);
+			return SL_E_NO_MEMORY;
+		}
+		q->list = list;
+		q->cap = cap;
+	}
+	q->list[q->n++] = &f->pub;
+	return 0;
+}
+
+static int load_all(struct registry *r, struct loading *q, struct sl_error *err)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	scoped(store_cursor_freep) struct store_cursor *c = NULL;
+	struct bytes key, val;
+	int rc = store_begin(r->store, STORE_READ, &txn);
+	if (!rc)
+		rc = store_cursor_open(txn, STORE_FEATURES, &c);
+	if (rc)
+		return rc;
+	for (rc = store_seek(c, BYTES(""), &key, &val); rc == 0; rc = store_next(c, &key, &val)) {
+		struct full_feature *f;
+		bool sealed;
+		rc = record_read(&r->config, val, &f, &sealed, err);
+		if (!rc)
+			rc = add_loaded(q, f);
+		if (rc)
+			return sl_wrap(err, rc, "feature %.*s: ", BYTES_FMT(key));
+	}
+	return rc == SL_E_NOT_FOUND ? 0 : rc;
+}
+
+int registry_create(const struct registry_config *config, struct store *store,
+		    struct writer *writer, const struct clock *clock, struct registry **ret,
+		    struct sl_error *err)
+{
+	scoped(registry_freep) struct registry *r = calloc(1, sizeof(*r));
+	struct loading q = {0};
+	if (!r)
+		return SL_E_NO_MEMORY;
+	r->config = *config;
+	r->store = store;
+	r->writer = writer;
+	r->clock = clock;
+	pthread_mutex_init(&r->changing, NULL);
+	pthread_mutex_init(&r->lock, NULL);
+	int rc = load_all(r, &q, err);
+	if (!rc)
+		rc = generation_make(r, q.list, q.n, &r->current);
+	if (rc) {
+		drop_list(q.list, q.n);
+		return err && err->code ? rc : sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));
+	}
+	*ret = take_ptr(&r);
+	return 0;
+}
+
+struct registry *registry_free(struct registry *r)
+{
+	if (!r)
+		return NULL;
+	if (r->current)
+		registry_drop(&r->current->pub);
+	pthread_mutex_destroy(&r->changing);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+	return NULL;
+}

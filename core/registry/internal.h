@@ -1,0 +1,132 @@
+/* What the parts of the registry share. Not for anybody else.
+ *
+ *   read.c      a feature's document, checked member by member
+ *   feature.c   the feature that comes of it: reference-counted, immutable
+ *   record.c    how a feature is stored, its secrets sealed
+ *   order.c     the execution order: ranks in the store
+ *   holder.c    generations: publish, take, drop
+ *   register.c  registering and replacing
+ *   change.c    delete, turn, order
+ *   show.c      as the API shows them */
+#pragma once
+
+#include "core/base/arena.h"
+#include "core/base/crypt.h"
+#include "core/registry.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+	SIGNING_KEY_MIN = 24,
+	SIGNING_KEY_MAX = 64,
+	SIGNING_KEY_MADE = 32,
+	FEATURE_DOCUMENT_MAX = 4 << 20,
+	PLUGIN_KEY_MAX = 300,
+};
+
+/** A feature with what only the registry needs of it. */
+struct full_feature {
+	struct feature pub; /* first */
+	atomic_size_t refs;
+	struct arena *arena;
+	struct buf text; /* the document, normalized: pub.document */
+	struct json json;
+};
+
+/** What a document says, checked; places are in the document that was read. */
+struct reading {
+	const struct json *json;
+	const struct registry_config *config;
+	struct arena *arena;
+	struct feature feature;
+	json_at selector; /* of the feature, or JSON_NONE */
+	bool has_authorization, has_signing_key;
+	int enabled; /* -1: not said */
+	struct sl_error *err;
+};
+
+/** Read and check `json`; what it finds is allocated in `arena`, selectors must be freed
+ * (feature_selectors_free) also after a failure. */
+SL_MUST_USE int reading_read(struct reading *r);
+void feature_selectors_free(struct feature *f);
+
+/** "name: " in front of the words, from a node's place in the document. */
+int reading_fail(struct reading *r, json_at at, enum sl_err code, const char *fmt, ...)
+	SL_PRINTF(4, 5);
+SL_MUST_USE int reading_text(struct reading *r, json_at at, size_t max, const char **ret);
+SL_MUST_USE int reading_plugin(struct reading *r, json_at at, struct plugin *plugin);
+
+/** A member reader; the table drives the walk. */
+struct member {
+	const char *name;
+	int (*read)(void *object, struct reading *r, json_at at); /* NULL: known and ignored */
+	bool required;
+};
+/** Walk the members of `object` in document order through `table` (ended by a NULL name). */
+SL_MUST_USE int reading_members(struct reading *r, json_at object, const struct member *table,
+				void *into);
+
+/* feature.c */
+SL_MUST_USE int feature_make(const struct registry_config *config, const struct json *document,
+			     struct full_feature **ret, struct reading *reading);
+struct full_feature *feature_share(const struct feature *f);
+struct full_feature *feature_drop(struct full_feature *f); /* returns NULL */
+/** Another feature alike but for on or off, revision and times. */
+SL_MUST_USE int feature_copy(const struct registry_config *config, const struct feature *f,
+			     struct full_feature **ret);
+SL_DEFINE_SCOPED(struct full_feature, feature_drop)
+
+/* record.c */
+SL_MUST_USE int record_write(const struct feature *f, const uint8_t *key, struct buf *to);
+/** *ret_sealed: its secrets could not be opened, so it is off. */
+SL_MUST_USE int record_read(const struct registry_config *config, struct bytes record,
+			    struct full_feature **ret, bool *ret_sealed, struct sl_error *err);
+SL_MUST_USE int record_signing_key(struct bytes text, struct arena *arena, struct bytes *ret);
+void record_show_signing_key(struct bytes key, struct buf *to);
+
+/* holder.c */
+struct generation {
+	struct registry_ref pub; /* first */
+	atomic_size_t refs;
+	struct ranked *ranked[PLUGIN_TYPES];
+};
+
+struct ranked {
+	const struct plugin *plugin;
+	uint64_t rank;
+};
+
+struct registry {
+	struct registry_config config;
+	struct store *store;
+	struct writer *writer;
+	const struct clock *clock;
+	pthread_mutex_t changing; /* one change at a time */
+	pthread_mutex_t lock;     /* guards `current` */
+	struct generation *current;
+};
+
+/** What a change writes: one record put or deleted, and ranks. */
+struct registry_write {
+	struct write write;
+	struct bytes name, record; /* no record: deleted */
+	bool touches_feature;
+	const struct feature *old_feature, *new_feature; /* plugins that go, plugins that come */
+	/* ordering: put `before` in front of `after` */
+	enum plugin_type type;
+	struct bytes before, after;
+	const struct registry_ref *present;
+};
+
+/** Write and sleep until it is on disk. */
+SL_MUST_USE int registry_write(struct registry *r, struct registry_write *w, struct sl_error *err);
+/** Publish the next generation: the current features with `replaced` (by name) exchanged
+ * for `with` (moved; NULL: gone). Reads ranks from the store. */
+SL_MUST_USE int registry_publish(struct registry *r, const struct feature *replaced,
+				 struct full_feature *with);
+
+/* order.c: inside a write */
+SL_MUST_USE int order_apply(struct registry_write *w, struct store_txn *txn);
+/** Rank of a plugin, or UINT64_MAX. */
+uint64_t order_rank(struct store_txn *txn, enum plugin_type type, const char *key);
