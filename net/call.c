@@ -4,8 +4,6 @@
 
 enum { SLOTS_FIRST = 64, BLOCK_FIRST = 1024 };
 
-static const char unix_host[] = "http://localhost";
-
 /* Sent with each request; first in every list. "Expect:" without a value is libcurl's way
  * to leave the header out. */
 static const char no_expect[] = "Expect:";
@@ -43,11 +41,25 @@ static char *put(char **at, const char *text, size_t len)
 	return begin;
 }
 
+/* A socket is asked as if it were a host; else the address is a URL as it stands. */
+static int take_url(struct http *x, struct http_call *c, const struct call *in,
+		    const struct target *t)
+{
+	struct buf text;
+	if (!t->socket.len)
+		return urls_take(&x->urls, bytes_str(in->url), &c->url);
+	buf_init(&text, HTTP_BLOCK_MAX);
+	buf_add_str(&text, "http://localhost");
+	buf_add_bytes(&text, t->path);
+	int rc = text.rc ? text.rc : urls_take(&x->urls, buf_bytes(&text), &c->url);
+	buf_fini(&text);
+	return rc;
+}
+
 /* One block holds the list's nodes, then every text. */
 static int copy_texts(struct http_call *c, const struct call *in, const struct target *t)
 {
-	size_t count = 1,
-	       size = strlen(in->url) + sizeof(unix_host) + sizeof(no_expect) + 2 + t->socket.len;
+	size_t count = 1, size = sizeof(no_expect) + t->socket.len + 1;
 	for (; in->headers && in->headers[count - 1]; count++) {
 		if (!is_plain(in->headers[count - 1]))
 			return SL_E_INVALID;
@@ -65,16 +77,7 @@ static int copy_texts(struct http_call *c, const struct call *in, const struct t
 		node[i].next = i + 1 < count ? &node[i + 1] : NULL;
 	}
 	c->headers = node;
-	c->socket = NULL;
-	if (t->socket.len) {
-		c->socket = put(&at, t->socket.at, t->socket.len);
-		c->url = at;
-		memcpy(at, unix_host, sizeof(unix_host) - 1);
-		at += sizeof(unix_host) - 1;
-		put(&at, t->path.at, t->path.len);
-	} else {
-		c->url = put(&at, in->url, strlen(in->url));
-	}
+	c->socket = t->socket.len ? put(&at, t->socket.at, t->socket.len) : NULL;
 	return 0;
 }
 
@@ -116,6 +119,16 @@ struct http_call *call_find(const struct http *x, call_id id)
 	return slot->call && slot->generation == (uint32_t)(id >> 32) ? slot->call : NULL;
 }
 
+static void let_go(struct http_call *c)
+{
+	if (c->place)
+		place_drop(c->place);
+	if (c->url)
+		urls_put(c->url);
+	c->place = NULL;
+	c->url = NULL;
+}
+
 void call_retire(struct http *x, struct http_call *call)
 {
 	struct http_slot *slot = &x->slots[(uint32_t)call->id - 1];
@@ -123,9 +136,7 @@ void call_retire(struct http *x, struct http_call *call)
 	slot->generation++;
 	slot->next_free = x->free_slot;
 	x->free_slot = (uint32_t)call->id;
-	if (call->place)
-		place_drop(call->place);
-	call->place = NULL;
+	let_go(call);
 }
 
 static struct http_call *call_free(struct http_call *c)
@@ -182,10 +193,11 @@ int call_create(struct http *x, const struct call *in, const struct target *targ
 	c->place = place_take(&x->places, target->place);
 	int rc = c->place ? copy_texts(c, in, target) : SL_E_NO_MEMORY;
 	if (rc == 0)
+		rc = take_url(x, c, in, target);
+	if (rc == 0)
 		rc = slot_take(x, c);
 	if (rc != 0) {
-		if (c->place)
-			place_drop(take_ptr(&c->place));
+		let_go(c);
 		call_recycle(x, c);
 		return rc;
 	}

@@ -267,6 +267,7 @@ static struct executor *http_free(struct executor *e)
 	for (struct list *l; (l = list_pop(&x->lanes));)
 		lane_free(container_of(l, struct lane, link));
 	calls_fini(x);
+	urls_fini(&x->urls);
 	curl_multi_cleanup(x->multi);
 	poll_fini(&x->poll);
 	addr_rules_fini(&x->rules);

@@ -5,6 +5,7 @@
  *   lane.c   one reusable libcurl handle with its constant options, and its callbacks
  *   poll.c   libcurl's sockets and timer on an epoll of ours
  *   place.c  calls by the place they go to, and fair turns between places
+ *   url.c    URLs that libcurl has parsed, kept for the next call to the same plugin
  *   why.c    libcurl's outcome as a code and words (also for request.c)
  *
  * A call is WAITING at its place until there is room, then in a LANE, then done. One that
@@ -31,6 +32,7 @@ enum {
 	HTTP_ANSWER_KEPT_MAX = 32 * 1024, /**< A larger buffer is given back. */
 	HTTP_BLOCK_MAX = 64 * 1024,       /**< A call's URL and headers. */
 	HTTP_PLACE_BUCKETS = 1024,
+	HTTP_URLS = 512, /**< Parsed ones that are kept. */
 };
 
 struct http_call;
@@ -50,6 +52,19 @@ struct places {
 	struct list bucket[HTTP_PLACE_BUCKETS];
 	struct list queues; /**< place.queue: those with waiting calls, next first. */
 	unsigned active, active_max, active_place_max;
+};
+
+/** Parsing one costs libcurl more than all the rest that it does with it. */
+struct url {
+	unsigned refs; /**< Of the table and of calls. */
+	uint64_t hash;
+	CURLU *parsed;
+	size_t len;
+	char text[]; /**< NUL-terminated. */
+};
+
+struct urls {
+	struct url *slot[HTTP_URLS]; /**< By hash; a newcomer takes the slot. */
 };
 
 /** A libcurl handle and what was last set on it. */
@@ -73,7 +88,8 @@ struct http_call {
 	void *user;
 	char *block; /**< Owned: texts and header nodes below. */
 	size_t block_size;
-	const char *url, *socket;
+	struct url *url;
+	const char *socket;
 	struct curl_slist *headers;
 	struct bytes body;
 	uint32_t timeout_ms;
@@ -113,6 +129,7 @@ struct http {
 	CURLM *multi;
 	struct poll poll;
 	struct places places;
+	struct urls urls;
 	struct http_config config; /**< Its pointers are our copies. */
 	struct addr_rules rules;
 	struct list lanes, calls_idle, failed;
@@ -152,7 +169,13 @@ void call_recycle(struct http *x, struct http_call *call);
 struct http_call *call_find(const struct http *x, call_id id);
 void calls_fini(struct http *x);
 
+/* url.c */
+SL_MUST_USE int urls_take(struct urls *all, struct bytes text, struct url **ret);
+void urls_put(struct url *url);
+void urls_fini(struct urls *all);
+
 /* place.c */
+uint64_t http_hash(struct bytes text); /**< FNV-1a. */
 void places_init(struct places *all, unsigned active_max, unsigned active_place_max);
 struct place *place_take(struct places *all, struct bytes name); /**< NULL: no memory. */
 void place_drop(struct place *place);

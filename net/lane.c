@@ -134,7 +134,6 @@ static CURLcode set_manners(CURL *easy, const struct http_config *config)
 		{CURLOPT_FOLLOWLOCATION, 0},
 		{CURLOPT_HTTP09_ALLOWED, 0},
 		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
-		{CURLOPT_DISALLOW_USERNAME_IN_URL, 1},
 		{CURLOPT_TCP_NODELAY, 1},
 		{CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms},
 		{CURLOPT_MAXAGE_CONN, (long)config->connection_age_s},
@@ -200,7 +199,9 @@ int lane_launch(struct lane *lane, struct http_call *call)
 	lane->call = call;
 	lane->peer.ss_family = AF_UNSPEC;
 	lane->error[0] = '\0';
-	CURLcode bad = curl_easy_setopt(easy, CURLOPT_URL, call->url);
+	const char *text = call->url->text;
+	CURLcode bad = curl_easy_setopt(easy, CURLOPT_URL, text);
+	curl_easy_setopt(easy, CURLOPT_CURLU, call->url->parsed);
 	if (!bad && (call->socket || lane->has_socket))
 		bad = curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->socket);
 	lane->has_socket = call->socket != NULL;
@@ -221,6 +222,7 @@ int lane_launch(struct lane *lane, struct http_call *call)
 void lane_land(struct lane *lane)
 {
 	curl_multi_remove_handle(lane->x->multi, lane->easy);
+	curl_easy_setopt(lane->easy, CURLOPT_CURLU, NULL);
 	lane->call = NULL;
 }
 

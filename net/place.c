@@ -12,19 +12,18 @@ void places_init(struct places *all, unsigned active_max, unsigned active_place_
 	all->active_place_max = active_place_max;
 }
 
-/* FNV-1a. */
-static uint64_t hash_of(struct bytes name)
+uint64_t http_hash(struct bytes text)
 {
-	const unsigned char *at = name.at;
+	const unsigned char *at = text.at;
 	uint64_t h = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < name.len; i++)
+	for (size_t i = 0; i < text.len; i++)
 		h = (h ^ at[i]) * 0x100000001b3u;
 	return h;
 }
 
 struct place *place_take(struct places *all, struct bytes name)
 {
-	uint64_t hash = hash_of(name);
+	uint64_t hash = http_hash(name);
 	struct list *bucket = &all->bucket[hash % HTTP_PLACE_BUCKETS];
 	for (struct list *l = bucket->next; l != bucket; l = l->next) {
 		struct place *p = container_of(l, struct place, link);
