@@ -35,7 +35,7 @@ void attempts_fini(struct attempts *t)
 	*t = (struct attempts){0};
 }
 
-static bool same(const struct replica_name *a, const struct replica_name *b)
+bool attempts_same(const struct replica_name *a, const struct replica_name *b)
 {
 	return uuid_eq(a->job, b->job) && a->role == b->role && a->index == b->index &&
 	       a->attempt == b->attempt;
@@ -53,7 +53,7 @@ static struct attempt **bucket_of(const struct attempts *t, const struct replica
 struct attempt *attempts_find(const struct attempts *t, const struct replica_name *name)
 {
 	struct attempt *a = *bucket_of(t, name);
-	while (a && !same(&a->name, name))
+	while (a && !attempts_same(&a->name, name))
 		a = a->next;
 	return a;
 }

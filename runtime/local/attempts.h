@@ -64,6 +64,7 @@ SL_BEGIN_DECLS
 SL_MUST_USE int attempts_init(struct attempts *t, size_t max);
 void attempts_fini(struct attempts *t); /**< Frees all that is in it. */
 
+bool attempts_same(const struct replica_name *a, const struct replica_name *b);
 struct attempt *attempts_find(const struct attempts *t, const struct replica_name *name);
 /** A new one of this name, in state WAITING but not queued. SL_E_BUSY at the maximum. */
 SL_MUST_USE int attempts_add(struct attempts *t, const struct replica_name *name,

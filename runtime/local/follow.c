@@ -9,9 +9,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { FORGET_AT_ONCE = 64 };
+enum { FORGET_AT_ONCE = 64, AGAIN_MS = 1000, TRIES_MAX = 600 };
 
-static void adopt(struct local *l, const struct replica_name *name, bool stop);
+static void find_again(struct local *l, const struct replica_name *name, bool stop);
 
 struct order *order_free(struct order *o)
 {
@@ -117,19 +117,32 @@ void follow_lost(struct local *l, struct attempt *a)
 	report_lost(l, &name, "its supervisor ended without an outcome");
 }
 
+/** SL_E_IO: not now; anything else: there is none. */
+static int read_outcome(const struct local *l, const struct replica_name *name, struct outcome *ret)
+{
+	int dir = rundir_open(l->data, name);
+	if (dir < 0)
+		return errno == ENOENT ? SL_E_NOT_FOUND : SL_E_IO;
+	int rc = outcome_read(dir, ret);
+	close(dir);
+	return rc;
+}
+
 /** Its supervisor is gone: with an outcome, or without one. */
 static void conclude(struct local *l, struct attempt *a)
 {
 	struct outcome o;
 	struct replica_name name = a->name;
 	int32_t pid = a->pid;
-	int dir = rundir_open(l->data, &name);
-	int rc = dir < 0 ? SL_E_NOT_FOUND : outcome_read(dir, &o);
-	if (dir >= 0)
-		close(dir);
+	int rc = read_outcome(l, &name, &o);
 	if (rc == 0) {
 		drop(l, a);
 		report_ended(l, &name, &o, pid);
+		return;
+	}
+	if (rc == SL_E_IO) {
+		drop(l, a);
+		find_again(l, &name, false);
 		return;
 	}
 	unwatch(l, &a->pidfd);
@@ -184,7 +197,7 @@ static bool take_notice(struct local *l, struct attempt *a)
 		return true;
 	case NOTICE_EXISTS:
 		drop(l, a);
-		adopt(l, &name, stop);
+		find_again(l, &name, stop);
 		return false;
 	case NOTICE_FAILED:
 		n.text[sizeof(n.text) - 1] = 0;
@@ -196,11 +209,15 @@ static bool take_notice(struct local *l, struct attempt *a)
 
 /* ---- what was there before ---- */
 
-static void adopt_ended(struct local *l, const struct replica_name *name, int dir)
+/** Nobody holds it. False: it could not be found out. */
+static bool adopt_ended(struct local *l, const struct replica_name *name, int dir)
 {
 	struct outcome o;
 	struct attempt *a;
-	if (outcome_read(dir, &o) == 0) {
+	int rc = outcome_read(dir, &o);
+	if (rc == SL_E_IO)
+		return false;
+	if (rc == 0) {
 		report_ended(l, name, &o, 0);
 	} else if (!rundir_same_boot(dir)) {
 		report_lost(l, name, "the machine was started anew while it ran");
@@ -208,19 +225,19 @@ static void adopt_ended(struct local *l, const struct replica_name *name, int di
 		a->state = ATTEMPT_SWEEPING;
 		link_line_up(l, a);
 	} else {
-		report_lost(l, name, "its supervisor ended without an outcome");
+		return false;
 	}
+	return true;
 }
 
-static void adopt_running(struct local *l, const struct replica_name *name, int dir, int pidfd,
+static bool adopt_running(struct local *l, const struct replica_name *name, int dir, int pidfd,
 			  bool stop)
 {
 	struct attempt *a;
-	struct started s = {.slots = 1, .ms = 0};
+	struct started s = {.slots = 1};
 	if (attempts_add(&l->attempts, name, &a)) {
 		close(pidfd);
-		report_lost(l, name, "out of memory while it was found again");
-		return;
+		return false;
 	}
 	if (started_read(dir, &s))
 		s.slots = 1; /* it is about to start */
@@ -234,21 +251,59 @@ static void adopt_running(struct local *l, const struct replica_name *name, int 
 	follow_begin(l, a, pidfd, -1);
 	if (stop)
 		link_line_up(l, a);
+	return true;
 }
 
-/** An attempt that has a run directory: find out how it stands, and say so. */
-static void adopt(struct local *l, const struct replica_name *name, bool stop)
+/** An attempt that has a run directory: find out how it stands, and say so. False: that is
+ * not possible just now. */
+static bool adopt(struct local *l, const struct replica_name *name, bool stop)
 {
 	int dir = rundir_open(l->data, name), pidfd = -1;
+	if (dir < 0 && errno != ENOENT)
+		return false;
 	if (dir < 0) {
-		report_lost(l, name, "its run directory cannot be opened");
-		return;
+		report_lost(l, name, "its run directory is gone");
+		return true;
 	}
-	if (rundir_holder(dir, &pidfd) > 0)
-		adopt_running(l, name, dir, pidfd, stop);
-	else
-		adopt_ended(l, name, dir);
+	int holder = rundir_holder(dir, &pidfd);
+	bool done = holder > 0    ? adopt_running(l, name, dir, pidfd, stop)
+		    : holder == 0 ? adopt_ended(l, name, dir)
+				  : false;
 	close(dir);
+	return done;
+}
+
+/** As adopt(); what cannot be found out now (no free descriptor, no memory) is tried again
+ * later, and not taken for an end. */
+static void find_again(struct local *l, const struct replica_name *name, bool stop)
+{
+	struct order *o = adopt(l, name, stop) ? NULL : calloc(1, sizeof(*o));
+	if (!o)
+		return;
+	*o = (struct order){.kind = ORDER_RECOVER, .name = *name, .stop = stop};
+	if (list_empty(&l->again))
+		l->again_at_ms = clock_mono_ms(&clock_system) + AGAIN_MS;
+	list_push(&l->again, &o->link);
+}
+
+static void try_again(struct local *l)
+{
+	struct list line;
+	list_init(&line);
+	l->again_at_ms = clock_mono_ms(&clock_system) + AGAIN_MS;
+	for (struct list *at; (at = list_pop(&l->again));)
+		list_push(&line, at);
+	for (struct list *at; (at = list_pop(&line));) {
+		struct order *o = container_of(at, struct order, link);
+		bool known = attempts_find(&l->attempts, &o->name);
+		if (!known && !adopt(l, &o->name, o->stop) && ++o->tries < TRIES_MAX) {
+			list_push(&l->again, &o->link);
+			continue;
+		}
+		if (o->tries >= TRIES_MAX)
+			report_lost(l, &o->name, "its run directory cannot be read");
+		order_free(o);
+	}
 }
 
 static bool has_rundir(const struct local *l, const struct replica_name *name)
@@ -267,9 +322,9 @@ static void order_start(struct local *l, struct order *o)
 		if (a->seen_started)
 			report_started(l, a);
 	} else if (has_rundir(l, &o->name)) {
-		adopt(l, &o->name, false);
+		find_again(l, &o->name, false);
 	} else if (attempts_add(&l->attempts, &o->name, &a)) {
-		snprintf(none.message, sizeof(none.message), "no memory to start it");
+		snprintf(none.message, sizeof(none.message), "too many replicas, or no memory");
 		report_ended(l, &o->name, &none, 0);
 	} else {
 		a->body = take_ptr(&o->body);
@@ -289,15 +344,26 @@ static void stop_waiting(struct local *l, struct attempt *a, const struct replic
 	report_ended(l, name, &o, 0);
 }
 
+/** It may be one of those that could not be found again yet. */
+static void stop_when_found(struct local *l, const struct replica_name *name)
+{
+	for (struct list *at = l->again.next; at != &l->again; at = at->next) {
+		struct order *o = container_of(at, struct order, link);
+		o->stop |= attempts_same(&o->name, name);
+	}
+}
+
 static void order_stop(struct local *l, const struct replica_name *name)
 {
 	struct attempt *a = attempts_find(&l->attempts, name);
 	bool stuck = a && a->state == ATTEMPT_ASKED && link_gone(l);
-	if (!a)
+	if (!a) {
+		stop_when_found(l, name);
 		return;
+	}
 	if (stuck && has_rundir(l, name)) {
 		drop(l, a);
-		adopt(l, name, true);
+		find_again(l, name, true);
 	} else if (stuck || a->state == ATTEMPT_WAITING) {
 		stop_waiting(l, a, name);
 	} else if (!a->want_stop) {
@@ -311,7 +377,7 @@ static void order_recover(struct local *l, const struct replica_name *name)
 {
 	struct attempt *a = attempts_find(&l->attempts, name);
 	if (!a)
-		adopt(l, name, false);
+		find_again(l, name, false);
 	else if (a->seen_started)
 		report_started(l, a);
 }
@@ -368,17 +434,28 @@ static void take_event(struct local *l, const struct watch *w)
 	}
 }
 
+static int sleep_ms(const struct local *l)
+{
+	if (!list_empty(&l->forgets))
+		return 0;
+	if (list_empty(&l->again))
+		return -1;
+	int64_t left = l->again_at_ms - clock_mono_ms(&clock_system);
+	return left > 0 ? (int)left : 0;
+}
+
 void *follow_thread(void *local)
 {
 	struct local *l = local;
 	struct epoll_event e;
 	while (!__atomic_load_n(&l->quit, __ATOMIC_ACQUIRE)) {
-		bool more = !list_empty(&l->forgets);
 		/* One event at a time: it may free what the next one would point to. */
-		if (epoll_wait(l->epoll, &e, 1, more ? 0 : -1) == 1)
+		if (epoll_wait(l->epoll, &e, 1, sleep_ms(l)) == 1)
 			take_event(l, e.data.ptr);
-		else if (more)
+		else if (!list_empty(&l->forgets))
 			forget_some(l);
+		if (!list_empty(&l->again) && clock_mono_ms(&clock_system) >= l->again_at_ms)
+			try_again(l);
 		fill_slots(l);
 		link_push(l);
 	}

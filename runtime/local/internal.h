@@ -23,7 +23,9 @@ struct order {
 	struct plan_body *body; /**< START: owned. */
 	char *head;
 	size_t head_len;
-	struct list link; /**< FORGET: in the line of jobs to forget. */
+	struct list link; /**< FORGET, or a RECOVER that is tried again: in its line. */
+	unsigned tries;
+	bool stop; /**< RECOVER: and then stop it. */
 };
 
 /** An ask that the spawner has not answered yet. */
@@ -57,6 +59,8 @@ struct local {
 	unsigned asked_first, asked_n;
 	int64_t slots_free; /**< Below 0 when more was found running than there are slots. */
 	struct list forgets;
+	struct list again;   /**< RECOVER orders for which descriptors or memory were short. */
+	int64_t again_at_ms; /**< Monotonic: when they are tried again. */
 	struct watch on_wake, on_spawner;
 };
 

@@ -183,6 +183,8 @@ static void free_orders(struct local *l)
 	}
 	while (!list_empty(&l->forgets))
 		order_free(container_of(list_pop(&l->forgets), struct order, link));
+	while (!list_empty(&l->again))
+		order_free(container_of(list_pop(&l->again), struct order, link));
 }
 
 static void close_all(const struct local *l)
@@ -289,6 +291,7 @@ int local_create(const struct local_config *config, const struct spawner *spawne
 	l->on_spawner = (struct watch){WATCH_SPAWNER, NULL};
 	list_init(&l->due);
 	list_init(&l->forgets);
+	list_init(&l->again);
 	int rc = copy_config(l, config);
 	if (!rc)
 		rc = attempts_init(&l->attempts, ATTEMPTS_MAX);

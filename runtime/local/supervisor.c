@@ -164,6 +164,10 @@ static void judge(struct supervisor *s, const struct plan_container *c)
 		    : o->signal ? OUTCOME_SIGNALED
 		    : o->code   ? OUTCOME_ERROR
 				: OUTCOME_COMPLETED;
+	if (s->stopping && c->init && o->code == 0) {
+		o->signal = SIGTERM; /* what was asked for never ran: that is no success */
+		o->code = 128 + SIGTERM;
+	}
 	if (s->killed)
 		snprintf(o->message, sizeof(o->message), "killed %u s after it was asked to stop",
 			 s->plan.grace_s);
@@ -274,8 +278,11 @@ static void open_places(struct supervisor *s, int data)
 static void leave_outcome(struct supervisor *s)
 {
 	s->outcome.finished_ms = clock_wall_ms(&clock_system);
-	for (int i = 0; outcome_write(s->run.dir, &s->outcome) && i < WRITE_TRIES; i++)
+	for (int i = 0; outcome_write(s->run.dir, &s->outcome) && i < WRITE_TRIES; i++) {
+		if (errno == ENOENT)
+			return; /* the directory was removed: nobody will ask */
 		poll(NULL, 0, WRITE_PAUSE_MS);
+	}
 }
 
 void supervisor_run(const struct supervisor_config *config, int plan, int notice)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -271,6 +272,42 @@ static void a_dead_spawner_is_told_and_what_runs_is_still_followed(void **state)
 	assert_int_equal(h->spawner_losses, 1);
 }
 
+static void start_one(struct house *h)
+{
+	house_sh(h, 3, "sleep 1000");
+	house_wait(h, 3, REPLICA_STARTED);
+	house_sh(h, 0, "touch $SIDE/ready; while [ ! -e $SIDE/go ]; do sleep 0.02; done; exit 8");
+	house_wait_side(h, "ready");
+}
+
+static void without_free_descriptors_nothing_is_taken_for_lost(void **state)
+{
+	struct house *h = *state;
+	struct rlimit before, none;
+	const struct house_options one = {.slots = 1};
+	in_killed_gateway(h, start_one);
+	house_start(h, &one);
+	house_sh(h, 1, "sleep 1000");
+	house_sh(h, 2, "true");
+	house_wait(h, 1, REPLICA_STARTED);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	bool heard = recover(h, 0) && recover(h, 3);
+	stop(h, 3); /* while it cannot be found: not forgotten */
+	stop(h, 2); /* it waits for the slot; orders are taken one after another */
+	house_wait(h, 2, REPLICA_ENDED);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	stop(h, 1);
+	assert_true(heard);
+	assert_string_equal(house_wait(h, 3, REPLICA_ENDED).reason, "Stopped");
+	house_wait(h, 0, REPLICA_STARTED);
+	house_touch(h, "go");
+	assert_int_equal(house_code(h, 0), 8);
+	assert_int_equal(house_count(h, 0, REPLICA_LOST), 0);
+}
+
 static void forgetting_removes_run_directories_and_keeps_logs(void **state)
 {
 	struct house *h = *state;
@@ -303,6 +340,7 @@ int main(void)
 		T(gateway_spawner_and_supervisor_killed_at_once),
 		T(after_a_reboot_it_is_lost),
 		T(a_dead_spawner_is_told_and_what_runs_is_still_followed),
+		T(without_free_descriptors_nothing_is_taken_for_lost),
 		T(forgetting_removes_run_directories_and_keeps_logs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

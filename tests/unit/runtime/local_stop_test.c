@@ -129,6 +129,22 @@ static void a_stop_right_after_the_start_is_not_lost(void **state)
 	stop(h, 99); /* unknown: nothing happens */
 }
 
+static void a_stop_while_it_prepares_is_no_success(void **state)
+{
+	struct house *h = *state;
+	house_run(
+		h, 0,
+		"{\"spec\":{\"initContainers\":[{\"command\":[\"sh\",\"-c\",\"trap 'exit 0' TERM; "
+		"touch $SIDE/ready; while :; do sleep 1000 & wait; done\"]}],\"containers\":[{"
+		"\"command\":[\"sh\",\"-c\",\"touch $SIDE/ran\"]}]}}");
+	house_wait_side(h, "ready");
+	stop(h, 0);
+	struct engine_report r = house_wait(h, 0, REPLICA_ENDED);
+	assert_int_equal(r.exit.code, 128 + SIGTERM);
+	assert_string_equal(r.reason, "Stopped");
+	assert_null(house_side(h, "ran"));
+}
+
 static void a_tree_that_keeps_forking_is_ended(void **state)
 {
 	struct house *h = *state;
@@ -247,6 +263,7 @@ int main(void)
 		T(what_ignores_sigterm_is_killed_after_its_grace),
 		T(a_stop_without_grace_kills_at_once),
 		T(a_stop_right_after_the_start_is_not_lost),
+		T(a_stop_while_it_prepares_is_no_success),
 		T(a_tree_that_keeps_forking_is_ended),
 		T(fifty_at_once),
 		T(one_slot_is_given_by_priority_then_arrival),
