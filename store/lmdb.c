@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -94,9 +95,8 @@ static uint64_t file_bytes(const struct lmdb_store *s)
 /** Count the pages in the lists of free pages. */
 static int count_free(MDB_txn *txn, uint64_t *ret_pages, uint64_t *ret_lists)
 {
-	const MDB_dbi free_pages = 0;
 	MDB_cursor *c;
-	int rc = mdb_cursor_open(txn, free_pages, &c);
+	int rc = mdb_cursor_open(txn, 0 /* the free pages */, &c);
 	if (rc)
 		return rc;
 	uint64_t pages = 0, lists = 0;
@@ -357,12 +357,15 @@ static int open_env(struct lmdb_store *s, const struct store_config *config, uns
 		rc = mdb_env_set_maxdbs(s->env, STORE_TABLES);
 	if (!rc)
 		rc = mdb_env_open(s->env, s->dir.path, MDB_NOTLS | flags, 0600);
+	if (rc)
+		return rc;
 	MDB_stat stat;
-	if (!rc)
-		rc = mdb_env_stat(s->env, &stat);
-	if (!rc)
-		s->room.page_size = stat.ms_psize;
-	return rc;
+	int fd;
+	mdb_env_stat(s->env, &stat);
+	s->room.page_size = stat.ms_psize;
+	/* LMDB leaves just this descriptor to be inherited. */
+	mdb_env_get_fd(s->env, &fd);
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? errno : 0;
 }
 
 static int create(const struct store_config *config, struct lmdb_store **ret)

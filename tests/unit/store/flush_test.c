@@ -56,8 +56,12 @@ static void the_meta_page_is_written_through(void **state)
 		if (n < 0)
 			continue;
 		target[n] = '\0';
-		if (strncmp(target, rig.path, strlen(rig.path)) == 0 && strstr(target, "data.mdb"))
-			through += (fcntl(atoi(e->d_name), F_GETFL) & O_DSYNC) != 0;
+		if (strncmp(target, rig.path, strlen(rig.path)) != 0)
+			continue;
+		int fd = (int)strtol(e->d_name, NULL, 10);
+		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC); /* no child inherits the store */
+		if (strstr(target, "data.mdb"))
+			through += (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
 	}
 	closedir(d);
 	assert_int_equal(through, 1);
