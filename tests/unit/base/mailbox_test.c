@@ -3,6 +3,7 @@
 #include "core/base/mailbox.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 struct message {
@@ -137,28 +138,39 @@ static void test_many_senders(void **state SL_UNUSED)
 	free(senders);
 }
 
+struct waiter {
+	pthread_t thread;
+	struct mailbox *box;
+	atomic_uint got;
+};
+
 static void *wait_for_end(void *user)
 {
-	unsigned got = 0;
-	for (struct letter *at; (at = mailbox_wait(user));)
+	struct waiter *w = user;
+	for (struct letter *at; (at = mailbox_wait(w->box));)
 		for (; at; at = at->next)
-			got++;
-	return (void *)(uintptr_t)got;
+			atomic_fetch_add(&w->got, 1);
+	return NULL;
 }
 
+/* Many rounds, so that in most of them the waiter sleeps when the box is closed: one that
+ * is not woken hangs. */
 static void test_close_wakes_the_waiter(void **state SL_UNUSED)
 {
-	scoped(mailbox_freep) struct mailbox *box = NULL;
-	struct message m[3];
-	pthread_t waiter;
-	void *got;
-	assert_int_equal(mailbox_create(10, NULL, NULL, &box), 0);
-	assert_int_equal(pthread_create(&waiter, NULL, wait_for_end, box), 0);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(mailbox_post(box, &m[i].letter), 0);
-	mailbox_close(box);
-	pthread_join(waiter, &got);
-	assert_int_equal((uintptr_t)got, 3);
+	for (int round = 0; round < 200; round++) {
+		struct waiter w = {.got = 0};
+		struct message m[3];
+		assert_int_equal(mailbox_create(10, NULL, NULL, &w.box), 0);
+		assert_int_equal(pthread_create(&w.thread, NULL, wait_for_end, &w), 0);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(mailbox_post(w.box, &m[i].letter), 0);
+		while (round % 2 && atomic_load(&w.got) < 3)
+			sched_yield();
+		mailbox_close(w.box);
+		pthread_join(w.thread, NULL);
+		assert_int_equal(atomic_load(&w.got), 3);
+		mailbox_free(w.box);
+	}
 }
 
 int main(void)
