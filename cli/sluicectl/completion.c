@@ -93,7 +93,7 @@ static void bash_command(const struct command *c)
 static void bash_head(void)
 {
 	puts("# Completion of sluicectl for bash; made by: sluicectl completion bash\n"
-	     "_sluicectl() {\n"
+	     "_sluicectl_bash() {\n"
 	     "  local cur prev first='' second='' word words='' options='' kind='' command i\n"
 	     "  cur=${COMP_WORDS[COMP_CWORD]}\n"
 	     "  prev=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -157,7 +157,7 @@ static void bash(void)
 	     "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
 	     "  fi\n"
 	     "}\n"
-	     "complete -o filenames -F _sluicectl sluicectl");
+	     "complete -o filenames -F _sluicectl_bash sluicectl");
 }
 
 static void zsh(void)
@@ -166,6 +166,8 @@ static void zsh(void)
 	     "# Completion of sluicectl for zsh; made by: sluicectl completion zsh\n"
 	     "autoload -U +X bashcompinit && bashcompinit");
 	bash();
+	/* Loaded by zsh itself from its path, this file is the function's first call: answer it. */
+	puts("[[ $funcstack[1] == _sluicectl ]] && _bash_complete -o filenames -F _sluicectl_bash");
 }
 
 /* ---- fish ---- */
@@ -183,11 +185,8 @@ static void put_quoted(const char *text)
 
 static void fish_condition(const struct command *c)
 {
-	if (c->group)
-		printf(" -n '__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s'",
-		       c->group, c->name);
-	else
-		printf(" -n '__fish_seen_subcommand_from %s'", c->name);
+	printf(" -n '__sluicectl_in %s%s%s'", c->group ? c->group : "", c->group ? " " : "",
+	       c->name);
 }
 
 static void fish_option(const struct command *c, const struct command_option *o)
@@ -213,17 +212,14 @@ static void fish_option(const struct command *c, const struct command_option *o)
 static void fish_command(size_t i)
 {
 	const struct command *c = commands[i];
-	if (begins_group(i))
-		printf("complete -c sluicectl -n __fish_use_subcommand -a %s -d '%s'\n",
-		       c->group ? c->group : c->name, c->group ? "" : c->summary);
+	if (begins_group(i)) {
+		printf("complete -c sluicectl -n __sluicectl_at -a %s -d ",
+		       c->group ? c->group : c->name);
+		put_quoted(c->group ? "commands" : c->summary);
+		putchar('\n');
+	}
 	if (c->group) {
-		printf("complete -c sluicectl -n '__fish_seen_subcommand_from %s; and not "
-		       "__fish_seen_subcommand_from",
-		       c->group);
-		for (size_t k = 0; commands[k]; k++)
-			if (in_group(commands[k], c->group))
-				printf(" %s", commands[k]->name);
-		printf("' -a %s -d ", c->name);
+		printf("complete -c sluicectl -n '__sluicectl_at %s' -a %s -d ", c->group, c->name);
 		put_quoted(c->summary);
 		putchar('\n');
 	}
@@ -243,10 +239,41 @@ static void fish_command(size_t i)
 		fish_option(c, &c->option[o]);
 }
 
-static void fish(void)
+/* The words of the command so far, and whether they begin with or are certain ones. */
+static void fish_head(void)
 {
 	puts("# Completion of sluicectl for fish; made by: sluicectl completion fish\n"
+	     "function __sluicectl_words\n"
+	     "    set -l skip 0\n"
+	     "    for word in (commandline -opc)[2..-1]\n"
+	     "        if test $skip = 1\n"
+	     "            set skip 0\n"
+	     "            continue\n"
+	     "        end\n"
+	     "        switch $word\n"
+	     "            case --server --token --output -o\n"
+	     "                set skip 1\n"
+	     "            case '-*'\n"
+	     "            case '*'\n"
+	     "                echo $word\n"
+	     "        end\n"
+	     "    end\n"
+	     "end\n"
+	     "function __sluicectl_at\n"
+	     "    set -l words (__sluicectl_words)\n"
+	     "    test \"$words\" = \"$argv\"\n"
+	     "end\n"
+	     "function __sluicectl_in\n"
+	     "    set -l words (__sluicectl_words)\n"
+	     "    set -l n (count $argv)\n"
+	     "    test \"$words[1..$n]\" = \"$argv\"\n"
+	     "end\n"
 	     "complete -c sluicectl -f");
+}
+
+static void fish(void)
+{
+	fish_head();
 	for (size_t i = 0; i < common_option_count; i++)
 		fish_option(NULL, &common_options[i]);
 	for (size_t i = 0; commands[i]; i++)

@@ -1,6 +1,6 @@
 """sluicectl against a gateway that answers what each test tells it to.
 
-Run as: sluicectl_test.py PROGRAM [unittest options]. The gateway listens on a free port of
+Run as: sluicectl_test.py PROGRAM MANUAL [unittest options]. The gateway listens on a free port of
 127.0.0.1 and writes down every request.
 """
 
@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import threading
 import unittest
 
 PROGRAM = sys.argv.pop(1)
+MANUAL = sys.argv.pop(1)
 
 
 def ok(payload=None, **headers):
@@ -550,6 +552,17 @@ class WhoAndWhere(Case):
             self.assertIn("Example:\n", text, name)
             self.assertIn("sluicectl " + " ".join(name), text[text.index("Example:"):], name)
 
+    def test_the_manual_knows_every_command_and_option(self):
+        with open(MANUAL, encoding="utf-8") as manual:
+            text = manual.read()
+        out, _ = self.run_ctl("--help")
+        rows = out[out.index("Commands:\n") + 10:out.index("\n\n", out.index("Commands:\n"))]
+        for row in rows.splitlines():
+            name = row[2:21].split()
+            self.assertIn("*" + " ".join(name) + "*", text)
+            for option in re.findall(r"--([a-z-]+)", self.run_ctl(*name, "--usage")[0]):
+                self.assertIn(f"*--{option}*", text, name)
+
     def test_a_token_on_the_command_line_is_hidden_from_ps(self):
         seen = []
 
@@ -577,7 +590,7 @@ class WhoAndWhere(Case):
 class Completion(Case):
     def complete(self, *words):
         script = self.run_ctl("completion", "bash")[0] + (
-            "COMP_WORDS=(sluicectl \"$@\"); COMP_CWORD=$#; COMPREPLY=(); _sluicectl;"
+            "COMP_WORDS=(sluicectl \"$@\"); COMP_CWORD=$#; COMPREPLY=(); _sluicectl_bash;"
             "printf '%s\\n' \"${COMPREPLY[@]}\"")
         done = subprocess.run(["bash", "-c", script, "bash", *words], text=True, capture_output=True,
                               env=self.environment(), check=True)

@@ -22,8 +22,7 @@ static void expect(const char *yaml, const char *wanted)
 static void plain_scalars_follow_the_core_schema(void **state)
 {
 	(void)state;
-	expect("[null, ~, true, False, 1, -2.50, 1e3]",
-	       "[null,null,true,false,1,-2.50,1e3]");
+	expect("[null, ~, true, False, 1, -2.50, 1e3]", "[null,null,true,false,1,-2.50,1e3]");
 	expect("a:", "{\"a\":null}");
 	expect("- yes\n- on\n- 0644\n- 0x1F\n- 0o17\n- +1\n- .5\n- 1.\n- .inf\n- 2026-11-21\n- "
 	       "1_000",
@@ -157,7 +156,8 @@ static void yaml_out_is_easy_to_read(void **state)
 		"{\"name\":\"a b\",\"count\":1,\"zip\":\"0644\",\"script\":\"x\\ny\\n\"}";
 	assert_int_equal(json_parse(&json, bytes_str(text), &json_limits, NULL), 0);
 	assert_int_equal(json_to_yaml(&json, 0, &yaml), 0);
-	assert_string_equal(buf_str(&yaml), "name: a b\ncount: 1\nzip: '0644'\nscript: |\n  x\n  y\n");
+	assert_string_equal(buf_str(&yaml),
+			    "name: a b\ncount: 1\nzip: '0644'\nscript: |\n  x\n  y\n");
 }
 
 int main(void)

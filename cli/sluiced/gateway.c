@@ -1,0 +1,327 @@
+#include "cli/sluiced/gateway.h"
+
+#include "api/api.h"
+#include "cli/sluiced/keyfile.h"
+#include "core/driver.h"
+#include "core/registry.h"
+#include "runtime/local/local.h"
+#include "runtime/null/null.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	THREADS_BESIDE_API = 72, /* the server's surplus, the writer, the loop, main, ... */
+	WRITER_QUEUE_MAX = 20000,
+	CONNECTIONS_OUT_MAX = 512,
+	CONNECTIONS_HOST_MAX = 256,
+	REQUEST_MS = 10000,
+	IDLE_MS = 60000,
+	GRACE_S = 5,
+	PATH_MAX_BYTES = 4096,
+};
+
+struct gateway {
+	const struct config *config;
+	struct log *log;
+	uint8_t secret_key[CRYPT_KEY_SIZE];
+	char unix_dir[PATH_MAX_BYTES];
+	const char *unix_dirs_default[2];
+	struct http_config http;
+	struct store *store;
+	struct writer *writer;
+	struct executor *executor;
+	struct registry *registry;
+	struct driver *driver;
+	struct engine *local, *null;
+	struct admin *admin;
+	struct token_book *tokens;
+	struct auth *auth;
+	struct api api;
+	struct server *server;
+};
+
+/* ---- parts, in their order ---- */
+
+static int open_store(struct gateway *g, struct sl_error *err)
+{
+	char path[PATH_MAX_BYTES];
+	snprintf(path, sizeof(path), "%s/store", g->config->data);
+	struct store_config store = {
+		.path = path,
+		.size_max = (size_t)g->config->store.size_max,
+		.readers_max = (unsigned)g->config->limits.connections + THREADS_BESIDE_API,
+	};
+	int rc = store_open_lmdb(&store, &g->store, err);
+	if (!rc)
+		rc = writer_create(g->store, WRITER_QUEUE_MAX, &g->writer);
+	return rc ? rc : writer_start(g->writer);
+}
+
+static int open_executor(struct gateway *g, struct sl_error *err)
+{
+	const struct config *c = g->config;
+	snprintf(g->unix_dir, sizeof(g->unix_dir), "%s/plugins", c->data);
+	g->unix_dirs_default[0] = g->unix_dir;
+	g->http = (struct http_config){
+		.connections_max = CONNECTIONS_OUT_MAX,
+		.connections_host_max = CONNECTIONS_HOST_MAX,
+		.connect_timeout_ms = 5000,
+		.connection_age_s = 60,
+		.ca_file = *c->plugins.ca_file ? c->plugins.ca_file : NULL,
+		.user_agent = "sluice/" SLUICE_VERSION,
+		.allow_networks = c->plugins.allow_networks.n ? c->plugins.allow_networks.at : NULL,
+		.unix_dirs =
+			c->plugins.unix_dirs.n ? c->plugins.unix_dirs.at : g->unix_dirs_default,
+		.require_tls = c->plugins.require_tls,
+	};
+	return http_executor_create(&g->http, &g->executor, err);
+}
+
+static int open_registry(struct gateway *g, struct sl_error *err)
+{
+	struct registry_config config = {
+		.features_max = (size_t)g->config->limits.features,
+		.plugins_max = (size_t)g->config->limits.plugins,
+		.timeout_ms = (uint32_t)g->config->plugins.timeout_ms,
+		.retries = (uint32_t)g->config->plugins.retries,
+		.http = &g->http,
+		.secret_key = g->secret_key,
+	};
+	return registry_create(&config, g->store, g->writer, &clock_system, &g->registry, err);
+}
+
+static int open_driver(struct gateway *g, struct sl_error *err)
+{
+	const struct config *c = g->config;
+	struct driver_config config = {
+		.in_admission_max = (size_t)c->limits.jobs_in_admission,
+		.answer_max = (size_t)c->limits.plugin_answer,
+		.budget_ms = (uint32_t)c->plugins.budget_ms,
+		.wait_for_ms = (uint32_t)c->plugins.wait_for_ms,
+		.wait_first_ms = 1000,
+		.wait_most_ms = 60000,
+		.regex_value_max = (size_t)c->selector.regex_value_max,
+		.protect = c->increment.protect.n ? c->increment.protect.at : NULL,
+		.engine_default = c->engines.standard,
+	};
+	struct driver_parts parts = {g->store,    g->writer,     g->registry,
+				     g->executor, &clock_system, g->log};
+	return driver_create(&config, &parts, &g->driver, err);
+}
+
+static void spawner_lost(void *user)
+{
+	struct gateway *g = user;
+	log_line(g->log, LOG_ERROR, "engine",
+		 "the spawner has died: nothing new starts until sluiced is started again", NULL);
+}
+
+static uint32_t slots_of(const struct config *config)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	return config->engines.local.slots ? (uint32_t)config->engines.local.slots
+					   : (uint32_t)(cores > 0 ? cores : 1);
+}
+
+static int open_engines(struct gateway *g, const struct spawner *spawner, struct sl_error *err)
+{
+	struct local_config config = {
+		.data_dir = g->config->data,
+		.slots = slots_of(g->config),
+		.grace_s = GRACE_S,
+		.images_ignore = g->config->engines.local.images == CONFIG_IMAGES_IGNORE,
+	};
+	struct local_hooks hooks = {driver_report, spawner_lost, g->driver};
+	int rc = local_create(&config, spawner, &hooks, &g->local, err);
+	if (!rc)
+		rc = null_create(&clock_system, driver_report, g->driver, &g->null);
+	if (!rc)
+		rc = driver_add_engine(g->driver, g->local, config.slots);
+	if (!rc)
+		rc = driver_add_engine(g->driver, g->null, UINT32_MAX);
+	return rc;
+}
+
+static int read_password(const char *path, struct buf *to, struct sl_error *err)
+{
+	FILE *file = fopen(path, "re");
+	char text[ADMIN_PASSWORD_MAX + 2] = "";
+	if (!file || !fgets(text, sizeof(text), file)) {
+		if (file)
+			fclose(file);
+		return sl_fail(err, SL_E_INVALID, "admin.password_file: %s cannot be read", path);
+	}
+	fclose(file);
+	text[strcspn(text, "\r\n")] = '\0';
+	buf_add_str(to, text);
+	crypt_wipe(text, sizeof(text));
+	return to->rc;
+}
+
+static int set_first_password(struct gateway *g, struct sl_error *err)
+{
+	const char *path = g->config->admin.password_file;
+	if (!*path || !admin_is_default(g->admin))
+		return 0;
+	scoped(buf_finip) struct buf password;
+	buf_init(&password, ADMIN_PASSWORD_MAX + 2);
+	int rc = read_password(path, &password, err);
+	if (!rc)
+		rc = admin_set(g->admin, buf_bytes(&password), err);
+	return rc ? sl_wrap(err, rc, "admin.password_file: ") : 0;
+}
+
+static int open_callers(struct gateway *g, struct sl_error *err)
+{
+	int rc = admin_open(g->store, g->writer, &g->admin);
+	if (!rc)
+		rc = set_first_password(g, err);
+	if (!rc)
+		rc = token_book_open(g->store, g->writer, &clock_system, &g->tokens);
+	if (!rc)
+		rc = auth_create(g->tokens, g->admin, &clock_system, &g->auth);
+	return rc;
+}
+
+/* Whoever can reach it must not get in with a known password, nor act as the gateway
+ * without somebody having said that this is wanted. */
+static int check_exposure(struct gateway *g, struct sl_error *err)
+{
+	const struct config *c = g->config;
+	if (config_is_loopback(c))
+		return 0;
+	if (admin_is_default(g->admin))
+		return sl_fail(
+			err, SL_E_INVALID,
+			"listen: %s is not a loopback address, and the admin's password is "
+			"still the default; set one first: admin.password_file, or sluicectl "
+			"admin passwd on this machine",
+			c->listen);
+	if (!c->engines.local.trust_submitters)
+		return sl_fail(err, SL_E_INVALID,
+			       "listen: %s is not a loopback address, and the engine local runs "
+			       "every submitter's commands as the gateway's own user; if all "
+			       "submitters are trusted, set engines.local.trust_submitters: true",
+			       c->listen);
+	return 0;
+}
+
+static int open_api(struct gateway *g, struct sl_error *err)
+{
+	const struct config *c = g->config;
+	g->api = (struct api){
+		.store = g->store,
+		.writer = g->writer,
+		.log = g->log,
+		.clock = &clock_system,
+		.tokens = g->tokens,
+		.admin = g->admin,
+		.auth = g->auth,
+		.registry = g->registry,
+		.driver = g->driver,
+		.body_max = (size_t)c->limits.body,
+		.header_max = (size_t)c->limits.header,
+		.regex_value_max = (size_t)c->selector.regex_value_max,
+		.json_depth_max = (unsigned)c->limits.json_depth,
+		.single_user = true,
+		.routes = api_routes,
+	};
+	struct server_config config = {
+		.listen = c->listen,
+		.hosts = c->api.hosts.n ? c->api.hosts.at : NULL,
+		.connections_max = (unsigned)c->limits.connections,
+		.request_ms = REQUEST_MS,
+		.idle_ms = IDLE_MS,
+		.always_200 = c->api.http_status == CONFIG_STATUS_ALWAYS_200,
+		.clock = &clock_system,
+	};
+	return server_create(&config, &api_front, &g->api, &g->server, err);
+}
+
+static int start_driver(struct gateway *g, struct sl_error *err)
+{
+	size_t n;
+	char text[24];
+	int rc = driver_recover(g->driver, &n, err);
+	if (rc)
+		return rc;
+	snprintf(text, sizeof(text), "%zu", n);
+	log_line(g->log, LOG_INFO, "driver", "unfinished jobs go on", "jobs", text, NULL);
+	return driver_start(g->driver);
+}
+
+static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_error *err)
+{
+	int rc = keyfile_load(g->config->data, g->secret_key, err);
+	if (!rc)
+		rc = open_store(g, err);
+	if (!rc)
+		rc = open_callers(g, err);
+	if (!rc)
+		rc = check_exposure(g, err);
+	if (!rc)
+		rc = open_executor(g, err);
+	if (!rc)
+		rc = open_registry(g, err);
+	if (!rc)
+		rc = open_driver(g, err);
+	if (!rc)
+		rc = open_engines(g, spawner, err);
+	if (!rc)
+		rc = open_api(g, err); /* answers "starting" until the jobs are taken up */
+	if (!rc)
+		rc = start_driver(g, err);
+	if (!rc)
+		api_set_state(&g->api, API_READY);
+	return rc;
+}
+
+int gateway_open(const struct config *config, const struct spawner *spawner, struct log *log,
+		 struct gateway **ret, struct sl_error *err)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	if (!g)
+		return sl_fail(err, SL_E_NO_MEMORY, "out of memory");
+	g->config = config;
+	g->log = log;
+	int rc = open_all(g, spawner, err);
+	if (rc) {
+		if (err && !err->code)
+			sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));
+		gateway_close(g, 0);
+		return rc;
+	}
+	*ret = g;
+	return 0;
+}
+
+unsigned gateway_port(const struct gateway *g) { return server_port(g->server); }
+
+struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
+{
+	if (!g)
+		return NULL;
+	api_set_state(&g->api, API_STOPPING);
+	if (g->server)
+		server_drain(g->server, grace_ms);
+	if (g->driver)
+		driver_stop_loop(g->driver, grace_ms);
+	server_free(g->server);
+	engine_free(g->local);
+	engine_free(g->null);
+	if (g->tokens && token_book_flush(g->tokens))
+		log_line(g->log, LOG_WARN, "tokens", "their last uses could not be stored", NULL);
+	auth_free(g->auth);
+	token_book_free(g->tokens);
+	admin_free(g->admin);
+	writer_free(g->writer);
+	driver_free(g->driver);
+	registry_free(g->registry);
+	executor_free(g->executor);
+	store_close(g->store);
+	crypt_wipe(g->secret_key, sizeof(g->secret_key));
+	free(g);
+	return NULL;
+}

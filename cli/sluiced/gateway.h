@@ -1,0 +1,24 @@
+/* The gateway put together: every part made in order, ended in the opposite one.
+ *
+ * The spawner must run already (it is forked before any thread). All calls from the main
+ * thread. */
+#pragma once
+
+#include "cli/config.h"
+#include "runtime/local/spawner.h"
+
+struct gateway;
+
+SL_BEGIN_DECLS
+
+/** Make all parts, take up unfinished jobs, listen. SL_E_CORRUPT, SL_E_CONFLICT (the store),
+ * SL_E_UNAVAILABLE (cannot listen), SL_E_INVALID (the configuration asks for what is not
+ * allowed), others; `err` has the words. `config` is borrowed. */
+SL_MUST_USE int gateway_open(const struct config *config, const struct spawner *spawner,
+			     struct log *log, struct gateway **ret, struct sl_error *err);
+unsigned gateway_port(const struct gateway *g);
+/** Stop accepting, let what is in progress end for at most `grace_ms`, store, end. NULL is
+ * fine; returns NULL. */
+struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms);
+
+SL_END_DECLS

@@ -1,0 +1,230 @@
+/* sluiced: the daemon. Reads its configuration, forks the spawner, puts the gateway
+ * together, and then waits for signals. */
+#include "cli/sluiced/gateway.h"
+#include "core/base/crypt.h"
+
+#include <argp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct options {
+	struct config_source source;
+	bool check, sample;
+};
+
+enum { OPT_CHECK = 256, OPT_SAMPLE };
+
+static const struct argp_option option_table[] = {
+	{"config", 'c', "FILE", 0, "Read settings from this YAML file", 0},
+	{"data", 'd', "DIR", 0, "Keep everything in DIR (default: ./sluice-data)", 0},
+	{"listen", 'l', "ADDR:PORT", 0,
+	 "Listen there (default: 127.0.0.1:8080; port 0: any free one)", 0},
+	{"check-config", OPT_CHECK, NULL, 0,
+	 "Print the settings in force and where they are wrong, then exit", 0},
+	{"sample-config", OPT_SAMPLE, NULL, 0,
+	 "Print a commented file with every setting, then exit", 0},
+	{0},
+};
+
+static error_t take_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	switch (key) {
+	case 'c':
+		o->source.path = arg;
+		return 0;
+	case 'd':
+		o->source.data = arg;
+		return 0;
+	case 'l':
+		o->source.listen = arg;
+		return 0;
+	case OPT_CHECK:
+		o->check = true;
+		return 0;
+	case OPT_SAMPLE:
+		o->sample = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument: %s", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const char doc[] =
+	"The Sluice admission gateway.\v"
+	"Without a configuration it runs on defaults: everything in ./sluice-data, listening on "
+	"127.0.0.1:8080. SIGTERM stops it in good order, SIGHUP reads the configuration again.\n\n"
+	"Exit status: 0 stopped as asked, 64 usage, 65 a damaged, foreign or newer store, "
+	"69 cannot listen, 78 bad configuration.\n\n"
+	"Example: sluiced --data /var/lib/sluice --listen 127.0.0.1:8080";
+
+static int exit_code(int rc)
+{
+	switch (rc) {
+	case SL_E_CORRUPT:
+		return EX_DATAERR;
+	case SL_E_CONFLICT:
+	case SL_E_UNAVAILABLE:
+		return EX_UNAVAILABLE;
+	case SL_E_INVALID:
+	case SL_E_LACK:
+	case SL_E_DENIED:
+		return EX_CONFIG;
+	default:
+		return EX_SOFTWARE;
+	}
+}
+
+static int complain(int rc, const struct sl_error *err)
+{
+	fprintf(stderr, "sluiced: %s\n", err->code ? err->text : sl_err_text(rc));
+	return exit_code(rc);
+}
+
+static int print(void (*make)(struct buf *to))
+{
+	scoped(buf_finip) struct buf text;
+	buf_init(&text, 4 << 20);
+	make(&text);
+	return text.rc || fputs(buf_str(&text), stdout) < 0 ? EX_SOFTWARE : 0;
+}
+
+static void warn_of_foreign_settings(struct log *log)
+{
+	scoped(buf_finip) struct buf names;
+	buf_init(&names, 64 * 1024);
+	config_foreign(environ, &names);
+	if (names.len)
+		log_line(log, LOG_WARN, "config", "variables that look like settings and are none",
+			 "names", buf_str(&names), NULL);
+}
+
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+/* What can change while it runs does so now; the rest is named and waits for a restart. */
+static void reload(const struct config_source *source, struct log *log)
+{
+	scoped(config_freep) struct config *fresh = NULL;
+	struct sl_error err = {0};
+	if (config_load(source, &fresh, &err)) {
+		log_line(log, LOG_ERROR, "config",
+			 "the new configuration is refused, the old one stays", "why", err.text,
+			 NULL);
+		return;
+	}
+	log_set(log, (enum log_format)fresh->log.format, (enum log_level)fresh->log.level);
+	log_line(log, LOG_INFO, "config", "configuration read again", "now", "log.format log.level",
+		 "after a restart", "all others", NULL);
+}
+
+static void wait_for_signals(const struct options *o, const sigset_t *set, struct log *log)
+{
+	for (;;) {
+		int signal_number = 0;
+		if (sigwait(set, &signal_number) != 0)
+			continue;
+		if (signal_number != SIGHUP)
+			return;
+		reload(&o->source, log);
+	}
+}
+
+/* A second signal while stopping leaves at once: everything accepted is stored. */
+static void leave(int signal_number)
+{
+	(void)signal_number;
+	_exit(0);
+}
+
+static void obey_second_signal(const sigset_t *set)
+{
+	struct sigaction action = {.sa_handler = leave};
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	pthread_sigmask(SIG_UNBLOCK, set, NULL);
+}
+
+static int serve(const struct options *o, const struct config *config, struct spawner *spawner,
+		 struct log *log)
+{
+	struct gateway *gateway;
+	struct sl_error err = {0};
+	char port[16];
+	sigset_t set;
+	block_signals(&set);
+	int rc = gateway_open(config, spawner, log, &gateway, &err);
+	if (rc)
+		return complain(rc, &err);
+	snprintf(port, sizeof(port), "%u", gateway_port(gateway));
+	log_line(log, LOG_INFO, "sluiced", "ready", "version", SLUICE_VERSION, "listen",
+		 config->listen, "port", port, "data", config->data, NULL);
+	log_line(log, LOG_WARN, "engine",
+		 "single-user mode: everyone who may submit can act as the gateway", NULL);
+	wait_for_signals(o, &set, log);
+	log_line(log, LOG_INFO, "sluiced", "stopping", NULL);
+	signal(SIGHUP, SIG_IGN);
+	obey_second_signal(&set);
+	gateway_close(gateway, (uint32_t)config->shutdown_grace_ms);
+	log_line(log, LOG_INFO, "sluiced", "stopped", NULL);
+	return 0;
+}
+
+static int start(const struct options *o, const struct config *config)
+{
+	scoped(log_freep) struct log *log = NULL;
+	struct sl_error err = {0};
+	struct spawner spawner;
+	struct spawner_config spawning = {
+		.data_dir = config->data, .log_max = config->engines.local.log_max, .shield = true};
+	int rc = spawner_start(&spawning, &spawner, &err);
+	if (rc)
+		return complain(rc, &err);
+	rc = log_create(STDERR_FILENO, (enum log_format)config->log.format,
+			(enum log_level)config->log.level, &log);
+	if (!rc)
+		rc = crypt_start();
+	if (!rc)
+		warn_of_foreign_settings(log);
+	int code = rc ? complain(rc, &err) : serve(o, config, &spawner, log);
+	spawner_stop(&spawner);
+	return code;
+}
+
+static int check_config(const struct config *config)
+{
+	scoped(buf_finip) struct buf text;
+	buf_init(&text, 4 << 20);
+	config_print(config, &text);
+	return text.rc || fputs(buf_str(&text), stdout) < 0 ? EX_SOFTWARE : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {option_table, take_option, NULL, doc, NULL, NULL, NULL};
+	struct options o = {.source = {.env = environ}};
+	scoped(config_freep) struct config *config = NULL;
+	struct sl_error err = {0};
+	argp_program_version = "sluiced " SLUICE_VERSION;
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.sample)
+		return print(config_sample);
+	if (config_load(&o.source, &config, &err))
+		return complain(SL_E_INVALID, &err);
+	return o.check ? check_config(config) : start(&o, config);
+}
