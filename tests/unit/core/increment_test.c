@@ -1,75 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "core/increment.h"
-
-/* Texts are written with ' for ". */
-static struct json parse(const char *text)
-{
-	static const struct json_limits wide = {1 << 24, 64};
-	struct json j = {0};
-	struct sl_error err = {0};
-	char *copy = strdup(text);
-	assert_non_null(copy);
-	for (char *at = copy; *at; at++)
-		*at = *at == '\'' ? '"' : *at;
-	if (json_parse(&j, bytes_str(copy), &wide, &err) != 0)
-		fail_msg("%s: %s", text, err.text);
-	return j;
-}
-
-static void drop(struct json *j)
-{
-	free((void *)(uintptr_t)j->text.at);
-	json_fini(j);
-}
-
-struct row {
-	const char *base, *answer;
-	const char *path; /* Of the violation, or NULL: legal. */
-	uint32_t n;       /* Additions, where it is legal. */
-};
-
-static void check_row(const struct row *row, const struct increment_options *options)
-{
-	scoped(drop) struct json base = parse(row->base);
-	scoped(drop) struct json answer = parse(row->answer);
-	scoped(increment_finip) struct increment got = {0};
-	struct increment_violation v = {0};
-	struct sl_error err = {0};
-	int rc = increment_check(&base, &answer, options, &got, &v, &err);
-	if (rc != (row->path ? SL_E_CONFLICT : 0))
-		fail_msg("%s\n%s\n%d %s", row->base, row->answer, rc, err.text);
-	if (!row->path && got.n != row->n)
-		fail_msg("%s\n%s\n%u additions", row->base, row->answer, got.n);
-	if (row->path && strcmp(row->path, v.path) != 0)
-		fail_msg("%s\n%s\n%s", row->base, row->answer, err.text);
-	if (row->path && (!strstr(err.text, v.path) || !strstr(err.text, v.old_text) ||
-			  !strstr(err.text, v.new_text) || !v.why[0]))
-		fail_msg("words: %s", err.text);
-}
-
-static void check_rows(const struct row *row, size_t n, enum increment_stage stage, bool typed,
-		       const char *const *protect)
-{
-	scoped(increment_rules_freep) struct increment_rules *rules = NULL;
-	assert_int_equal(increment_rules_create(protect, &rules, NULL), 0);
-	struct increment_options options = {rules, stage, typed};
-	for (size_t i = 0; i < n; i++)
-		check_row(&row[i], &options);
-}
-#define CHECK(rows)                  check_rows(rows, countof(rows), INCREMENT_DECORATOR, false, NULL)
-#define CHECK_AS(rows, stage, typed) check_rows(rows, countof(rows), stage, typed, NULL)
-
-#define POD(inside)  "{'spec':{'roles':[{'name':'r','template':{'spec':{" inside "}}}]}}"
-#define CON(inside)  POD("'containers':[{'name':'c'" inside "}]")
-#define ROLE(inside) "{'spec':{'roles':[{'name':'r'" inside "}]}}"
-#define AT_POD       "/spec/roles/0/template/spec"
-#define AT_CON       AT_POD "/containers/0"
+#include "tests/unit/core/increment_rows.h"
 
 static void test_objects_grow_and_keep_what_they_have(void **state)
 {
@@ -245,83 +174,6 @@ static void test_quantities_are_compared_by_amount(void **state)
 		{CON(",'x':{'cpu':'1'}"), CON(",'x':{'cpu':'1000m'}"), AT_CON "/x/cpu", 0},
 		{CON(",'resources':{'limits':{'cpu':true}}"),
 		 CON(",'resources':{'limits':{'cpu':'1'}}"), AT_CON "/resources/limits/cpu", 0},
-	};
-	CHECK(rows);
-}
-
-#define CMD(inside) CON(",'command':[" inside "]")
-#define AT_CMD      AT_CON "/command"
-
-static void test_words_go_in_front_of_a_command(void **state)
-{
-	(void)state;
-	static const struct row rows[] = {
-		{CMD("'run','x'"), CMD("'nice','run','x'"), NULL, 1},
-		{CMD("'run','x'"), CMD("'run','x'"), NULL, 0},
-		{CMD("'run','x'"), CMD("'run','x','y'"), AT_CMD, 0},
-		{CMD("'run','x'"), CMD("'run','y'"), AT_CMD "/1", 0},
-		{CMD("'run','x'"), CMD("'x'"), AT_CMD, 0},
-		{CMD("'run'"), CMD("1,'run'"), AT_CMD, 0},
-		{CMD("'sh','-c','x'"), CMD("'tini','--','sh','-c','x'"), NULL, 1},
-		/* One of both forms. */
-		{CMD("'sh','-c','x'"), CMD("'tini','--','sh','-c','y; x'"), AT_CMD, 0},
-		{CMD(""), CMD("'x'"), AT_CMD, 0},
-		{CON(""), CMD("'x'"), AT_CMD, 0},
-		{CON(",'command':null"), CMD("'x'"), AT_CMD, 0},
-		{CON(",'args':['x']"), CON(",'args':['x','y']"), AT_CON "/args/1", 0},
-		{CON(""), CON(",'args':['x']"), AT_CON "/args", 0},
-		{POD("'initContainers':[{'name':'i','command':['a']}]"),
-		 POD("'initContainers':[{'name':'i','command':['a','b']}]"),
-		 AT_POD "/initContainers/0/command", 0},
-		/* A command elsewhere is an other list. */
-		{CON(",'livenessProbe':{'exec':{'command':['a']}}"),
-		 CON(",'livenessProbe':{'exec':{'command':['a','b']}}"), NULL, 1},
-		{CON(",'livenessProbe':{'exec':{'command':['a']}}"),
-		 CON(",'livenessProbe':{'exec':{'command':['b','a']}}"),
-		 AT_CON "/livenessProbe/exec/command/0", 0},
-	};
-	CHECK(rows);
-}
-
-#define SH(script) CMD("'sh','-c','" script "'")
-
-static void test_a_script_gets_parts_in_front(void **state)
-{
-	(void)state;
-	static const struct row rows[] = {
-		{SH("x"), SH("a;x"), NULL, 1},
-		{SH("x"), SH("a ; \\t x"), NULL, 1},
-		{SH("x"), SH("a && x"), NULL, 1},
-		{SH("x"), SH("a\\nx"), NULL, 1},
-		{SH("x"), SH("a &&\\n  x"), NULL, 1},
-		{SH("x"), SH("a # why\\n  x"), NULL, 1},
-		{SH("x"), SH("cat <<E\\nb\\nE\\nx"), NULL, 1},
-		{SH("x"), SH("a\\r\\nx"), NULL, 1},
-		{SH("\\u0078"), SH("a;x"), NULL, 1},
-		{SH("x"), SH("a x"), AT_CMD "/2", 0},
-		{SH("x"), SH("ax"), AT_CMD "/2", 0},
-		{SH("x"), SH("a & x"), AT_CMD "/2", 0},
-		{SH("x"), SH("a || x"), AT_CMD "/2", 0},
-		{SH("x"), SH("a | x"), AT_CMD "/2", 0},
-		{SH("x"), SH("a # why; x"), AT_CMD "/2", 0},
-		{SH("x"), SH("cat <<E; x"), AT_CMD "/2", 0},
-		{SH("x"), SH("a \\\\\\nx"), AT_CMD "/2", 0},
-		{SH("x"), SH("a \\\\;x"), AT_CMD "/2", 0},
-		{SH("x"), SH("a \\\\\\\\;x"), NULL, 1},
-		{SH("x"), SH("x; a"), AT_CMD "/2", 0},
-		{SH("x"), SH(" x"), AT_CMD "/2", 0},
-		{SH("x"), SH(""), AT_CMD "/2", 0},
-		{SH("xx"), SH("x"), AT_CMD "/2", 0},
-		{SH(""), SH("a;"), NULL, 1},
-		{CMD("'/bin/bash','-lec','x'"), CMD("'/bin/bash','-lec','a;x'"), NULL, 1},
-		{CMD("'/usr/bin/zsh','-c','x'"), CMD("'/usr/bin/zsh','-c','a;x'"), NULL, 1},
-		{CMD("'/bin/bash','-c','x'"), CMD("'/bin/sh','-c','a;x'"), AT_CMD "/0", 0},
-		{CMD("'sh','-c','x'"), CMD("'sh','-ec','x'"), AT_CMD "/1", 0},
-		{CMD("'fish','-c','x'"), CMD("'fish','-c','a;x'"), AT_CMD "/2", 0},
-		{CMD("'sh','-C','x'"), CMD("'sh','-C','a;x'"), AT_CMD "/2", 0},
-		{CMD("'sh','--c','x'"), CMD("'sh','--c','a;x'"), AT_CMD "/2", 0},
-		{CMD("'sh','c','x'"), CMD("'sh','c','a;x'"), AT_CMD "/2", 0},
-		{CMD("'sh','-c','x','n'"), CMD("'sh','-c','a;x','n'"), AT_CMD "/2", 0},
 	};
 	CHECK(rows);
 }
@@ -539,8 +391,6 @@ int main(void)
 		cmocka_unit_test(test_tolerations_are_told_apart_by_all_members),
 		cmocka_unit_test(test_dependencies_are_a_set),
 		cmocka_unit_test(test_quantities_are_compared_by_amount),
-		cmocka_unit_test(test_words_go_in_front_of_a_command),
-		cmocka_unit_test(test_a_script_gets_parts_in_front),
 		cmocka_unit_test(test_protected_paths_stay),
 		cmocka_unit_test(test_the_binder_may_name_engine_and_scheduler),
 		cmocka_unit_test(test_what_a_plugin_adds_whole_is_its_own),

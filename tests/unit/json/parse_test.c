@@ -134,6 +134,7 @@ static const struct text illegal[] = {
 	BAD("\"\\ud800\\u0041\"", "surrogate pair"),
 	BAD("\"\\ud800\\ud800\"", "surrogate pair"),
 	BAD("\"\\ud800x\"", "surrogate pair"),
+	BAD("\"\\ud800\\ue000\"", "surrogate pair"),
 	BAD("\"\\ud800\\", "surrogate pair"),
 	BAD("\"\\ud800\\n\"", "surrogate pair"),
 	BAD("\"\\ud800\\udg00\"", "four hexadecimal digits"),

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/json/index.h"
+#include "core/json/keys.h"
 
 static const struct json_limits wide = {1 << 30, 1000};
 
@@ -194,6 +194,16 @@ static void test_a_long_number_is_rounded_by_all_its_digits(void **state)
 	assert_true(json_double(&up, 0) == 9007199254740994.0);
 }
 
+static bool canonical_equal(struct bytes a, struct bytes b)
+{
+	scoped(buf_finip) struct buf x, y;
+	buf_init(&x, 1000);
+	buf_init(&y, 1000);
+	json_number_canonical(a, &x);
+	json_number_canonical(b, &y);
+	return bytes_eq(buf_bytes(&x), buf_bytes(&y));
+}
+
 static void test_numbers_are_compared_exactly(void **state)
 {
 	(void)state;
@@ -230,6 +240,44 @@ static void test_numbers_are_compared_exactly(void **state)
 		if (json_numbers_equal(a, b) != cases[i].equal ||
 		    json_numbers_equal(b, a) != cases[i].equal)
 			fail_msg("%s and %s", cases[i].a, cases[i].b);
+		/* Two of these differ in how an exponent beyond 10^12 is written. */
+		if (strlen(cases[i].a) < 20 && strlen(cases[i].b) < 20)
+			assert_int_equal(canonical_equal(a, b), cases[i].equal);
+	}
+}
+
+/* Keys in any order, some of them not there, in objects of few members and of many. */
+static void test_a_finder_finds_each_key(void **state)
+{
+	(void)state;
+	static const int sizes[] = {0, 1, 5, 16, 17, 1000};
+	for (size_t s = 0; s < countof(sizes); s++) {
+		int n = sizes[s];
+		scoped(buf_finip) struct buf in, ask;
+		buf_init(&in, 1 << 20);
+		buf_init(&ask, 1 << 20);
+		buf_add_char(&in, '{');
+		buf_add_char(&ask, '{');
+		for (int i = 0; i < n; i++)
+			buf_addf(&in, "%s\"k%d\":%d", i ? "," : "", i, i);
+		for (int i = 0; i < n + 3; i++)
+			buf_addf(&ask, "%s\"\\u006b%d\":0", i ? "," : "", (i * 7 + 3) % (n + 3));
+		buf_add_char(&in, '}');
+		buf_add_char(&ask, '}');
+		scoped(json_finip) struct json j = parse(buf_str(&in)),
+					       other = parse(buf_str(&ask));
+		struct json_finder finder;
+		json_finder_init(&finder, &j, 0);
+		for (json_at k = json_first(&other, 0); k != JSON_NONE;
+		     k = json_next(&other, 0, k)) {
+			long number = strtol((const char *)json_raw(&other, k).at + 7, NULL, 10);
+			json_at found = json_finder_find(&finder, &other, k);
+			int64_t value = -1;
+			if (found != JSON_NONE)
+				assert_int_equal(json_int64(&j, found + 1, &value), 0);
+			assert_int_equal(value, number < n ? number : -1);
+		}
+		json_finder_fini(&finder);
 	}
 }
 
@@ -364,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_doubles),
 		cmocka_unit_test(test_a_long_number_is_rounded_by_all_its_digits),
 		cmocka_unit_test(test_numbers_are_compared_exactly),
+		cmocka_unit_test(test_a_finder_finds_each_key),
 		cmocka_unit_test(test_values_are_compared),
 		cmocka_unit_test(test_large_objects_are_compared_in_any_order),
 		cmocka_unit_test(test_compact_drops_only_white_space_between_tokens),
