@@ -11,6 +11,7 @@ struct counted {
 	struct token token;
 	atomic_uint refs;
 	_Atomic int64_t used_ms;
+	_Atomic int64_t next_us; /* When the next request would be due at an even pace. */
 	char text[];
 };
 
@@ -100,6 +101,7 @@ int token_create(const struct token *from, const struct token **ret)
 	made->token.header = put_text(&at, from->header);
 	atomic_init(&made->refs, 1);
 	atomic_init(&made->used_ms, 0);
+	atomic_init(&made->next_us, 0);
 	*ret = &made->token;
 	return 0;
 }
@@ -130,6 +132,19 @@ bool token_touch(const struct token *token, int64_t now_ms)
 int64_t token_used_ms(const struct token *token)
 {
 	return atomic_load(&counted_of(token)->used_ms);
+}
+
+/* A leaky bucket in one number: how far the even pace may run ahead of the clock. */
+bool token_take(const struct token *token, int64_t mono_us, unsigned rate, unsigned burst)
+{
+	struct counted *c = counted_of(token);
+	int64_t pace = 1000000 / rate, next = atomic_load(&c->next_us), due;
+	do {
+		due = next > mono_us ? next : mono_us;
+		if (due - mono_us > pace * ((int64_t)burst - 1))
+			return false;
+	} while (!atomic_compare_exchange_weak(&c->next_us, &next, due + pace));
+	return true;
 }
 
 /* ---- the stored form ---- */

@@ -76,6 +76,10 @@ const struct token *token_unref(const struct token *token); /**< NULL is fine; r
 bool token_touch(const struct token *token, int64_t now_ms);
 int64_t token_used_ms(const struct token *token); /**< 0: never. */
 
+/** Take one of `rate` requests a second, of which `burst` may come at once; false when it
+ * has used them up. `mono_us` is monotonic time. */
+bool token_take(const struct token *token, int64_t mono_us, unsigned rate, unsigned burst);
+
 /** The stored form, and back: `keep` owns the texts of `*ret`. */
 SL_MUST_USE int token_encode(const struct token *token, struct buf *to);
 SL_MUST_USE int token_decode(struct bytes record, struct buf *keep, struct token *ret,

@@ -285,6 +285,26 @@ static void lists_show_what_the_caller_covers(void **state)
 	token_unref(other);
 }
 
+static void requests_are_paced(void **state)
+{
+	const struct token *token;
+	struct token from = {.privileges = PRIV_READ_JOB};
+	int64_t now_us = 5000000;
+	(void)state;
+	assert_int_equal(token_create(&from, &token), 0);
+	for (int i = 0; i < 4; i++)
+		assert_true(token_take(token, now_us, 2, 4));
+	assert_false(token_take(token, now_us, 2, 4));
+	now_us += 500000;
+	assert_true(token_take(token, now_us, 2, 4));
+	assert_false(token_take(token, now_us, 2, 4));
+	now_us += 60000000; /* What was not used does not add up. */
+	for (int i = 0; i < 4; i++)
+		assert_true(token_take(token, now_us, 2, 4));
+	assert_false(token_take(token, now_us, 2, 4));
+	token_unref(token);
+}
+
 /* ---- many at once ---- */
 
 static void *look_up(void *user)
@@ -324,10 +344,15 @@ static void lookups_and_changes_do_not_meet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_and_synonyms),       each(nobody_gives_more_than_they_hold),
-		each(user_tokens_hold_job_privileges_only), each(bindings_are_handed_on),
-		each(nothing_outlives_its_creator),         each(the_book_outlives_a_restart),
-		each(last_use_is_written_behind),           each(lists_show_what_the_caller_covers),
+		cmocka_unit_test(names_and_synonyms),
+		cmocka_unit_test(requests_are_paced),
+		each(nobody_gives_more_than_they_hold),
+		each(user_tokens_hold_job_privileges_only),
+		each(bindings_are_handed_on),
+		each(nothing_outlives_its_creator),
+		each(the_book_outlives_a_restart),
+		each(last_use_is_written_behind),
+		each(lists_show_what_the_caller_covers),
 		each(lookups_and_changes_do_not_meet),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
