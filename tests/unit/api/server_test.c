@@ -27,7 +27,7 @@ static int stop(void **state)
 
 static void expect(struct front *f, const char *text, int status, const char *code)
 {
-	static struct answer a;
+	static struct got a;
 	client_ask(f, text, &a);
 	if (a.status != status || !strstr(a.body ? a.body : "", code))
 		fail_msg("%s\n-> %s", text, a.text);
@@ -111,7 +111,7 @@ static void routes_match_the_raw_target(void **state)
 
 static void other_methods_are_told_what_is_allowed(void **state)
 {
-	struct answer a;
+	struct got a;
 	client_ask(*state, "PATCH /v1/tokens HTTP/1.1\r\n" H "\r\n", &a);
 	assert_int_equal(a.status, 405);
 	assert_non_null(strstr(a.text, "Allow: POST, DELETE, GET, HEAD, OPTIONS\r\n"));
@@ -126,7 +126,7 @@ static void other_methods_are_told_what_is_allowed(void **state)
 static void head_is_get_without_its_body(void **state)
 {
 	int fd = client_connect(*state);
-	struct answer a;
+	struct got a;
 	client_send(fd, "HEAD /healthz HTTP/1.1\r\n" H "\r\nGET /healthz HTTP/1.1\r\n" H "\r\n");
 	client_read(fd, &a, true);
 	assert_int_equal(a.status, 200);
@@ -144,7 +144,7 @@ static void callers_are_checked_before_bodies(void **state)
 	       "not JSON");
 	expect(*state, "POST /v1/none HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nnot", 404,
 	       "no such route");
-	struct answer a;
+	struct got a;
 	client_call(*state, "GET", "/v1/tokens", NULL, NULL, &a);
 	assert_non_null(strstr(a.text, "WWW-Authenticate: Bearer\r\n"));
 }
@@ -152,7 +152,7 @@ static void callers_are_checked_before_bodies(void **state)
 static void a_connection_serves_many_requests(void **state)
 {
 	int fd = client_connect(*state);
-	struct answer a;
+	struct got a;
 	for (int i = 0; i < 5; i++) {
 		client_send(fd, "GET /v1/tokens HTTP/1.1\r\n" H A "\r\n");
 		client_read(fd, &a, false);
@@ -175,7 +175,7 @@ static void a_connection_serves_many_requests(void **state)
 
 static void http_1_0_closes_unless_asked(void **state)
 {
-	struct answer a;
+	struct got a;
 	client_ask(*state, "GET /healthz HTTP/1.0\r\n" H "\r\n", &a);
 	assert_int_equal(a.status, 200);
 	assert_true(a.closed);
@@ -202,7 +202,7 @@ static void send_zeros(int fd, size_t n)
 
 static void too_large_bodies_get_their_answer(void **state)
 {
-	struct answer a;
+	struct got a;
 	/* Sent whole before the answer is read, with and without a known length. */
 	int fd = client_connect(*state);
 	client_send(fd, "POST /v1/tokens HTTP/1.1\r\n" H A "Content-Length: 8388608\r\n\r\n");
@@ -232,7 +232,7 @@ static void too_large_bodies_get_their_answer(void **state)
 
 static void who_waits_to_send_is_told_first(void **state)
 {
-	struct answer a;
+	struct got a;
 	int fd = client_connect(*state);
 	client_send(fd, "POST /v1/tokens HTTP/1.1\r\n" H A
 			"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
@@ -276,7 +276,7 @@ static void half_sent_requests_do_not_keep_others_waiting(void **state)
 	enum { HALF = 200 };
 	struct server_config config = {.connections_max = 256};
 	struct front f;
-	struct answer a;
+	struct got a;
 	int fd[HALF];
 	front_start(&f, &config);
 	for (int i = 0; i < HALF; i++) {
@@ -298,7 +298,7 @@ static void idle_connections_make_room(void **state)
 	enum { LIMIT = 64 };
 	struct server_config config = {.connections_max = LIMIT};
 	struct front f;
-	struct answer a;
+	struct got a;
 	int fd[4 * LIMIT];
 	front_start(&f, &config);
 	/* Four times the limit, each idle once served: the oldest go. */
@@ -327,7 +327,7 @@ static void one_too_many_is_told_to_come_back(void **state)
 	(void)state;
 	struct server_config config = {.connections_max = 2};
 	struct front f;
-	struct answer a;
+	struct got a;
 	front_start(&f, &config);
 	int one = client_connect(&f), two = client_connect(&f);
 	struct server_stats stats;
@@ -346,7 +346,7 @@ static void one_too_many_is_told_to_come_back(void **state)
 /* A sender that is merely slow never lets the library's own time-out run out. */
 static void drip(int fd, const char *with)
 {
-	struct answer a;
+	struct got a;
 	char c;
 	while (send(fd, with, 1, MSG_NOSIGNAL) == 1 && recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
 		usleep(20000);
@@ -361,7 +361,7 @@ static void slow_senders_end(void **state)
 	(void)state;
 	struct server_config config = {.request_ms = 600};
 	struct front f;
-	struct answer a;
+	struct got a;
 	front_start(&f, &config);
 	/* in the first head */
 	int fd = client_connect(&f);
@@ -390,7 +390,7 @@ static void idle_connections_end(void **state)
 	(void)state;
 	struct server_config config = {.idle_ms = 300};
 	struct front f;
-	struct answer a;
+	struct got a;
 	front_start(&f, &config);
 	int fd = client_connect(&f);
 	client_send(fd, "GET /healthz HTTP/1.1\r\n" H "\r\n");
@@ -405,7 +405,7 @@ static void idle_connections_end(void **state)
 static void only_health_is_served_before_it_is_ready(void **state)
 {
 	struct front *f = *state;
-	struct answer a;
+	struct got a;
 	api_set_state(&f->api, API_STARTING);
 	client_call(f, "GET", "/v1/tokens", "admin", NULL, &a);
 	assert_int_equal(a.status, 503);
@@ -423,7 +423,7 @@ static void only_health_is_served_before_it_is_ready(void **state)
 static void draining_ends_idle_connections(void **state)
 {
 	struct front *f = *state;
-	struct answer a;
+	struct got a;
 	int fd = client_connect(f);
 	client_send(fd, "GET /healthz HTTP/1.1\r\n" H "\r\n");
 	client_read(fd, &a, false);
@@ -438,7 +438,7 @@ static void always_200_leaves_the_rest(void **state)
 	(void)state;
 	struct server_config config = {.always_200 = true};
 	struct front f;
-	struct answer a;
+	struct got a;
 	front_start(&f, &config);
 	client_call(&f, "GET", "/v1/tokens", NULL, NULL, &a);
 	assert_int_equal(a.status, 200);

@@ -111,7 +111,7 @@ static size_t length_of(const char *head)
 	return 0;
 }
 
-void client_read(int fd, struct answer *ret, bool head_only)
+void client_read(int fd, struct got *ret, bool head_only)
 {
 	size_t len = 0;
 	const char *end = NULL;
@@ -147,7 +147,7 @@ bool client_sees_end(int fd)
 	return n == 0;
 }
 
-void client_ask(const struct front *f, const char *text, struct answer *ret)
+void client_ask(const struct front *f, const char *text, struct got *ret)
 {
 	int fd = client_connect(f);
 	client_send(fd, text);
@@ -158,7 +158,7 @@ void client_ask(const struct front *f, const char *text, struct answer *ret)
 }
 
 void client_call(const struct front *f, const char *method, const char *path, const char *token,
-		 const char *body, struct answer *ret)
+		 const char *body, struct got *ret)
 {
 	scoped(buf_finip) struct buf text;
 	buf_init(&text, 64 * 1024);

@@ -12,7 +12,7 @@ struct front {
 	struct log *log;
 };
 
-struct answer {
+struct got {
 	int status;  /* 0: closed without an answer */
 	bool closed; /* the server closed behind it */
 	char text[64 * 1024];
@@ -30,11 +30,11 @@ int client_connect(const struct front *front);
 void client_send(int fd, const char *text);
 void client_send_bytes(int fd, const void *at, size_t len);
 /* Read one answer (its head, and a body of Content-Length). */
-void client_read(int fd, struct answer *ret, bool head_only);
+void client_read(int fd, struct got *ret, bool head_only);
 /* Connect, send, read one answer and whether the server then closes; close. */
-void client_ask(const struct front *front, const char *text, struct answer *ret);
+void client_ask(const struct front *front, const char *text, struct got *ret);
 /* As the admin (or with `token`): method, path and a JSON body or NULL. */
 void client_call(const struct front *front, const char *method, const char *path, const char *token,
-		 const char *body, struct answer *ret);
+		 const char *body, struct got *ret);
 /* Wait, with a generous ceiling, until the server closes the connection. */
 bool client_sees_end(int fd);
