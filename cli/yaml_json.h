@@ -10,7 +10,8 @@
  * bounds what they can blow up to). Refused, each with its line: a second document, a
  * key twice, a key that is a list or a mapping, merge keys (`<<`), other tags.
  *
- * yaml_json.c is the only file that includes <yaml.h>. Any thread. */
+ * yaml_json.c (reading) and yaml_write.c are the only files that include <yaml.h>. Any
+ * thread. */
 #pragma once
 
 #include "core/json/index.h"

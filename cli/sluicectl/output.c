@@ -15,14 +15,25 @@ enum { TEXT_MAX = 256 << 20, COLUMNS_MAX = 24, GAP = 2, WIDTH_MIN = 20 };
 
 /* ---- cells ---- */
 
+/* One of the ways of a path, which ends at `len`. */
+static json_at find_way(const struct json *json, json_at at, const char *path, size_t len)
+{
+	for (size_t from = 0; from < len && at != JSON_NONE;) {
+		size_t n = strcspn(path + from, ".|");
+		at = json_get(json, at, bytes_of(path + from, n));
+		from += n + 1;
+	}
+	return at;
+}
+
 json_at output_find(const struct json *json, json_at object, const char *path)
 {
 	for (;;) {
-		size_t n = strcspn(path, ".");
-		object = json_get(json, object, bytes_of(path, n));
-		if (object == JSON_NONE || !path[n])
-			return object;
-		path += n + 1;
+		size_t len = strcspn(path, "|");
+		json_at at = find_way(json, object, path, len);
+		if (at != JSON_NONE || !path[len])
+			return at;
+		path += len + 1;
 	}
 }
 

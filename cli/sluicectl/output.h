@@ -18,7 +18,7 @@ enum cell_kind {
 
 struct column {
 	const char *title;
-	const char *path; /**< Members from the row inwards: "job.state". */
+	const char *path; /**< Members from the row inwards: "job.state"; "a|b": a, else b. */
 	enum cell_kind kind;
 	bool wide; /**< Only under -o wide. */
 };
@@ -59,7 +59,7 @@ int output_pairs(const struct ctl *ctl, const struct json *json, json_at object,
 /** Append one cell as text; what is absent or null adds nothing. */
 void output_cell(const struct ctl *ctl, const struct json *json, json_at row,
 		 const struct column *column, struct buf *to);
-/** The value at "a.b" within an object, or JSON_NONE. */
+/** The value at "a.b" (or "a|b") within an object, or JSON_NONE. */
 json_at output_find(const struct json *json, json_at object, const char *path);
 /** Append text with control characters escaped. */
 void output_clean(struct buf *to, struct bytes text);

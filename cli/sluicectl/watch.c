@@ -14,10 +14,19 @@ enum {
 };
 
 const struct column event_columns[] = {
-	{"TIME", "time", CELL_TIME, false},         {"TYPE", "type", CELL_TEXT, false},
-	{"STAGE", "stage", CELL_TEXT, false},       {"PLUGIN", "plugin", CELL_TEXT, false},
-	{"DECISION", "decision", CELL_TEXT, false}, {"STATE", "state", CELL_TEXT, false},
-	{"CODE", "reasonCode", CELL_TEXT, true},    {"REASON", "reason", CELL_TEXT, false},
+	{"TIME", "time", CELL_TIME, false},
+	{"TYPE", "type", CELL_TEXT, false},
+	{"STAGE", "stage", CELL_TEXT, false},
+	{"PLUGIN", "plugin", CELL_TEXT, false},
+	{"OUTCOME", "decision|outcome", CELL_TEXT, false},
+	{"STATE", "state", CELL_TEXT, false},
+	{"ROLE", "role", CELL_TEXT, false},
+	{"REPLICA", "replica", CELL_TEXT, false},
+	{"EXIT", "exitCode", CELL_TEXT, true},
+	{"ATTEMPTS", "attempts", CELL_TEXT, true},
+	{"CODE", "reasonCode", CELL_TEXT, true},
+	{"WHO", "who", CELL_TEXT, true},
+	{"REASON", "reason", CELL_TEXT, false},
 };
 const size_t event_column_count = countof(event_columns);
 
