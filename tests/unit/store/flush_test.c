@@ -16,7 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static atomic_uint flushes;
+/* Only globals can be reached from what stands in the C library's place. */
+static atomic_uint flushes, written_through;
 
 /** In the place of the C library's, also for LMDB. */
 int fdatasync(int fd)
@@ -25,29 +26,38 @@ int fdatasync(int fd)
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
+/* The name by which LMDB calls it, whatever ours is mapped to. */
+ssize_t pwrite_for_lmdb(int fd, const void *at, size_t len, off_t offset) __asm__("pwrite");
+
+ssize_t pwrite_for_lmdb(int fd, const void *at, size_t len, off_t offset)
+{
+	if (fcntl(fd, F_GETFL) & O_DSYNC)
+		atomic_fetch_add(&written_through, 1);
+	return syscall(SYS_pwrite64, fd, at, len, offset);
+}
+
 static void every_commit_is_flushed(void **state)
 {
 	(void)state;
 	struct rig rig;
 	rig_init(&rig, true);
 	for (int i = 0; i < 5; i++) {
-		unsigned before = flushes;
+		unsigned before = flushes, meta = written_through;
 		assert_int_equal(put_one(rig.store, STORE_JOBS, "a", i % 2 ? "1" : "2"), 0);
 		assert_int_equal(flushes, before + 1);
+		assert_int_equal(written_through, meta + 1); /* the page that makes it valid */
 	}
 	rig_fini(&rig);
 }
 
-/** The second flush of a commit is the write of the meta page, through a descriptor whose
- * writes are synchronous. */
-static void the_meta_page_is_written_through(void **state)
+static void no_child_inherits_the_store(void **state)
 {
 	(void)state;
 	struct rig rig;
 	rig_init(&rig, true);
 	DIR *d = opendir("/proc/self/fd");
 	assert_non_null(d);
-	unsigned through = 0;
+	unsigned seen = 0;
 	const struct dirent *e;
 	while ((e = readdir(d))) {
 		char name[300], target[300];
@@ -58,13 +68,11 @@ static void the_meta_page_is_written_through(void **state)
 		target[n] = '\0';
 		if (strncmp(target, rig.path, strlen(rig.path)) != 0)
 			continue;
-		int fd = (int)strtol(e->d_name, NULL, 10);
-		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC); /* no child inherits the store */
-		if (strstr(target, "data.mdb"))
-			through += (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
+		assert_true(fcntl((int)strtol(e->d_name, NULL, 10), F_GETFD) & FD_CLOEXEC);
+		seen++;
 	}
 	closedir(d);
-	assert_int_equal(through, 1);
+	assert_true(seen >= 4); /* the directory, two lock files, the data */
 	rig_fini(&rig);
 }
 
@@ -110,7 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_commit_is_flushed),
-		cmocka_unit_test(the_meta_page_is_written_through),
+		cmocka_unit_test(no_child_inherits_the_store),
 		cmocka_unit_test(a_batch_is_flushed_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,29 @@ static void a_cut_off_file_is_refused(void **state)
 	dir_remove(path);
 }
 
+/** The page that is missing is the last one of a large value: every tree is whole. */
+static void a_cut_off_value_is_refused(void **state)
+{
+	(void)state;
+	static const char large[40000];
+	char path[64], file[128];
+	struct store *s;
+	struct store_txn *txn;
+	struct stat st;
+	make_store(path);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
+	for (int i = 0; i < 6; i++) /* so that single pages come from the free ones */
+		assert_int_equal(put_one(s, STORE_DOCS, "00001", i % 2 ? "1" : "2"), 0);
+	assert_int_equal(store_begin(s, STORE_WRITE, &txn), 0);
+	store_put(txn, STORE_DOCS, BYTES("large"), bytes_of(large, sizeof(large)));
+	assert_int_equal(store_commit(&txn), 0);
+	store_close(s);
+	assert_int_equal(stat(data_file(path, file), &st), 0);
+	assert_int_equal(truncate(file, st.st_size - PAGE), 0);
+	assert_refused(path, "cut off");
+	dir_remove(path);
+}
+
 static void damaged_pages_are_refused(void **state)
 {
 	(void)state;
@@ -421,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(other_files_are_refused),
 		cmocka_unit_test(a_cut_off_file_is_refused),
+		cmocka_unit_test(a_cut_off_value_is_refused),
 		cmocka_unit_test(damaged_pages_are_refused),
 		cmocka_unit_test(a_newer_format_is_refused),
 		cmocka_unit_test(a_store_without_its_marks_is_refused),
