@@ -15,12 +15,12 @@
 #pragma once
 
 #include <curl/curl.h>
-#include <stdatomic.h>
 
 #include "core/base/buf.h"
-#include "core/base/list.h"
 #include "net/addr.h"
 #include "net/executor.h"
+#include "net/place.h"
+#include "net/poll.h"
 #include "net/target.h"
 #include "net/why.h"
 
@@ -31,28 +31,10 @@ enum {
 	HTTP_CALLS_IDLE_MAX = 256,        /**< Kept for reuse. */
 	HTTP_ANSWER_KEPT_MAX = 32 * 1024, /**< A larger buffer is given back. */
 	HTTP_BLOCK_MAX = 64 * 1024,       /**< A call's URL and headers. */
-	HTTP_PLACE_BUCKETS = 1024,
-	HTTP_URLS = 512, /**< Parsed ones that are kept. */
+	HTTP_URLS = 512,                  /**< Parsed ones that are kept. */
 };
 
 struct http_call;
-
-/** Scheme, host and port, or a socket: what calls are counted by. Lives while it has calls. */
-struct place {
-	struct list link;    /**< In its bucket. */
-	struct list queue;   /**< In places.queues while calls wait. */
-	struct list waiting; /**< http_call.link, oldest first. */
-	unsigned active, calls;
-	uint64_t hash;
-	size_t name_len;
-	char name[]; /**< NUL-terminated. */
-};
-
-struct places {
-	struct list bucket[HTTP_PLACE_BUCKETS];
-	struct list queues; /**< place.queue: those with waiting calls, next first. */
-	unsigned active, active_max, active_place_max;
-};
 
 /** Parsing one costs libcurl more than all the rest that it does with it. */
 struct url {
@@ -110,20 +92,6 @@ struct http_slot {
 	uint32_t generation, next_free;
 };
 
-/** What the epoll knows of a descriptor; `open` ones were made by our open-socket hook. */
-struct watch {
-	bool open;
-	uint8_t wanted, set;
-};
-
-struct poll {
-	int epoll_fd, wake_fd;
-	int64_t timer_us;      /**< Monotonic; -1: none. */
-	struct watch *watches; /**< By descriptor. */
-	size_t watch_count;
-	atomic_bool woken;
-};
-
 struct http {
 	struct executor base;
 	CURLM *multi;
@@ -143,15 +111,6 @@ struct http {
 };
 
 SL_BEGIN_DECLS
-
-/* poll.c */
-SL_MUST_USE int poll_init(struct poll *p, CURLM *multi);
-void poll_fini(struct poll *p);
-int poll_run(struct poll *p, CURLM *multi, uint32_t wait_ms);
-void poll_run_timer(struct poll *p, CURLM *multi);
-void poll_wake(struct poll *p);
-bool poll_opened(struct poll *p, int fd); /**< false: no memory. */
-void poll_closing(struct poll *p, int fd);
 
 /* lane.c */
 struct lane *lane_create(struct http *x);
@@ -173,15 +132,5 @@ void calls_fini(struct http *x);
 SL_MUST_USE int urls_take(struct urls *all, struct bytes text, struct url **ret);
 void urls_put(struct url *url);
 void urls_fini(struct urls *all);
-
-/* place.c */
-uint64_t http_hash(struct bytes text); /**< FNV-1a. */
-void places_init(struct places *all, unsigned active_max, unsigned active_place_max);
-struct place *place_take(struct places *all, struct bytes name); /**< NULL: no memory. */
-void place_drop(struct place *place);
-bool place_has_room(const struct places *all, const struct place *place);
-void place_wait(struct places *all, struct place *place, struct http_call *call);
-void place_leave(struct place *place, struct http_call *call); /**< Out of the queue. */
-struct http_call *places_next(struct places *all);             /**< One that may go now, or NULL. */
 
 SL_END_DECLS

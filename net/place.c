@@ -12,7 +12,7 @@ void places_init(struct places *all, unsigned active_max, unsigned active_place_
 	all->active_place_max = active_place_max;
 }
 
-uint64_t http_hash(struct bytes text)
+uint64_t place_hash(struct bytes text)
 {
 	const unsigned char *at = text.at;
 	uint64_t h = 0xcbf29ce484222325u;
@@ -23,8 +23,8 @@ uint64_t http_hash(struct bytes text)
 
 struct place *place_take(struct places *all, struct bytes name)
 {
-	uint64_t hash = http_hash(name);
-	struct list *bucket = &all->bucket[hash % HTTP_PLACE_BUCKETS];
+	uint64_t hash = place_hash(name);
+	struct list *bucket = &all->bucket[hash % PLACE_BUCKETS];
 	for (struct list *l = bucket->next; l != bucket; l = l->next) {
 		struct place *p = container_of(l, struct place, link);
 		if (p->hash == hash && bytes_eq(bytes_of(p->name, p->name_len), name)) {

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "net/http.h"
+#include "net/poll.h"
 
 enum { EVENTS_MAX = 128, WATCHES_FIRST = 64 };
 
@@ -117,7 +117,7 @@ static void clear_wake(struct poll *p)
 	uint64_t count;
 	if (read(p->wake_fd, &count, sizeof(count)) < 0)
 		return;
-	atomic_exchange(&p->woken, false);
+	(void)__atomic_exchange_n(&p->woken, false, __ATOMIC_ACQ_REL);
 }
 
 void poll_run_timer(struct poll *p, CURLM *multi)
@@ -158,7 +158,7 @@ int poll_run(struct poll *p, CURLM *multi, uint32_t wait_ms)
 void poll_wake(struct poll *p)
 {
 	static const uint64_t one = 1;
-	if (atomic_exchange(&p->woken, true))
+	if (__atomic_exchange_n(&p->woken, true, __ATOMIC_ACQ_REL))
 		return;
 	while (write(p->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;

@@ -34,7 +34,7 @@ static int url_create(struct bytes text, uint64_t hash, struct url **ret)
 
 int urls_take(struct urls *all, struct bytes text, struct url **ret)
 {
-	uint64_t hash = http_hash(text);
+	uint64_t hash = place_hash(text);
 	struct url **slot = &all->slot[hash % HTTP_URLS];
 	struct url *kept = *slot;
 	if (!kept || kept->hash != hash || !bytes_eq(bytes_of(kept->text, kept->len), text)) {

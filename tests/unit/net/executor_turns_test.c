@@ -156,11 +156,13 @@ static void hung_places_leave_room(void **state)
 		assert_int_equal(r.rc, 0);
 	}
 	assert_int_equal(f->other.requests, 10);
+	peer_await_requests(&f->peer, 4);
 	f->x = executor_free(f->x); /* With calls in flight and waiting. */
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(hung[i].times, 0);
 	peer_stop(&f->peer);
 	peer_stop(&f->other);
+	assert_int_equal(f->peer.accepted, 4); /* Half of the eight. */
 	free(hung);
 }
 
