@@ -8,6 +8,8 @@
 #include "api/route.h"
 #include "api/server.h"
 #include "core/base/log.h"
+#include "core/driver.h"
+#include "core/registry.h"
 
 struct api {
 	struct store *store;
@@ -17,8 +19,15 @@ struct api {
 	struct token_book *tokens;
 	struct admin *admin;
 	struct auth *auth;
-	size_t body_max; /**< Bytes of a request's body. */
+	struct registry *registry;
+	struct driver *driver;
+	size_t body_max;        /**< Bytes of a request's body. */
+	size_t header_max;      /**< Bytes of a submission's `header`. */
+	size_t regex_value_max; /**< For trying selectors. */
+	bool single_user;       /**< Replicas run as the gateway's own user. */
 	unsigned json_depth_max;
+	unsigned rate, rate_burst; /**< Requests a second for each token; rate 0: no limit. */
+	bool rate_loopback;        /**< Also for callers on this machine. */
 	const struct route_group *const *routes; /**< Ended by NULL: api_routes. */
 	int state;                               /**< enum api_state, by api_set_state(). */
 	int64_t flushed_ms;                      /**< Of the server's housekeeping thread. */
@@ -47,7 +56,12 @@ extern const struct server_front api_front;
 extern const struct route_group *const api_routes[];
 
 /* One a file of handlers. */
+extern const struct route_group group_features;
 extern const struct route_group group_health;
+extern const struct route_group group_jobs;
+extern const struct route_group group_job_reads;
+extern const struct route_group group_plugins;
+extern const struct route_group group_selectors;
 extern const struct route_group group_tokens;
 
 SL_END_DECLS

@@ -38,7 +38,7 @@ static int find_route(struct api *api, struct request *req, struct reply *reply,
 	struct target target;
 	struct bytes raw[REQUEST_PARAMS_MAX] = {0};
 	char allow[ROUTE_ALLOW_SIZE];
-	int rc = target_split(req->path, &target);
+	int rc = target_read(req->path, &target);
 	if (rc == 0)
 		rc = route_find(api->routes, req->method, &target, ret, raw, allow);
 	if (rc == SL_E_METHOD)
@@ -61,6 +61,15 @@ static int check_privilege(const struct route *route, const struct token *caller
 	return reply_fail(reply, SL_E_DENIED, "this needs a token with %s", buf_str(&names));
 }
 
+static int check_rate(const struct api *api, const struct request *req, struct reply *reply)
+{
+	if (!api->rate || (req->loopback && !api->rate_loopback) ||
+	    token_take(req->caller, clock_mono_us(api->clock), api->rate, api->rate_burst))
+		return 0;
+	return reply_fail(reply, SL_E_BUSY, "more than %u requests a second with this token",
+			  api->rate);
+}
+
 static int check_caller(struct api *api, const struct route *route, struct request *req,
 			struct reply *reply)
 {
@@ -71,7 +80,8 @@ static int check_caller(struct api *api, const struct route *route, struct reque
 		reply->rc = rc;
 		return rc;
 	}
-	return check_privilege(route, req->caller, reply);
+	rc = check_privilege(route, req->caller, reply);
+	return rc < 0 ? rc : check_rate(api, req, reply);
 }
 
 static int check_state(const struct api *api, struct reply *reply)
@@ -157,4 +167,6 @@ static void tick(void *user)
 
 const struct server_front api_front = {.admit = admit, .serve = serve, .tick = tick};
 
-const struct route_group *const api_routes[] = {&group_health, &group_tokens, NULL};
+const struct route_group *const api_routes[] = {
+	&group_health, &group_features,  &group_plugins, &group_selectors,
+	&group_jobs,   &group_job_reads, &group_tokens,  NULL};

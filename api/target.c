@@ -46,7 +46,7 @@ static bool segment_ok(struct bytes segment)
 	return chars > 0 && !(chars == dots && dots <= 2);
 }
 
-int target_split(struct bytes path, struct target *ret)
+int target_read(struct bytes path, struct target *ret)
 {
 	const char *c = path.at;
 	size_t at = 1;

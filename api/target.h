@@ -17,7 +17,7 @@ SL_BEGIN_DECLS
 /** Cut a path into segments; one trailing slash is dropped. SL_E_NOT_FOUND for an empty
  * segment, "." or "..", an encoded slash or NUL, a broken escape, a byte that must not
  * stand in a path. The segments are borrowed from `path`. */
-SL_MUST_USE int target_split(struct bytes path, struct target *ret);
+SL_MUST_USE int target_read(struct bytes path, struct target *ret);
 
 /** Percent-decode to UTF-8 (`plus`: '+' is a space); `to` has room for from.len bytes.
  * SL_E_INVALID for a broken escape, a NUL or what is no UTF-8. */

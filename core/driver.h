@@ -81,7 +81,7 @@ bool driver_idle(const struct driver *d);
 SL_MUST_USE int driver_submit(struct driver *d, const struct submission *s, struct uuid *ret,
 			      struct sl_error *err);
 
-struct request { /* what a person asks of one job */
+struct job_request { /* what a person asks of one job */
 	struct uuid job;
 	struct bytes who; /**< Token id. */
 	struct bytes
@@ -91,10 +91,10 @@ struct request { /* what a person asks of one job */
 };
 
 /** Stop it. `*ret_state` is its state now, `*ret_stopping` whether it is still to end. */
-SL_MUST_USE int driver_stop(struct driver *d, const struct request *r, enum job_state *ret_state,
+SL_MUST_USE int driver_stop(struct driver *d, const struct job_request *r, enum job_state *ret_state,
 			    bool *ret_stopping, struct sl_error *err);
 /** Let a suspended job go on. Of two at once one wins, the other gets SL_E_CONFLICT. */
-SL_MUST_USE int driver_resume(struct driver *d, const struct request *r, struct sl_error *err);
+SL_MUST_USE int driver_resume(struct driver *d, const struct job_request *r, struct sl_error *err);
 
 /** Reports of engines come in here: any thread. `user` is the driver. */
 void driver_report(void *user, const struct engine_report *report);

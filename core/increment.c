@@ -274,13 +274,11 @@ static int check_plain(struct walk *w, json_at b, json_at a, struct place place)
 	return y == JSON_NONE ? 0 : increment_record(w, &tail);
 }
 
-/* The elements have the same key, so of a toleration all is said. A dependency may be
- * written as a name or as an object that says no more. */
+/* The elements have the same key. A dependency may be written as a name or as an object
+ * that says no more. */
 static int check_same_key(struct walk *w, json_at b, json_at a, struct place list,
 			  struct place place)
 {
-	if (list.list == LIST_BY_ALL)
-		return 0;
 	if ((place.does & DOES_ENV) &&
 	    increment_env_protected(w->base, json_get(w->base, b, BYTES("name"))))
 		place.frozen = true;

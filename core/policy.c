@@ -186,20 +186,32 @@ static bool role_ended(const struct policy *p, uint32_t role)
 	return p->role[role].state == ROLE_DONE || p->role[role].state == ROLE_BROKEN;
 }
 
-/* Success is looked at first; then whether success can still be reached. */
+enum set_outcome policy_judge(const struct role *role, uint32_t succeeded, uint32_t failed)
+{
+	uint32_t tolerated = role->max_failed ? role->max_failed : 1;
+	if (succeeded >= role->min_succeeded)
+		return SET_SUCCEEDED;
+	if (failed >= tolerated || role->replicas - failed < role->min_succeeded)
+		return SET_FAILED;
+	return SET_OPEN;
+}
+
 static void judge_role(struct policy *p, uint32_t role, const char *code, const char *last)
 {
-	const struct role *spec = &p->set->role[role];
 	struct role_run *r = &p->role[role];
-	uint32_t tolerated = spec->max_failed ? spec->max_failed : 1;
 	char what[260];
 	if (r->state != ROLE_ACTIVE)
 		return;
-	if (r->succeeded >= spec->min_succeeded) {
+	switch (policy_judge(&p->set->role[role], r->succeeded, r->failed)) {
+	case SET_SUCCEEDED:
 		role_succeeded(p, role);
-	} else if (r->failed >= tolerated || spec->replicas - r->failed < spec->min_succeeded) {
+		break;
+	case SET_FAILED:
 		snprintf(what, sizeof(what), "failed: %s", last);
 		role_failed(p, role, code, what);
+		break;
+	default:
+		break;
 	}
 }
 
@@ -562,21 +574,6 @@ void policy_stop(struct policy *p, int64_t now_ms, struct policy_out *out)
 const struct replica *policy_replica(const struct policy *p, uint32_t role, uint32_t index)
 {
 	return &p->role[role].replica[index];
-}
-
-const char *policy_role_state(const struct policy *p, uint32_t role)
-{
-	switch (p->role[role].state) {
-	case ROLE_WAITING:
-		return "waiting";
-	case ROLE_ACTIVE:
-		return "running";
-	case ROLE_DONE:
-		return "succeeded";
-	case ROLE_BROKEN:
-		return "failed";
-	}
-	return "waiting";
 }
 
 const char *replica_state_name(enum replica_state state)

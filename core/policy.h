@@ -86,8 +86,9 @@ void policy_tick(struct policy *p, int64_t now_ms, struct policy_out *out);
 void policy_stop(struct policy *p, int64_t now_ms, struct policy_out *out);
 
 const struct replica *policy_replica(const struct policy *p, uint32_t role, uint32_t index);
-/** "waiting", "running", "succeeded", "failed", "stopped", for one role. */
-const char *policy_role_state(const struct policy *p, uint32_t role);
+/** What so many succeeded and failed replicas mean for a role: SET_OPEN while it is not
+ * decided. Success is looked at first. */
+enum set_outcome policy_judge(const struct role *role, uint32_t succeeded, uint32_t failed);
 const char *replica_state_name(enum replica_state state);
 
 SL_DEFINE_SCOPED(struct policy, policy_free)

@@ -9,7 +9,7 @@
 struct asking {
 	struct write write;
 	struct driver *driver;
-	const struct request *request;
+	const struct job_request *request;
 	sem_t over;
 	int rc;
 	struct sl_error err;
@@ -125,7 +125,7 @@ static void stop_done(struct write *w, int rc)
 	sem_post(&q->over);
 }
 
-int driver_stop(struct driver *d, const struct request *r, enum job_state *ret_state,
+int driver_stop(struct driver *d, const struct job_request *r, enum job_state *ret_state,
 		bool *ret_stopping, struct sl_error *err)
 {
 	struct asking q = {.driver = d, .request = r};
@@ -217,7 +217,7 @@ static void resume_done(struct write *w, int rc)
 	sem_post(&q->over);
 }
 
-int driver_resume(struct driver *d, const struct request *r, struct sl_error *err)
+int driver_resume(struct driver *d, const struct job_request *r, struct sl_error *err)
 {
 	struct asking q = {.driver = d, .request = r};
 	q.write.apply = apply_resume;

@@ -16,7 +16,7 @@ static inline struct json_text json_text_of(const struct json *j, json_at at)
 {
 	const struct json_node *node = &j->node[at];
 	const uint8_t *from = (const uint8_t *)j->text.at + node->off;
-	struct json_text text = {from + 1, from + node->len - 1, node->escaped};
+	struct json_text text = {from + 1, from + node->len - 1, node->escaped != 0};
 	return text;
 }
 

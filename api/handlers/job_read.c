@@ -1,0 +1,137 @@
+/* /v1/job: reading one job. */
+#include "api/handlers/job_read.h"
+
+int job_read_find(struct store_txn *txn, const struct request *req, struct job *ret,
+		  struct sl_error *err)
+{
+	struct bytes bound = req->caller->user_id;
+	struct uuid id;
+	int rc = uuid_parse(req->param[0], &id) ? SL_E_NOT_FOUND : ledger_get(txn, id, ret);
+	if (!rc && bound.len && !bytes_eq(bound, ret->user))
+		rc = SL_E_NOT_FOUND;
+	return rc == SL_E_NOT_FOUND ? sl_fail(err, rc, "there is no such job") : rc;
+}
+
+void job_read_put_why(struct json_object *to, const struct job *job)
+{
+	jb_put_bytes(to, "reason", job->reason);
+	jb_put_bytes(to, "reasonCode", job->reason_code);
+	jb_put_time(to, "since", job->since_ms);
+	if (job->plugin.len)
+		jb_put_bytes(to, "plugin", job->plugin);
+	if (job->next_ms)
+		jb_put_time(to, "next", job->next_ms);
+}
+
+static int begin(struct api *api, struct request *req, struct reply *reply, struct store_txn **txn,
+		 struct job *job)
+{
+	int rc = request_query_only(req, "", &reply->err);
+	if (!rc)
+		rc = store_begin(api->store, STORE_READ, txn);
+	return rc ? rc : job_read_find(*txn, req, job, &reply->err);
+}
+
+static int show_part(struct api *api, struct request *req, struct reply *reply, enum job_part part,
+		     const char *absent)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct job job;
+	struct bytes doc;
+	int rc = begin(api, req, reply, &txn, &job);
+	if (!rc)
+		rc = ledger_doc(txn, job.id, part, &doc);
+	if (rc == SL_E_NOT_FOUND && !reply->err.code)
+		return reply_fail(reply, rc, "%s", absent);
+	if (!rc)
+		reply->payload = jb_raw(doc);
+	return rc;
+}
+
+static int config(struct api *api, struct request *req, struct reply *reply)
+{
+	return show_part(api, req, reply, PART_JOB, "there is no such job");
+}
+
+static int taskset(struct api *api, struct request *req, struct reply *reply)
+{
+	return show_part(api, req, reply, PART_TASKSET, "the job has not been translated yet");
+}
+
+static int detail(struct api *api, struct request *req, struct reply *reply)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct job job;
+	int rc = begin(api, req, reply, &txn, &job);
+	return rc ? rc : job_read_detail(txn, &job, &reply->payload, &reply->err);
+}
+
+struct event_list {
+	struct json_object *list;
+	bool with_detail;
+};
+
+static bool add_event(void *user, uint32_t number, const struct event *event)
+{
+	struct event_list *q = user;
+	jb_add(q->list, event_show(event, number, q->with_detail));
+	return true;
+}
+
+static int events(struct api *api, struct request *req, struct reply *reply)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct event_list q = {.with_detail = token_may(req->caller, PRIV_READ_FEATURE)};
+	struct job job;
+	int rc = begin(api, req, reply, &txn, &job);
+	if (rc)
+		return rc;
+	q.list = reply->payload = jb_array();
+	return ledger_events(txn, job.id, 0, add_event, &q);
+}
+
+#define READ(path, function, words, schema)                                                        \
+	{                                                                                          \
+		.method = "GET", .pattern = path, .needs = PRIV_READ_JOB, .handle = function,      \
+		.summary = words, .payload = schema                                                \
+	}
+
+static const struct route routes[] = {
+	READ("/v1/job/config/{jobID}", config, "The job as submitted", "{\"type\":\"object\"}"),
+	READ("/v1/job/taskset/{jobID}", taskset, "Its TaskSet as it stands",
+	     "{\"type\":\"object\"}"),
+	READ("/v1/job/detail/{jobID}", detail, "State, roles and replicas",
+	     "{\"type\":\"object\"}"),
+	READ("/v1/job/events/{jobID}", events, "What happened to it, in order",
+	     "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"),
+	{
+		.method = "GET",
+		.pattern = "/v1/job/list",
+		.needs = PRIV_READ_JOB,
+		.handle = job_read_list,
+		.summary = "Jobs, newest first",
+		.query = job_list_query,
+		.payload = "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}",
+	},
+	{
+		.method = "GET",
+		.pattern = "/v1/job/count",
+		.needs = PRIV_READ_JOB,
+		.handle = job_read_count,
+		.summary = "How many jobs match",
+		.query = job_count_query,
+		.payload =
+			"{\"type\":\"object\",\"properties\":{\"count\":{\"type\":\"integer\"}}}",
+	},
+	{
+		.method = "GET",
+		.pattern = "/v1/job/logs/{jobID}",
+		.needs = PRIV_READ_JOB,
+		.handle = job_read_logs,
+		.summary = "What its replicas wrote",
+		.query = job_logs_query,
+		.produces = "text/plain",
+	},
+};
+
+const struct route_group group_job_reads = {routes, countof(routes)};
