@@ -26,7 +26,8 @@ void replica_encode(const struct replica *r, struct buf *to)
 
 static void get_text(struct wire *w, char *to, size_t size)
 {
-	snprintf(to, size, "%.*s", BYTES_FMT(wire_get_bytes(w)));
+	struct bytes text = wire_get_bytes(w);
+	snprintf(to, size, "%.*s", BYTES_FMT(text));
 }
 
 int replica_decode(struct bytes record, struct replica *ret)

@@ -73,6 +73,26 @@ bool json_string_is(const struct json *j, json_at at, struct bytes text)
 	return is(j, at, JSON_STRING) && json_text_eq(json_text_of(j, at), json_text_plain(text));
 }
 
+bool json_string_starts(const struct json *j, json_at at, struct bytes prefix)
+{
+	if (!is(j, at, JSON_STRING))
+		return false;
+	struct json_text text = json_text_of(j, at);
+	const uint8_t *want = (const uint8_t *)prefix.at, *end = want + prefix.len;
+	while (want < end && text.at < text.end) {
+		uint8_t c[4] = {*text.at};
+		unsigned len = 1;
+		if (*text.at == '\\')
+			len = json_unescape(&text.at, c);
+		else
+			text.at++;
+		for (unsigned i = 0; i < len && want < end; i++)
+			if (c[i] != *want++)
+				return false;
+	}
+	return want == end;
+}
+
 /* ---- equality ---- */
 
 struct side {

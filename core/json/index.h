@@ -92,6 +92,8 @@ json_at json_element(const struct json *j, json_at array, uint32_t index);
 SL_MUST_USE int json_string(const struct json *j, json_at at, struct buf *to, struct bytes *ret);
 /** Is this a string with exactly these decoded characters? */
 bool json_string_is(const struct json *j, json_at at, struct bytes text);
+/** Is this a string that begins with them? */
+bool json_string_starts(const struct json *j, json_at at, struct bytes text);
 /** 0, or SL_E_INVALID if it is no number, has a fraction or does not fit. 1.0 and 1e2 are whole. */
 SL_MUST_USE int json_int64(const struct json *j, json_at at, int64_t *ret);
 double json_double(const struct json *j, json_at at);

@@ -102,11 +102,11 @@ static int order_locked(struct registry *r, enum plugin_type type, struct bytes 
 			struct sl_error *err)
 {
 	scoped(registry_dropp) const struct registry_ref *now = registry_take(r);
-	int rc = check_key(now, type, "beforeKey", before, caller, err);
+	int rc = bytes_eq(before, after)
+			 ? sl_fail(err, SL_E_INVALID, "afterKey: is the same plugin as beforeKey")
+			 : check_key(now, type, "beforeKey", before, caller, err);
 	if (!rc)
 		rc = check_key(now, type, "afterKey", after, caller, err);
-	if (!rc && bytes_eq(before, after))
-		rc = sl_fail(err, SL_E_INVALID, "afterKey: is the same plugin as beforeKey");
 	if (rc)
 		return rc;
 	struct registry_write w = {.type = type, .before = before, .after = after, .present = now};

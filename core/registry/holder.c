@@ -100,7 +100,8 @@ static int generation_make(struct registry *r, const struct feature **list, size
 	if (!g)
 		return SL_E_NO_MEMORY;
 	atomic_init(&g->refs, 1);
-	qsort(list, n, sizeof(*list), by_name);
+	if (n)
+		qsort(list, n, sizeof(*list), by_name);
 	g->pub.generation = r->current ? r->current->pub.generation + 1 : 1;
 	int rc = store_begin(r->store, STORE_READ, &txn);
 	g->pub.feature = list;

@@ -113,8 +113,6 @@ static int make(int job, const struct replica_name *name, struct rundir *ret)
 	struct rundir r = {-1, -1};
 	snprintf(aside, sizeof(aside), ".new-%ld", (long)getpid());
 	rundir_attempt(name, attempt);
-	if (faccessat(job, attempt, F_OK, 0) == 0)
-		return SL_E_CONFLICT;
 	if (mkdirat(job, aside, 0700) < 0 && errno != EEXIST)
 		return SL_E_IO;
 	r.dir = open_dir(job, aside);

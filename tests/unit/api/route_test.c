@@ -28,7 +28,7 @@ static char allow[ROUTE_ALLOW_SIZE];
 static int find(const char *method, const char *path)
 {
 	struct target target;
-	int rc = target_split(bytes_str(path), &target);
+	int rc = target_read(bytes_str(path), &target);
 	return rc < 0 ? rc : route_find(groups, bytes_str(method), &target, &found, param, allow);
 }
 

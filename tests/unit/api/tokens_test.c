@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static struct answer a;
+static struct got a;
 
 static int start(void **state)
 {
@@ -145,6 +145,22 @@ static void the_password_changes_over_the_wire(void **state)
 	call(f, "GET", "/v1/tokens", "better-one", NULL, 200, "SUCCEEDED");
 }
 
+static void a_token_has_its_rate(void **state)
+{
+	struct front *f = *state;
+	f->api.rate = 1;
+	f->api.rate_burst = 1;
+	call(f, "GET", "/v1/tokens", "admin", NULL, 200, "SUCCEEDED");
+	call(f, "GET", "/v1/tokens", "admin", NULL, 200, "SUCCEEDED"); /* this machine is free */
+	f->api.rate_loopback = true;
+	call(f, "GET", "/v1/tokens", "admin", NULL, 200, "SUCCEEDED");
+	f->api.rate_burst = 0; /* nothing at all, so that no clock matters */
+	client_call(f, "GET", "/v1/tokens", "admin", NULL, &a);
+	assert_int_equal(a.status, 429);
+	assert_non_null(strstr(a.text, "Retry-After: "));
+	assert_non_null(strstr(a.body, "TOO_MANY_REQUESTS"));
+}
+
 static void the_description_names_every_route(void **state)
 {
 	struct front *f = *state;
@@ -170,8 +186,11 @@ static void the_description_names_every_route(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		each(a_token_lives_from_create_to_delete), each(faulty_bodies_are_told),
-		each(what_was_read_can_be_sent_back),      each(the_password_changes_over_the_wire),
+		each(a_token_lives_from_create_to_delete),
+		each(faulty_bodies_are_told),
+		each(what_was_read_can_be_sent_back),
+		each(the_password_changes_over_the_wire),
+		each(a_token_has_its_rate),
 		each(the_description_names_every_route),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

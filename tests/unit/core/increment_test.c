@@ -357,6 +357,19 @@ static void test_the_values_of_a_violation_are_cut(void **state)
 	assert_memory_equal(v.old_text, "[\"x\xc3\xa9", 5);
 }
 
+static void test_a_key_is_found_twice_in_a_long_list(void **state)
+{
+	(void)state;
+	scoped(buf_finip) struct buf answer;
+	buf_init(&answer, 1 << 20);
+	buf_add_str(&answer, "{'spec':{'roles':[{'name':'r','dependsOn':[");
+	for (int i = 0; i < 100; i++)
+		buf_addf(&answer, "'d%d',", i);
+	buf_add_str(&answer, "'d50','d50']}]}}");
+	struct row row = {ROLE(""), buf_str(&answer), "/spec/roles/0/dependsOn/100", 0};
+	check_rows(&row, 1, INCREMENT_DECORATOR, false, NULL);
+}
+
 /* 20 000 environment names, then members in the opposite order: seconds, were it quadratic. */
 static void test_large_documents(void **state)
 {
@@ -399,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_a_typed_answer_may_lack_members),
 		cmocka_unit_test(test_a_list_without_its_keys_in_the_base_is_an_other_list),
 		cmocka_unit_test(test_the_values_of_a_violation_are_cut),
+		cmocka_unit_test(test_a_key_is_found_twice_in_a_long_list),
 		cmocka_unit_test(test_large_documents),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -302,15 +302,16 @@ static void test_the_ceiling_of_the_result_holds(void **state)
 	assert_int_equal(merge("{}", answer, &out, NULL, &err), SL_E_TOO_BIG);
 }
 
-/* 20 000 objects that each get a member from two sides. */
+/* 20 000 objects that each get a member from two sides, and as many members that three
+ * agree on. */
 static void test_large_merges(void **state)
 {
 	(void)state;
 	enum { N = 20000 };
-	scoped(buf_finip) struct buf base, one, two, out;
-	struct buf *text[] = {&base, &one, &two};
-	static const char *const inside[] = {"", "'a':1", "'b':{'c':2}"};
-	for (int k = 0; k < 3; k++) {
+	scoped(buf_finip) struct buf base, one, two, three, out;
+	struct buf *text[] = {&base, &one, &two, &three};
+	static const char *const inside[] = {"", "'a':1", "'b':{'c':2}", ""};
+	for (int k = 0; k < 4; k++) {
 		buf_init(text[k], 1 << 24);
 		for (int i = 0; i < N; i++)
 			buf_addf(text[k], "%s'm%d':{%s}", i ? "," : "{", i, inside[k]);
@@ -318,14 +319,16 @@ static void test_large_merges(void **state)
 			buf_addf(text[k], ",'n%d':%d", i, i);
 		buf_add_char(text[k], '}');
 	}
-	const char *answer[PARTS_MAX] = {buf_str(&one), buf_str(&two)};
+	const char *answer[PARTS_MAX] = {buf_str(&one), buf_str(&two), buf_str(&three)};
 	struct told told;
 	struct sl_error err = {0};
 	buf_init(&out, 1 << 24);
 	buf_init(&told.text, 1 << 24);
 	assert_int_equal(merge(buf_str(&base), answer, &out, &told, &err), 0);
 	assert_non_null(strstr(buf_str(&out), ",'m19999':{'a':1,'b':{'c':2}},'n0':0,"));
-	assert_non_null(strstr(buf_str(&told.text), "0/m19999/a 1/m19999/b 0/n0 1/n0 "));
+	assert_non_null(strstr(buf_str(&told.text), "0/m19999/a 1/m19999/b 0/n0 1/n0 2/n0 0/n1 "));
+	scoped(drop) struct json merged = parse(buf_str(&out)); /* Nothing stands twice. */
+	assert_int_equal(json_count(&merged, 0), 2 * N);
 	buf_fini(&told.text);
 }
 

@@ -80,6 +80,10 @@ static void test_strings_are_decoded(void **state)
 		assert_true(bytes_eq(got, cases[i].meant));
 		assert_true(json_string_is(&j, 0, cases[i].meant));
 		assert_false(json_string_is(&j, 0, BYTES("other")));
+		for (size_t len = 0; len <= cases[i].meant.len; len++)
+			assert_true(json_string_starts(&j, 0, bytes_of(cases[i].meant.at, len)));
+		assert_false(json_string_starts(&j, 0, BYTES("other")));
+		assert_false(json_string_starts(&j, 0, BYTES("plainer")));
 		/* Borrowed wherever it can be. */
 		assert_int_equal(to.len, strchr(cases[i].text, '\\') ? got.len : 0);
 	}
@@ -88,6 +92,7 @@ static void test_strings_are_decoded(void **state)
 	assert_int_equal(json_string(&number, 0, NULL, &got), SL_E_INVALID);
 	assert_false(json_string_is(&number, 0, BYTES("5")));
 	assert_false(json_string_is(&number, JSON_NONE, BYTES("5")));
+	assert_false(json_string_starts(&number, 0, BYTES("")));
 }
 
 static void test_a_string_over_the_ceiling_fails(void **state)

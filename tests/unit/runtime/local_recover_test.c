@@ -157,6 +157,7 @@ static void start_stubborn(struct house *h)
 		  "{\"spec\":{\"terminationGracePeriodSeconds\":1,\"containers\":[{\"command\":"
 		  "[\"sh\",\"-c\",\"trap : TERM; touch $SIDE/ready; while :; do sleep 1000; "
 		  "done\"]}]}}");
+	house_wait(h, 0, REPLICA_STARTED);
 	house_wait_side(h, "ready");
 }
 
@@ -276,8 +277,8 @@ static void start_one(struct house *h)
 {
 	house_sh(h, 3, "sleep 1000");
 	house_wait(h, 3, REPLICA_STARTED);
-	house_sh(h, 0, "touch $SIDE/ready; while [ ! -e $SIDE/go ]; do sleep 0.02; done; exit 8");
-	house_wait_side(h, "ready");
+	house_sh(h, 0, "while [ ! -e $SIDE/go ]; do sleep 0.02; done; exit 8");
+	house_wait(h, 0, REPLICA_STARTED);
 }
 
 static void without_free_descriptors_nothing_is_taken_for_lost(void **state)
