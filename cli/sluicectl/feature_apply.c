@@ -50,11 +50,15 @@ static void print_key(struct ctl *ctl, const struct json *json, json_at payload)
 	output_cell(ctl, json, payload, &key_column, &key);
 	if (!bytes_starts(buf_bytes(&key), "whsec_"))
 		return;
-	if (ctl->out_tty)
+	if (ctl->out_tty) {
 		printf("  signing key (shown only now): %s\n", buf_str(&key));
-	else
-		fprintf(stderr,
-			"a signing key was made and is not shown here; -o json prints it\n");
+		return;
+	}
+	fputs("a signing key was made; it is a secret and not shown off a terminal\n", stderr);
+	ctl_next(
+		"if the plugin checks signatures: put a signingKey of your own (whsec_ and base64) "
+		"into the file and apply it again; or delete the feature and apply it with -o "
+		"json");
 }
 
 static int print_feature(struct ctl *ctl, const struct json *json, json_at payload, bool enabled)

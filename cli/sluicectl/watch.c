@@ -42,7 +42,7 @@ struct watch {
 	struct ctl *ctl;
 	const char *job;
 	enum watch_show show;
-	int64_t seen;        /**< Number of the newest event shown. */
+	int64_t seen;        /**< Number of the newest event shown; -1: none yet. */
 	int64_t started_ms;  /**< Monotonic. */
 	int64_t answered_ms; /**< When the gateway answered last. */
 	uint32_t pause_ms;
@@ -113,10 +113,10 @@ static void print_new(struct watch *w, const struct json *json, json_at events)
 	for (json_at at = json_first(json, events); at != JSON_NONE;
 	     at = json_next(json, events, at)) {
 		json_at number = json_get(json, at, BYTES("number"));
-		place++; /* stands in where an event has no number */
 		int64_t n = place;
 		if (number != JSON_NONE && json_int64(json, number, &n))
-			n = place;
+			n = place; /* stands in where an event has no number */
+		place++;
 		if (n <= w->seen)
 			continue;
 		w->seen = n;
@@ -215,6 +215,7 @@ int watch_job(struct ctl *ctl, const char *job, enum watch_show show)
 	struct watch w = {.ctl = ctl,
 			  .job = job,
 			  .show = show,
+			  .seen = -1,
 			  .started_ms = now,
 			  .answered_ms = now,
 			  .pause_ms = FIRST_MS};

@@ -85,8 +85,8 @@ class Submitting(Case):
         self.assertIn("gone (OPERATION_TARGET_NOT_FOUND)", err)
 
     def test_watch_prints_each_event_once(self):
-        first = {"number": 1, "time": "2026-11-21T20:00:00.000Z", "type": "accepted", "extra": [1]}
-        second = {"number": 2, "time": "2026-11-21T20:00:01.000Z", "type": "gate", "stage": "AccessGate",
+        first = {"number": 0, "time": "2026-11-21T20:00:00.000Z", "type": "accepted", "extra": [1]}
+        second = {"number": 1, "time": "2026-11-21T20:00:01.000Z", "type": "gate", "stage": "AccessGate",
                   "plugin": "AccessGate.q.a", "decision": "pass", "reason": "fine\x1b[31m\n"}
         last = {"number": 9, "time": "2026-11-21T20:00:02.000Z", "type": "state", "state": "succeeded",
                 "role": "worker", "replica": 3}
