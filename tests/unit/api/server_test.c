@@ -197,7 +197,7 @@ static void send_zeros(int fd, size_t n)
 {
 	static const char zeros[65536];
 	for (; n; n -= n < sizeof(zeros) ? n : sizeof(zeros))
-		client_send_bytes(fd, zeros, n < sizeof(zeros) ? n : sizeof(zeros));
+		assert_true(client_send_bytes(fd, zeros, n < sizeof(zeros) ? n : sizeof(zeros)));
 }
 
 static void too_large_bodies_get_their_answer(void **state)
@@ -359,7 +359,7 @@ static void drip(int fd, const char *with)
 static void slow_senders_end(void **state)
 {
 	(void)state;
-	struct server_config config = {.request_ms = 600};
+	struct server_config config = {.request_ms = 600, .idle_ms = 3600 * 1000};
 	struct front f;
 	struct got a;
 	front_start(&f, &config);

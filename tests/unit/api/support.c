@@ -76,16 +76,17 @@ int client_connect(const struct front *f)
 	return fd;
 }
 
-void client_send_bytes(int fd, const void *at, size_t len)
+bool client_send_bytes(int fd, const void *at, size_t len)
 {
 	const char *c = at;
 	while (len) {
 		ssize_t n = send(fd, c, len, MSG_NOSIGNAL);
 		if (n <= 0)
-			return; /* Closed already: the answer tells why. */
+			return false;
 		c += n;
 		len -= (size_t)n;
 	}
+	return true;
 }
 
 void client_send(int fd, const char *text) { client_send_bytes(fd, text, strlen(text)); }

@@ -28,7 +28,8 @@ void front_token(struct front *front, uint32_t privileges, char ret[CRYPT_ACCESS
 
 int client_connect(const struct front *front);
 void client_send(int fd, const char *text);
-void client_send_bytes(int fd, const void *at, size_t len);
+/* False when the server closed before it was all out. */
+bool client_send_bytes(int fd, const void *at, size_t len);
 /* Read one answer (its head, and a body of Content-Length). */
 void client_read(int fd, struct got *ret, bool head_only);
 /* Connect, send, read one answer and whether the server then closes; close. */
