@@ -183,11 +183,24 @@ static void advance(const struct pattern *p, uint32_t i, struct place *to)
 		to->list = p->list;
 }
 
+/* As json_string_is(); most keys differ in length or at their first character. */
+static inline bool key_is(const struct json *j, json_at key, struct bytes text)
+{
+	const struct json_node *node = &j->node[key];
+	if (!node->escaped) {
+		if (node->len - 2 != text.len)
+			return false;
+		const char *at = (const char *)j->text.at + node->off + 1;
+		if (text.len && *at != *(const char *)text.at)
+			return false;
+	}
+	return json_string_is(j, key, text);
+}
+
 static bool is_quantity(const struct json *j, json_at key)
 {
-	return json_string_is(j, key, BYTES("limits")) ||
-	       json_string_is(j, key, BYTES("requests")) ||
-	       json_string_is(j, key, BYTES("sizeLimit"));
+	return key_is(j, key, BYTES("limits")) || key_is(j, key, BYTES("requests")) ||
+	       key_is(j, key, BYTES("sizeLimit"));
 }
 
 struct place place_member(const struct increment_rules *r, struct place from, const struct json *j,
@@ -201,7 +214,7 @@ struct place place_member(const struct increment_rules *r, struct place from, co
 	for (uint64_t left = from.alive; left; left &= left - 1) {
 		uint32_t i = (uint32_t)__builtin_ctzll(left);
 		const struct segment *s = &r->pattern[i].segment[from.depth];
-		if (s->any || json_string_is(j, key, s->text))
+		if (s->any || key_is(j, key, s->text))
 			advance(&r->pattern[i], i, &to);
 	}
 	return to;

@@ -14,30 +14,36 @@ void merge_path_fini(struct merge_path *p) { buf_fini(&p->text); }
 
 size_t merge_path_index(struct merge_path *p, uint32_t index)
 {
-	size_t len = p->text.len;
-	buf_addf(&p->text, "/%u", index);
+	char digit[12];
+	size_t len = p->text.len, from = sizeof(digit);
+	do {
+		digit[--from] = (char)('0' + index % 10);
+		index /= 10;
+	} while (index);
+	digit[--from] = '/';
+	buf_add(&p->text, digit + from, sizeof(digit) - from);
 	return len;
 }
 
 size_t merge_path_key(struct merge_path *p, const struct json *j, json_at key)
 {
 	size_t len = p->text.len;
-	buf_add_char(&p->text, '/');
-	struct bytes text;
 	scoped(buf_finip) struct buf held;
+	struct bytes text;
 	buf_init(&held, PATH_MAX_BYTES);
+	buf_add_char(&p->text, '/');
 	if (json_string(j, key, &held, &text) != 0)
 		return len;
-	const char *at = (const char *)text.at;
-	for (size_t i = 0; i < text.len; i++) {
-		if (at[i] == '~')
-			buf_add_str(&p->text, "~0");
-		else if (at[i] == '/')
-			buf_add_str(&p->text, "~1");
-		else
-			buf_add_char(&p->text, at[i]);
+	const char *at = (const char *)text.at, *end = at + text.len;
+	for (const char *kept = at;; at = kept) {
+		while (at < end && *at != '~' && *at != '/')
+			at++;
+		buf_add(&p->text, kept, (size_t)(at - kept));
+		if (at == end)
+			return len;
+		buf_add_str(&p->text, *at == '~' ? "~0" : "~1");
+		kept = at + 1;
 	}
-	return len;
 }
 
 static bool holds(const struct json *j, json_at container, json_at at)
