@@ -201,6 +201,14 @@ static struct json parse(struct bytes text)
 	return j;
 }
 
+static uint32_t number(struct bytes digits)
+{
+	uint32_t value = 0;
+	for (size_t i = 0; i < digits.len; i++)
+		value = value * 10 + (uint32_t)(((const char *)digits.at)[i] - '0');
+	return value;
+}
+
 /* Follow a pointer, whose steps here need no decoding. */
 static json_at follow(const struct json *j, struct bytes pointer)
 {
@@ -211,9 +219,8 @@ static json_at follow(const struct json *j, struct bytes pointer)
 		while (at < end && *at != '/')
 			at++;
 		struct bytes step = bytes_of(from, (size_t)(at - from));
-		here = json_type(j, here) == JSON_ARRAY
-			       ? json_element(j, here, (uint32_t)strtoul(from, NULL, 10))
-			       : json_get(j, here, step);
+		here = json_type(j, here) == JSON_ARRAY ? json_element(j, here, number(step))
+							: json_get(j, here, step);
 	}
 	return here;
 }
