@@ -141,7 +141,7 @@ void gate_reply_fini(struct gate_reply *r) { buf_fini(&r->text); }
 
 static int check_factor(const struct json *body, json_at at, struct sl_error *err)
 {
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	struct bytes ignored;
 	buf_init(&text, TEXT_MAX);
 	int rc = want_object(body, at, "a factor", err);

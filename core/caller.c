@@ -267,7 +267,7 @@ static int start(struct asking *q, uint32_t timeout_ms)
 {
 	const struct plugin *plugin = q->ask.plugin;
 	const char *line[HEADERS_MAX];
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	buf_init(&text, HEADER_BYTES_MAX);
 	q->attempts++;
 	int rc = make_headers(q, timeout_ms, &text);

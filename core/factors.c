@@ -25,7 +25,7 @@ static size_t count_factors(const struct json *const *answer, size_t n)
 static int add_factor(struct factor *f, const struct json *body, json_at at, size_t order,
 		      struct arena *texts)
 {
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	struct bytes topic;
 	buf_init(&text, SIZE_MAX / 2);
 	int rc = json_string(body, json_get(body, at, BYTES("topic")), &text, &topic);

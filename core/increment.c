@@ -25,7 +25,7 @@ void increment_cut(struct bytes from, char *to, size_t size)
 
 void increment_show(const struct json *j, json_at at, char *to, size_t size)
 {
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	buf_init(&text, (size_t)1 << 30);
 	json_compact(j, at, &text);
 	increment_cut(text.rc ? json_raw(j, at) : buf_bytes(&text), to, size < 84 ? size : 84);
@@ -34,7 +34,7 @@ void increment_show(const struct json *j, json_at at, char *to, size_t size)
 int increment_violate(struct walk *w, const char *why, json_at b, json_at a)
 {
 	struct increment_violation v = {.old_text = "nothing", .new_text = "nothing"};
-	scoped(buf_finip) struct buf path;
+	scoped(buf_finip) struct buf path = {0};
 	buf_init(&path, (size_t)1 << 30);
 	json_pointer(b != JSON_NONE ? w->base : w->answer, b != JSON_NONE ? b : a, &path);
 	increment_cut(path.len ? buf_bytes(&path) : BYTES("/"), v.path, sizeof(v.path));

@@ -44,7 +44,7 @@ static bool is_flag(struct bytes text)
 
 static bool is_shell_form(const struct json *j, json_at list)
 {
-	scoped(buf_finip) struct buf held;
+	scoped(buf_finip) struct buf held = {0};
 	struct bytes path, flag;
 	buf_init(&held, 8192);
 	if (json_count(j, list) != 3)

@@ -95,7 +95,7 @@ static void index_put(struct store_txn *txn, enum facet facet, const struct job 
 
 static void put_record(struct store_txn *txn, const struct job *job)
 {
-	scoped(buf_finip) struct buf record;
+	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, RECORD_MAX);
 	job_encode(job, &record);
 	store_put(txn, STORE_JOBS, id_bytes(&job->id), buf_bytes(&record));
@@ -145,7 +145,7 @@ static struct key event_key(struct uuid id, uint32_t number)
 
 void ledger_add_event(struct store_txn *txn, struct job *job, const struct event *event)
 {
-	scoped(buf_finip) struct buf record;
+	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, RECORD_MAX);
 	event_encode(event, &record);
 	uint32_t number = job->events++;

@@ -28,7 +28,7 @@ size_t merge_path_index(struct merge_path *p, uint32_t index)
 size_t merge_path_key(struct merge_path *p, const struct json *j, json_at key)
 {
 	size_t len = p->text.len;
-	scoped(buf_finip) struct buf held;
+	scoped(buf_finip) struct buf held = {0};
 	struct bytes text;
 	buf_init(&held, PATH_MAX_BYTES);
 	buf_add_char(&p->text, '/');

@@ -59,7 +59,7 @@ void ledger_put_replica(struct store_txn *txn, struct uuid job, uint32_t role, u
 			const struct replica *r)
 {
 	uint8_t key[24];
-	scoped(buf_finip) struct buf record;
+	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, RECORD_MAX);
 	replica_encode(r, &record);
 	memcpy(key, job.at, 16);

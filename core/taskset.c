@@ -23,7 +23,7 @@ static int fail(struct reader *r, json_at at, enum sl_err code, const char *fmt,
 static int fail(struct reader *r, json_at at, enum sl_err code, const char *fmt, ...)
 {
 	char words[300];
-	scoped(buf_finip) struct buf place;
+	scoped(buf_finip) struct buf place = {0};
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof(words), fmt, ap);
@@ -54,7 +54,7 @@ static int need(struct reader *r, json_at object, const char *name, enum json_ty
 {
 	*ret = member(r, object, name);
 	if (*ret == JSON_NONE) {
-		scoped(buf_finip) struct buf place;
+		scoped(buf_finip) struct buf place = {0};
 		buf_init(&place, PLACE_MAX);
 		json_place(r->j, object, &place);
 		return sl_fail(r->err, SL_E_LACK, "%s%s%s: is required", buf_str(&place),

@@ -43,7 +43,7 @@ static int apply(struct write *w, struct store_txn *txn)
 
 static int write_token(struct token_book *book, const struct token *token)
 {
-	scoped(buf_finip) struct buf record;
+	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, 4 * TOKEN_HEADER_MAX);
 	int rc = token_encode(token, &record);
 	if (rc < 0)
@@ -149,7 +149,7 @@ static int make_key(struct token_book *book)
 static int load_one(struct token_book *book, struct store_txn *txn, struct bytes hash,
 		    struct bytes id)
 {
-	scoped(buf_finip) struct buf keep;
+	scoped(buf_finip) struct buf keep = {0};
 	buf_init(&keep, 4 * TOKEN_HEADER_MAX);
 	struct token token;
 	const struct token *made;
@@ -428,7 +428,7 @@ struct flush_write {
 static int flush_apply(struct write *w, struct store_txn *txn)
 {
 	struct flush_write *fw = container_of(w, struct flush_write, w);
-	scoped(buf_finip) struct buf record;
+	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, 4 * TOKEN_HEADER_MAX);
 	for (size_t i = 0; i < fw->tokens; i++) {
 		if (token_used_ms(fw->token[i]) < fw->since_ms)

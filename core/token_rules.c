@@ -18,7 +18,7 @@ bool token_author_ok(struct bytes author)
 
 static int lacks(const struct token *by, uint32_t set, const char *whose, struct sl_error *err)
 {
-	scoped(buf_finip) struct buf names;
+	scoped(buf_finip) struct buf names = {0};
 	buf_init(&names, 256);
 	privilege_list(set & ~by->privileges, &names);
 	return sl_fail(err, SL_E_DENIED, "%s %s, which your own token does not hold", whose,
@@ -33,7 +33,7 @@ static int check_set(uint32_t set, bool for_user, struct sl_error *err)
 	if (set & PRIV_ADMIN)
 		return sl_fail(err, SL_E_INVALID, "privileges: admin cannot be granted");
 	if (for_user && (set & PRIV_NOT_FOR_USERS)) {
-		scoped(buf_finip) struct buf names;
+		scoped(buf_finip) struct buf names = {0};
 		buf_init(&names, 256);
 		privilege_list(set & PRIV_NOT_FOR_USERS, &names);
 		return sl_fail(err, SL_E_INVALID,
@@ -66,7 +66,7 @@ static int check_author(const struct token *by, struct token *draft, struct sl_e
 static int check_keys(const struct json *draft, const struct json *own, struct sl_error *err)
 {
 	for (json_at key = json_first(draft, 0); key != JSON_NONE; key = json_next(draft, 0, key)) {
-		scoped(buf_finip) struct buf decoded;
+		scoped(buf_finip) struct buf decoded = {0};
 		buf_init(&decoded, TOKEN_HEADER_MAX);
 		struct bytes name;
 		if (json_string(draft, key, &decoded, &name) < 0)

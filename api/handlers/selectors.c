@@ -64,7 +64,7 @@ static struct json_object *show_condition(const struct selector *s, size_t i,
 					  struct selector_scratch *scratch,
 					  const struct json *header)
 {
-	scoped(buf_finip) struct buf value;
+	scoped(buf_finip) struct buf value = {0};
 	struct json_object *to = jb_object();
 	struct sl_error err = {0};
 	bool present = false;
@@ -101,7 +101,7 @@ static int try(struct api *api, struct request *req, struct reply *reply)
 	struct fields_in in = {&req->json, req->arena};
 	struct test_body body = {JSON_NONE, JSON_NONE, {NULL, 0}};
 	struct selector_limits bounds = {api->regex_value_max, SELECTOR_STEPS_MAX};
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	scoped(json_finip) struct json header = {0};
 	scoped(selector_freep) struct selector *selector = NULL;
 	scoped(selector_scratch_freep) struct selector_scratch *scratch = NULL;

@@ -111,6 +111,13 @@ static int open_driver(struct gateway *g, struct sl_error *err)
 	return driver_create(&config, &parts, &g->driver, err);
 }
 
+/* Both hooks of the engine have the gateway as their user. */
+static void report(void *user, const struct engine_report *what)
+{
+	struct gateway *g = user;
+	driver_report(g->driver, what);
+}
+
 static void spawner_lost(void *user)
 {
 	struct gateway *g = user;
@@ -133,7 +140,7 @@ static int open_engines(struct gateway *g, const struct spawner *spawner, struct
 		.grace_s = GRACE_S,
 		.images_ignore = g->config->engines.local.images == CONFIG_IMAGES_IGNORE,
 	};
-	struct local_hooks hooks = {driver_report, spawner_lost, g->driver};
+	struct local_hooks hooks = {report, spawner_lost, g};
 	int rc = local_create(&config, spawner, &hooks, &g->local, err);
 	if (!rc)
 		rc = null_create(&clock_system, driver_report, g->driver, &g->null);
@@ -165,7 +172,7 @@ static int set_first_password(struct gateway *g, struct sl_error *err)
 	const char *path = g->config->admin.password_file;
 	if (!*path || !admin_is_default(g->admin))
 		return 0;
-	scoped(buf_finip) struct buf password;
+	scoped(buf_finip) struct buf password = {0};
 	buf_init(&password, ADMIN_PASSWORD_MAX + 2);
 	int rc = read_password(path, &password, err);
 	if (!rc)

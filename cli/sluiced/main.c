@@ -91,7 +91,7 @@ static int complain(int rc, const struct sl_error *err)
 
 static int print(void (*make)(struct buf *to))
 {
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	buf_init(&text, 4 << 20);
 	make(&text);
 	return text.rc || fputs(buf_str(&text), stdout) < 0 ? EX_SOFTWARE : 0;
@@ -99,7 +99,7 @@ static int print(void (*make)(struct buf *to))
 
 static void warn_of_foreign_settings(struct log *log)
 {
-	scoped(buf_finip) struct buf names;
+	scoped(buf_finip) struct buf names = {0};
 	buf_init(&names, 64 * 1024);
 	config_foreign(environ, &names);
 	if (names.len)
@@ -208,7 +208,7 @@ static int start(const struct options *o, const struct config *config)
 
 static int check_config(const struct config *config)
 {
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	buf_init(&text, 4 << 20);
 	config_print(config, &text);
 	return text.rc || fputs(buf_str(&text), stdout) < 0 ? EX_SOFTWARE : 0;

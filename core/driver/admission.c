@@ -199,7 +199,7 @@ void admission_event(struct admission *a, const struct event *event)
 
 void admission_flush(struct admission *a, struct change *c)
 {
-	scoped(buf_finip) struct buf progress;
+	scoped(buf_finip) struct buf progress = {0};
 	buf_init(&progress, OWN_BYTES_MAX);
 	progress_encode(&a->progress, &progress);
 	change_add_doc(c, PART_PROGRESS, buf_bytes(&progress));

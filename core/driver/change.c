@@ -114,7 +114,7 @@ static void put_replicas(struct change *c, struct store_txn *txn)
 static int apply(struct write *w, struct store_txn *txn)
 {
 	struct change *c = container_of(w, struct change, write);
-	scoped(buf_finip) struct buf keep;
+	scoped(buf_finip) struct buf keep = {0};
 	struct job job;
 	buf_init(&keep, SIZE_MAX / 2);
 	int rc = ledger_load(txn, c->id, &keep, &job);

@@ -33,7 +33,7 @@ static int adopt(struct admission *a, struct buf *text, struct sl_error *err)
 
 int compose_set_taskset(struct admission *a, const struct json *json, struct sl_error *err)
 {
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	buf_init(&text, BYTES_MAX);
 	int rc = taskset_fill(json, 0, &text, err);
 	if (!rc)
@@ -63,7 +63,7 @@ static int compose_translation(struct admission *a, struct step *step)
 
 static int compose_factors(struct admission *a, const struct plan_stage *stage)
 {
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	const struct json **answer = calloc(stage->n ? stage->n : 1, sizeof(*answer));
 	if (!answer)
 		return fault(a, "internal_error", bytes_of("", 0), sl_err_text(SL_E_NO_MEMORY));
@@ -97,7 +97,7 @@ static size_t collect(struct admission *a, const struct plan_stage *stage, struc
 static int compose_additions(struct admission *a, const struct plan_stage *stage)
 {
 	struct sl_error err = {0};
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	struct merge_part *part = calloc(stage->n + 1, sizeof(*part));
 	if (!part)
 		return fault(a, "internal_error", bytes_of("", 0), sl_err_text(SL_E_NO_MEMORY));

@@ -49,7 +49,7 @@ static int expire(struct store_txn *txn, struct job *job, int64_t now_ms)
 
 static int handle_one(struct due *q, struct store_txn *txn, struct uuid id, int64_t now_ms)
 {
-	scoped(buf_finip) struct buf keep;
+	scoped(buf_finip) struct buf keep = {0};
 	struct job job;
 	buf_init(&keep, SIZE_MAX / 2);
 	int rc = ledger_load(txn, id, &keep, &job);

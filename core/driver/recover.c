@@ -31,7 +31,7 @@ static void handle_run(struct driver *d, struct note *note)
 
 static int load_run(struct recovery *q, const struct job *job, struct run_note *n)
 {
-	scoped(buf_finip) struct buf record;
+	scoped(buf_finip) struct buf record = {0};
 	struct bytes copy, taskset;
 	buf_init(&record, 1 << 20);
 	buf_init(&n->text, TASKSET_BYTES_MAX);

@@ -87,7 +87,7 @@ static int stop_now(struct asking *q, struct store_txn *txn, struct job *job)
 static int apply_stop(struct write *w, struct store_txn *txn)
 {
 	struct asking *q = container_of(w, struct asking, write);
-	scoped(buf_finip) struct buf keep;
+	scoped(buf_finip) struct buf keep = {0};
 	struct job job;
 	buf_init(&keep, SIZE_MAX / 2);
 	int rc = load(q, txn, &keep, &job);
@@ -152,7 +152,7 @@ static int step_over(struct asking *q, struct progress *progress, const struct j
 
 static int put_progress(struct store_txn *txn, struct admit *admit, const struct progress *progress)
 {
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	buf_init(&text, 1 << 20);
 	progress_encode(progress, &text);
 	if (text.rc)
@@ -191,7 +191,7 @@ static int resume(struct asking *q, struct store_txn *txn, struct job *job)
 static int apply_resume(struct write *w, struct store_txn *txn)
 {
 	struct asking *q = container_of(w, struct asking, write);
-	scoped(buf_finip) struct buf keep;
+	scoped(buf_finip) struct buf keep = {0};
 	struct job job;
 	buf_init(&keep, SIZE_MAX / 2);
 	int rc = load(q, txn, &keep, &job);

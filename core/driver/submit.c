@@ -38,7 +38,7 @@ static int add_members(const struct submission *s, const struct json *json, json
 	if (!json || object == JSON_NONE)
 		return 0;
 	for (json_at k = json_first(json, object); k != JSON_NONE; k = json_next(json, object, k)) {
-		scoped(buf_finip) struct buf text;
+		scoped(buf_finip) struct buf text = {0};
 		struct bytes key;
 		buf_init(&text, HEADER_MAX);
 		int rc = json_string(json, k, &text, &key);
@@ -57,7 +57,7 @@ static int add_members(const struct submission *s, const struct json *json, json
 static int make_header(struct accepting *q)
 {
 	const struct submission *s = q->submission;
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	static const char placeholder[] = "00000000-0000-0000-0000-000000000000";
 	buf_init(&text, HEADER_MAX);
 	buf_add_char(&text, '{');

@@ -42,7 +42,7 @@ static int store_turned(struct registry *r, const struct feature *old, bool on,
 			struct sl_error *err)
 {
 	scoped(feature_dropp) struct full_feature *f = NULL;
-	scoped(buf_finip) struct buf record;
+	scoped(buf_finip) struct buf record = {0};
 	int rc = feature_copy(&r->config, old, &f);
 	if (rc)
 		return sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));

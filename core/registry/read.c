@@ -9,7 +9,7 @@ enum { TEXT_MAX = 4096 };
 int reading_fail(struct reading *r, json_at at, enum sl_err code, const char *fmt, ...)
 {
 	char words[400];
-	scoped(buf_finip) struct buf place;
+	scoped(buf_finip) struct buf place = {0};
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof(words), fmt, ap);
@@ -37,7 +37,7 @@ static int check_required(struct reading *r, json_at object, const struct member
 	for (; table->name; table++) {
 		json_at at = json_get(r->json, object, bytes_str(table->name));
 		if (table->required && (at == JSON_NONE || is_null(r, at))) {
-			scoped(buf_finip) struct buf place;
+			scoped(buf_finip) struct buf place = {0};
 			buf_init(&place, TEXT_MAX);
 			json_place(r->json, object, &place);
 			return sl_fail(r->err, SL_E_LACK, "%s%s%s: is required", buf_str(&place),
@@ -70,7 +70,7 @@ int reading_members(struct reading *r, json_at object, const struct member *tabl
 
 int reading_text(struct reading *r, json_at at, size_t max, const char **ret)
 {
-	scoped(buf_finip) struct buf text;
+	scoped(buf_finip) struct buf text = {0};
 	struct bytes value;
 	if (json_type(r->json, at) != JSON_STRING)
 		return reading_fail(r, at, SL_E_INVALID, "must be a string, not %s",

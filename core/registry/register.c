@@ -163,7 +163,7 @@ static int refuse_replacement(const struct registering *q)
 
 static int store(struct registering *q)
 {
-	scoped(buf_finip) struct buf record;
+	scoped(buf_finip) struct buf record = {0};
 	struct feature *f = &q->new->pub;
 	struct registry_write w = {.name = bytes_str(f->name),
 				   .touches_feature = true,
@@ -187,7 +187,7 @@ static void fill_payload(struct registering *q, const char *name, struct json_ob
 	const struct feature *f = registry_feature(ref, bytes_str(name));
 	*payload = feature_show(ref, f);
 	if (q->key_made || q->reading.has_signing_key) {
-		scoped(buf_finip) struct buf key;
+		scoped(buf_finip) struct buf key = {0};
 		buf_init(&key, 256);
 		record_show_signing_key(f->signing_key, &key);
 		jb_put_bytes(*payload, "signingKey", buf_bytes(&key));
