@@ -84,11 +84,11 @@ static int compare_keys(const void *a, const void *b, void *text)
 /* At the end of a mapping: its keys, sorted, must all differ. */
 static int check_keys(struct reader *r, const struct level *level)
 {
-	struct key *key = r->key + level->keys_from;
 	size_t n = r->keys - level->keys_from;
 	r->keys = level->keys_from;
 	if (r->to->rc || n < 2)
 		return 0;
+	struct key *key = r->key + level->keys_from;
 	qsort_r(key, n, sizeof(*key), compare_keys, r->to->at);
 	for (size_t i = 1; i < n; i++)
 		if (compare_keys(&key[i - 1], &key[i], r->to->at) == 0)
