@@ -1,5 +1,5 @@
 /* The increment rule: a decorator or the binder may add to the TaskSet it was sent, and
- * change nothing. The plugin proposes, the gateway verifies (doc/plugins.md).
+ * change nothing. The plugin proposes, the gateway verifies (doc/protocol.md).
  *
  * increment_check() compares an answer with what was sent and either names the first
  * change that is not an addition or leaves the list of all additions. The list is what

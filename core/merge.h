@@ -1,4 +1,4 @@
-/* Merging what several decorators added to one base (doc/plugins.md).
+/* Merging what several decorators added to one base (doc/protocol.md).
  *
  * Each part is an increment of the same base. Unchanged parts of the base are copied as
  * bytes. Where two add objects or keyed lists at one path they are merged member by
