@@ -5,6 +5,7 @@
 #include "cli/yaml_json.h"
 #include "core/base/arena.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -126,16 +127,13 @@ static int unknown_key(struct reading *r, const struct config_section *section, 
 	return wrap_place(r, at, rc);
 }
 
-static int section_path(const char *outer, struct bytes name, char ret[NAME_MAX_BYTES])
+/* The section `name` within `outer`, or NULL. */
+static const struct config_section *find_inner(const char *outer, struct bytes name)
 {
-	if (name.len > NAME_MAX_BYTES / 2)
-		return SL_E_INVALID;
-	scoped(buf_finip) struct buf path;
-	buf_init(&path, NAME_MAX_BYTES - 1);
-	buf_addf(&path, "%s%s", outer, *outer ? "." : "");
-	buf_add_bytes(&path, name);
-	memcpy(ret, buf_str(&path), path.len + 1);
-	return path.rc;
+	char path[NAME_MAX_BYTES];
+	int n = snprintf(path, sizeof(path), "%s%s%.*s", outer, *outer ? "." : "", BYTES_FMT(name));
+	bool fits = name.len && n > 0 && (size_t)n < sizeof(path);
+	return fits ? find_section(path) : NULL;
 }
 
 static int read_section(struct reading *r, const struct config_section *section, json_at object)
@@ -151,15 +149,13 @@ static int read_section(struct reading *r, const struct config_section *section,
 		scoped(buf_finip) struct buf word;
 		buf_init(&word, FILE_MAX);
 		struct bytes name;
-		char path[NAME_MAX_BYTES];
 		if ((rc = json_string(&r->json, k, &word, &name)))
 			return rc;
 		const struct config_key *key = find_key(section, name);
-		const struct config_section *inner =
-			section_path(section->name, name, path) ? NULL : find_section(path);
+		const struct config_section *inner = find_inner(section->name, name);
 		if (key)
 			rc = read_value(r, key, k + 1);
-		else if (inner && *inner->name)
+		else if (inner)
 			rc = read_section(r, inner, k + 1);
 		else
 			rc = unknown_key(r, section, k + 1);
@@ -205,6 +201,8 @@ static int read_env_key(struct config *config, const struct config_section *sect
 	scoped(buf_finip) struct buf name;
 	buf_init(&name, NAME_MAX_BYTES);
 	config_env_name(section, key, &name);
+	if (name.rc)
+		return sl_fail(err, (enum sl_err)name.rc, "out of memory");
 	const char *value = env_value(env, buf_str(&name));
 	if (!value || !*value)
 		return 0;

@@ -147,26 +147,34 @@ static bool one_of(struct bytes text, const char *a, const char *b, const char *
 	return bytes_is(text, a) || bytes_is(text, b) || bytes_is(text, c);
 }
 
-static bool is_number(struct reader *r, struct bytes text)
+/* 1: yes, 0: no, or SL_E_NO_MEMORY. */
+static int is_number(struct reader *r, struct bytes text)
 {
 	static const struct json_limits limits = {.bytes_max = 4096, .depth_max = 1};
 	char first = text.len ? *(const char *)text.at : 0;
 	if (first != '-' && (first < '0' || first > '9'))
-		return false;
-	return json_parse(&r->number, text, &limits, NULL) == 0 &&
-	       json_type(&r->number, 0) == JSON_NUMBER;
+		return 0;
+	int rc = json_parse(&r->number, text, &limits, NULL);
+	if (rc == SL_E_NO_MEMORY)
+		return sl_fail(r->err, SL_E_NO_MEMORY, "out of memory");
+	return rc == 0 && json_type(&r->number, 0) == JSON_NUMBER;
 }
 
 /* What a plain scalar means, as JSON text; empty bytes for text. */
-static struct bytes resolve(struct reader *r, struct bytes text)
+static int resolve(struct reader *r, struct bytes text, struct bytes *ret)
 {
+	int number = is_number(r, text);
+	if (number < 0)
+		return number;
 	if (text.len == 0 || bytes_is(text, "~") || one_of(text, "null", "Null", "NULL"))
-		return BYTES("null");
-	if (one_of(text, "true", "True", "TRUE"))
-		return BYTES("true");
-	if (one_of(text, "false", "False", "FALSE"))
-		return BYTES("false");
-	return is_number(r, text) ? text : bytes_of(NULL, 0);
+		*ret = BYTES("null");
+	else if (one_of(text, "true", "True", "TRUE"))
+		*ret = BYTES("true");
+	else if (one_of(text, "false", "False", "FALSE"))
+		*ret = BYTES("false");
+	else
+		*ret = number ? text : bytes_of(NULL, 0);
+	return 0;
 }
 
 /* Does a tagged scalar hold what its tag says? `meant` is its resolved JSON text. */
@@ -192,7 +200,9 @@ static int add_scalar(struct reader *r, const yaml_event_t *event)
 		return rc;
 	bool is_text = tag && (strcmp(tag, YAML_STR_TAG) == 0 || strcmp(tag, "!") == 0);
 	if (!is_text && (tag || event->data.scalar.plain_implicit))
-		meant = resolve(r, text);
+		rc = resolve(r, text, &meant);
+	if (rc)
+		return rc;
 	if (tag && !is_text && !tag_fits(tag, meant))
 		return sl_fail(r->err, SL_E_INVALID,
 			       "line %u: the tag %s is unknown or does not fit", line_of(event),

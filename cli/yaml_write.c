@@ -7,6 +7,7 @@
 struct writer {
 	yaml_emitter_t emitter;
 	const struct json *json;
+	struct buf *to;
 	struct buf text; /**< Scratch for unescaped strings. */
 	int rc;
 };
@@ -25,7 +26,7 @@ static void emit(struct writer *w, yaml_event_t *event, int made)
 	else if (w->rc)
 		yaml_event_delete(event);
 	else if (!yaml_emitter_emit(&w->emitter, event))
-		w->rc = w->emitter.error == YAML_MEMORY_ERROR ? SL_E_NO_MEMORY : SL_E_TOO_BIG;
+		w->rc = w->to->rc ? w->to->rc : SL_E_NO_MEMORY;
 }
 
 /* Would a reader of YAML 1.1 or 1.2 take this text, written plain, for something else? */
@@ -96,7 +97,7 @@ static void emit_value(struct writer *w, json_at at) /* as deep as the JSON was 
 
 int json_to_yaml(const struct json *json, json_at at, struct buf *to)
 {
-	struct writer w = {.json = json};
+	struct writer w = {.json = json, .to = to};
 	yaml_event_t event;
 	if (!yaml_emitter_initialize(&w.emitter))
 		return SL_E_NO_MEMORY;
