@@ -129,8 +129,9 @@ static int index_body(const struct api *api, struct request *req, struct reply *
 		return 0;
 	int rc = json_parse(&req->json, req->body, &limits, &reply->err);
 	if (rc < 0) {
-		reply->rc = rc;
-		sl_wrap(&reply->err, rc, "the body is not JSON that is taken here");
+		/* Its size was in order: what is left to be too big is its depth. */
+		reply->rc = rc = rc == SL_E_TOO_BIG ? SL_E_INVALID : rc;
+		sl_wrap(&reply->err, rc, "the body is not JSON that is taken here: ");
 	}
 	return rc;
 }

@@ -162,9 +162,10 @@ static int check_password(struct bytes password, struct sl_error *err)
 		return sl_fail(err, SL_E_INVALID, "token: at most %d bytes", ADMIN_PASSWORD_MAX);
 	const unsigned char *c = password.at;
 	for (size_t i = 0; i < password.len; i++)
-		if (c[i] <= ' ' || c[i] > '~')
+		if (c[i] <= ' ' || c[i] == 127)
 			return sl_fail(err, SL_E_INVALID,
-				       "token: visible ASCII only, because it travels in a header");
+				       "token: no spaces or control characters, because it travels "
+				       "in a header");
 	return 0;
 }
 

@@ -245,7 +245,9 @@ static int read_pod(struct reader *r, struct role *role)
 		if (filled(r, e, "command") || filled(r, e, "image"))
 			return 0;
 	}
-	return fail(r, list, SL_E_INVALID, "needs a container with a command or an image");
+	json_at first = json_first(r->j, list);
+	return fail(r, first == JSON_NONE ? list : first, SL_E_INVALID,
+		    "needs a command or an image: nothing can be run");
 }
 
 static int read_role(struct reader *r, struct taskset *t, json_at at)

@@ -94,9 +94,7 @@ static int read_member(const struct json *json, json_at key, struct arena *arena
 			*known[i].at = key + 1;
 		return condition_fail_at(json, key + 1, NULL, rc, err);
 	}
-	return condition_fail_at(json, c->at, NULL,
-				 sl_fail(err, SL_E_INVALID, "unknown member %.*s",
-					 BYTES_FMT(shown(json_raw(json, key)))),
+	return condition_fail_at(json, key + 1, NULL, sl_fail(err, SL_E_INVALID, "unknown field"),
 				 err);
 }
 

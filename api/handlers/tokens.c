@@ -29,6 +29,8 @@ static int check_privileges(const struct fields_in *in, json_at at, void *to, st
 		uint32_t flag = privilege_parse(name);
 		if (!flag)
 			return fields_fail(in, i, err, SL_E_INVALID, "no such privilege");
+		if (flag == PRIV_ADMIN)
+			return fields_fail(in, i, err, SL_E_INVALID, "admin cannot be granted");
 		body->set |= flag;
 	}
 	return 0;

@@ -81,16 +81,27 @@ int registry_turn(struct registry *r, struct bytes name, bool on,
 	return rc;
 }
 
-static int check_key(const struct registry_ref *now, enum plugin_type type, const char *member,
-		     struct bytes key, const struct feature_caller *caller, struct sl_error *err)
+/* What a key says of its type, before anybody looks whether there is such a plugin. */
+static int check_key_type(enum plugin_type type, const char *member, struct bytes key,
+			  struct sl_error *err)
+{
+	const char *dot = key.len ? memchr(key.at, '.', key.len) : NULL;
+	enum plugin_type says;
+	if (!dot ||
+	    plugin_type_parse(bytes_of(key.at, (size_t)(dot - (const char *)key.at)), &says) ||
+	    says == type)
+		return 0;
+	return sl_fail(err, SL_E_INVALID, "%s: it is a %s, not a %s", member,
+		       plugin_type_name(says), plugin_type_name(type));
+}
+
+static int check_key(const struct registry_ref *now, const char *member, struct bytes key,
+		     const struct feature_caller *caller, struct sl_error *err)
 {
 	const struct plugin *p = registry_plugin(now, key);
 	if (!p)
 		return sl_fail(err, SL_E_NOT_FOUND, "%s: there is no plugin %.*s", member,
 			       BYTES_FMT(bytes_cut(key, 200)));
-	if (p->type != type)
-		return sl_fail(err, SL_E_INVALID, "%s: %s is a %s, not a %s", member, p->key,
-			       plugin_type_name(p->type), plugin_type_name(type));
 	if (caller->author.len && !bytes_is(caller->author, p->feature->author))
 		return sl_fail(err, SL_E_DENIED, "%s: this token changes features of %.*s only",
 			       member, BYTES_FMT(caller->author));
@@ -102,11 +113,15 @@ static int order_locked(struct registry *r, enum plugin_type type, struct bytes 
 			struct sl_error *err)
 {
 	scoped(registry_dropp) const struct registry_ref *now = registry_take(r);
-	int rc = bytes_eq(before, after)
-			 ? sl_fail(err, SL_E_INVALID, "afterKey: is the same plugin as beforeKey")
-			 : check_key(now, type, "beforeKey", before, caller, err);
+	int rc = check_key_type(type, "beforeKey", before, err);
 	if (!rc)
-		rc = check_key(now, type, "afterKey", after, caller, err);
+		rc = check_key_type(type, "afterKey", after, err);
+	if (!rc && bytes_eq(before, after))
+		rc = sl_fail(err, SL_E_INVALID, "afterKey: is the same plugin as beforeKey");
+	if (!rc)
+		rc = check_key(now, "beforeKey", before, caller, err);
+	if (!rc)
+		rc = check_key(now, "afterKey", after, caller, err);
 	if (rc)
 		return rc;
 	struct registry_write w = {.type = type, .before = before, .after = after, .present = now};

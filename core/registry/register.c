@@ -135,6 +135,97 @@ static void warn(struct registering *q, const char *text)
 	jb_add_bytes(q->warnings, bytes_str(text));
 }
 
+/* ---- warnings ---- */
+
+static bool is_preset(struct bytes key)
+{
+	return bytes_is(key, "userID") || bytes_is(key, "jobName") || bytes_is(key, "jobID") ||
+	       bytes_is(key, "jobKind");
+}
+
+/* A gate that decides by what submitters may say of themselves. */
+static void warn_of_claims(struct registering *q, const struct plugin *p)
+{
+	char text[400];
+	for (size_t i = 0; i < selector_condition_count(p->selector); i++) {
+		struct condition_view c = selector_condition(p->selector, i);
+		if (!c.used || is_preset(c.key))
+			continue;
+		snprintf(
+			text, sizeof(text),
+			"%s: its jobSelector looks at the header key \"%.*s\", which submitters "
+			"may "
+			"set as they like; decide about trust by userID or by keys that tokens set",
+			p->key, BYTES_FMT(bytes_cut(c.key, 100)));
+		warn(q, text);
+	}
+}
+
+/* Header information that fulfils the equality conditions of a selector. */
+static void imagine_job(const struct selector *s, struct buf *to)
+{
+	buf_add_char(to, '{');
+	for (size_t i = 0, n = 0; i < selector_condition_count(s); i++) {
+		struct condition_view c = selector_condition(s, i);
+		bool again = false;
+		for (size_t k = 0; k < i; k++)
+			again |= bytes_eq(selector_condition(s, k).key, c.key);
+		if (!c.used || again)
+			continue;
+		buf_add_str(to, n++ ? "," : "");
+		json_quote(to, c.key);
+		buf_add_char(to, ':');
+		json_quote(to, c.expect);
+	}
+	buf_add_char(to, '}');
+}
+
+/* Would a job that this exclusive plugin is made for also match that other one? */
+static bool overlaps(const struct plugin *p, const struct plugin *other,
+		     struct selector_scratch *scratch)
+{
+	static const struct json_limits limits = {FEATURE_DOCUMENT_MAX, 72};
+	scoped(buf_finip) struct buf text = {0};
+	scoped(json_finip) struct json header = {0};
+	buf_init(&text, FEATURE_DOCUMENT_MAX);
+	imagine_job(p->selector, &text);
+	return !text.rc && !json_parse(&header, buf_bytes(&text), &limits, NULL) &&
+	       selector_match(p->selector, scratch, &header, NULL) == VERDICT_TRUE &&
+	       selector_match(other->selector, scratch, &header, NULL) == VERDICT_TRUE;
+}
+
+static void warn_of_overlap(struct registering *q, const struct plugin *p,
+			    const struct registry_ref *now, struct selector_scratch *scratch)
+{
+	char text[800];
+	for (size_t i = 0; i < now->count[p->type]; i++) {
+		const struct plugin *other = now->ordered[p->type][i];
+		if (strcmp(other->feature->name, p->feature->name) == 0 ||
+		    (!overlaps(p, other, scratch) && !overlaps(other, p, scratch)))
+			continue;
+		snprintf(
+			text, sizeof(text),
+			"%s may match the same jobs as %s; a job that two of this type match fails",
+			p->key, other->key);
+		warn(q, text);
+	}
+}
+
+static void warn_of_selectors(struct registering *q, const struct registry_ref *now)
+{
+	scoped(selector_scratch_freep) struct selector_scratch *scratch = NULL;
+	struct selector_limits limits = {SELECTOR_REGEX_VALUE_MAX, SELECTOR_STEPS_MAX};
+	if (selector_scratch_create(&limits, &scratch))
+		return;
+	for (uint32_t i = 0; i < q->new->pub.plugins; i++) {
+		const struct plugin *p = &q->new->pub.plugin[i];
+		if (p->type == PLUGIN_GATE)
+			warn_of_claims(q, p);
+		else if (p->type == PLUGIN_TRANSLATOR || p->type == PLUGIN_BINDER)
+			warn_of_overlap(q, p, now, scratch);
+	}
+}
+
 static void settle_enabled(struct registering *q)
 {
 	struct feature *f = &q->new->pub;
@@ -220,6 +311,7 @@ static int register_locked(struct registering *q, int64_t if_match, struct json_
 	char name[FEATURE_NAME_MAX + 1];
 	snprintf(name, sizeof(name), "%s", q->new->pub.name);
 	settle_enabled(q);
+	warn_of_selectors(q, now);
 	if (!q->old || !same(q)) {
 		rc = refuse_replacement(q);
 		if (!rc)

@@ -14,7 +14,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build")).resolve()
 
 
-
 def program(name):
     """A program of the build, wherever its folder is."""
     for place in (name, f"cli/{name}", f"cli/{name}/{name}"):
@@ -188,7 +187,8 @@ class Daemon:
         self.data, self.log = self.folder / "data", self.folder / "sluiced.log"
         self.arguments, self.process = list(arguments), None
         self.port = port or free_port()
-        self.environment = {}
+        # Room for replicas that wait for each other; a test about slots says its own.
+        self.environment = {} if config and "slots" in config else {"SLUICE_ENGINES_LOCAL_SLOTS": "64"}
         if config is not None:
             path = self.folder / "sluiced.yml"
             path.write_text(config, encoding="utf-8")
