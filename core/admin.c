@@ -161,11 +161,13 @@ static int check_password(struct bytes password, struct sl_error *err)
 	if (password.len > ADMIN_PASSWORD_MAX)
 		return sl_fail(err, SL_E_INVALID, "token: at most %d bytes", ADMIN_PASSWORD_MAX);
 	const unsigned char *c = password.at;
-	for (size_t i = 0; i < password.len; i++)
-		if (c[i] <= ' ' || c[i] == 127)
-			return sl_fail(err, SL_E_INVALID,
-				       "token: no spaces or control characters, because it travels "
-				       "in a header");
+	bool fits = c[0] != ' ' && c[password.len - 1] != ' ';
+	for (size_t i = 0; i < password.len && fits; i++)
+		fits = c[i] >= ' ' && c[i] != 127;
+	if (!fits)
+		return sl_fail(err, SL_E_INVALID,
+			       "token: no control characters, and no space at its ends, because it "
+			       "travels in a header");
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "core/caller.h"
 #include "core/engine_port.h"
 #include "core/ledger.h"
+#include "core/watch.h"
 
 struct driver;
 
@@ -26,6 +27,7 @@ struct driver_config {
 	uint32_t wait_for_ms;    /**< How long a job waits for a plugin that cannot be asked. */
 	uint32_t wait_first_ms;  /**< The first pause (1 000); doubles up to wait_most_ms. */
 	uint32_t wait_most_ms;   /**< 60 000. */
+	unsigned held_max;       /**< Callers that may wait for a job at one time. */
 	size_t regex_value_max;
 	const char *const *protect; /**< More protected paths, NULL-terminated, or NULL. */
 	const char *engine_default;
@@ -95,6 +97,10 @@ SL_MUST_USE int driver_stop(struct driver *d, const struct job_request *r, enum 
 			    bool *ret_stopping, struct sl_error *err);
 /** Let a suspended job go on. Of two at once one wins, the other gets SL_E_CONFLICT. */
 SL_MUST_USE int driver_resume(struct driver *d, const struct job_request *r, struct sl_error *err);
+
+/** Told of every move of a job, once it is on disk: where its submitter waits. Ended by its
+ * users (watch_end()) before the driver is. */
+struct watch *driver_watch(struct driver *d);
 
 /** Reports of engines come in here: any thread. `user` is the driver. */
 void driver_report(void *user, const struct engine_report *report);

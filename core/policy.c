@@ -571,6 +571,47 @@ void policy_stop(struct policy *p, int64_t now_ms, struct policy_out *out)
 
 /* ---- views ---- */
 
+static void settle_role(struct policy *p, uint32_t role)
+{
+	struct role_run *r = &p->role[role];
+	enum set_outcome so_far = policy_judge(&p->set->role[role], r->succeeded, r->failed);
+	if (so_far != SET_OPEN)
+		r->state = so_far == SET_SUCCEEDED ? ROLE_DONE : ROLE_BROKEN;
+}
+
+void policy_settle(struct policy *p)
+{
+	for (uint32_t i = 0; i < p->set->roles; i++) {
+		recount(p, i);
+		settle_role(p, i);
+	}
+	for (bool more = true; more;) {
+		more = false;
+		for (uint32_t i = 0; i < p->set->roles; i++) {
+			enum dep_state deps = look_at_all(p, i);
+			if (p->role[i].state != ROLE_WAITING ||
+			    (deps != DEP_BROKEN && deps != DEP_NEEDLESS))
+				continue;
+			p->role[i].state = deps == DEP_BROKEN ? ROLE_BROKEN : ROLE_DONE;
+			more = true;
+		}
+	}
+}
+
+const char *policy_role_state(const struct policy *p, uint32_t role)
+{
+	switch (p->role[role].state) {
+	case ROLE_ACTIVE:
+		return p->role[role].started_ms ? "running" : "waiting";
+	case ROLE_DONE:
+		return "succeeded";
+	case ROLE_BROKEN:
+		return "failed";
+	default:
+		return "waiting";
+	}
+}
+
 const struct replica *policy_replica(const struct policy *p, uint32_t role, uint32_t index)
 {
 	return &p->role[role].replica[index];

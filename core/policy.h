@@ -85,6 +85,11 @@ void policy_tick(struct policy *p, int64_t now_ms, struct policy_out *out);
 /** Somebody stops the job: nothing new starts, the outcome is SET_STOPPED. */
 void policy_stop(struct policy *p, int64_t now_ms, struct policy_out *out);
 
+/** For views of a stored set: after policy_restore() alone, find out the states of the
+ * roles, dependencies included; nothing is started. */
+void policy_settle(struct policy *p);
+/** "waiting", "running", "succeeded" or "failed". */
+const char *policy_role_state(const struct policy *p, uint32_t role);
 const struct replica *policy_replica(const struct policy *p, uint32_t role, uint32_t index);
 /** What so many succeeded and failed replicas mean for a role: SET_OPEN while it is not
  * decided. Success is looked at first. */

@@ -141,6 +141,8 @@ static void done(struct write *w, int rc)
 {
 	struct change *c = container_of(w, struct change, write);
 	c->rc = rc;
+	if (rc == 0 && c->path_n)
+		watch_tell(c->driver->watch, c->id);
 	driver_post(c->driver, &c->note);
 }
 

@@ -138,8 +138,9 @@ int compose_check(struct admission *a, struct step *step, struct sl_error *err)
 		.rules = a->driver->rules,
 		.stage = plugin->type == PLUGIN_BINDER ? INCREMENT_BINDER : INCREMENT_DECORATOR,
 		.typed = plugin->typed};
-	int rc = answer_check_taskset(&step->answer, err);
-	return rc ? rc
+	return json_type(&step->answer, 0) != JSON_OBJECT
+		       ? sl_fail(err, SL_E_INVALID, "the answer must be an object, not %s",
+				 json_type_name(json_type(&step->answer, 0)))
 		  : increment_check(&a->taskset, &step->answer, &options, &step->increment, NULL,
 				    err);
 }

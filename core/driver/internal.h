@@ -51,6 +51,7 @@ struct driver {
 	bool closed; /* being freed: neither writer nor engines are there any more */
 	struct mailbox *box;
 	struct caller *caller;
+	struct watch *watch;
 	struct selector_scratch *scratch;
 	struct increment_rules *rules;
 	struct id_source ids; /* the writer's thread */

@@ -140,6 +140,8 @@ void driver_turn(struct driver *d, uint32_t wait_ms)
 	d->parts.executor->ops->turn(d->parts.executor, wait);
 }
 
+struct watch *driver_watch(struct driver *d) { return d->watch; }
+
 bool driver_idle(const struct driver *d) { return atomic_load(&d->busy) == 0; }
 
 /* ---- the thread ---- */
@@ -194,6 +196,8 @@ static int create_parts(struct driver *d, struct sl_error *err)
 	struct selector_limits limits = {d->config.regex_value_max, SELECTOR_STEPS_MAX};
 	struct caller_config caller = {.answer_max = d->config.answer_max, .retry_ms = 100};
 	int rc = mailbox_create(SIZE_MAX, wake, d, &d->box);
+	if (!rc)
+		rc = watch_create(d->config.held_max, &d->watch);
 	if (!rc)
 		rc = caller_create(&caller, d->parts.executor, d->parts.clock, &d->caller);
 	if (!rc)
@@ -262,6 +266,7 @@ struct driver *driver_free(struct driver *d)
 	table_fini(&d->admissions);
 	table_fini(&d->runs);
 	mailbox_free(d->box);
+	watch_free(d->watch);
 	free(d);
 	return NULL;
 }

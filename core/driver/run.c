@@ -248,7 +248,8 @@ static void restore(struct run *r)
 			   NULL, NULL);
 }
 
-/* Ask the engine for each replica that may still be there. */
+/* Ask the engine for each replica that may still be there. One that it was only about to
+ * be asked for is started now, under the same name; one that ran is lost. */
 static void find_again(struct run *r)
 {
 	for (uint32_t role = 0; role < r->set->roles; role++)
@@ -261,7 +262,12 @@ static void find_again(struct run *r)
 				.change = REPLICA_LOST,
 				.reason = "Lost",
 				.message = "the engine does not know it any more"};
-			if (!r->engine->ops->recover(r->engine, &lost.name))
+			struct policy_fx start = {POLICY_START, role, index, lost.name.attempt};
+			if (r->engine->ops->recover(r->engine, &lost.name))
+				continue;
+			if (replica->state == REPLICA_STARTING)
+				start_replica(r, &start);
+			else
 				driver_report(r->driver, &lost);
 		}
 }

@@ -37,20 +37,20 @@ def api(shared_daemon):
 
 
 @pytest.fixture
-def daemon(tmp_path):
-    """A gateway of the test's own."""
-    made = harness.Daemon(tmp_path).start()
+def daemon(tmp_path_factory):
+    """A gateway of the test's own; not above tmp_path, where replicas may write."""
+    made = harness.Daemon(tmp_path_factory.mktemp("gateway")).start()
     yield made
     made.close()
 
 
 @pytest.fixture
-def make_daemon(tmp_path):
+def make_daemon(tmp_path_factory):
     """Gateways with a configuration, or not started yet: make_daemon(config=..., ...)."""
     made = []
 
     def make(**more):
-        made.append(harness.Daemon(tmp_path / f"daemon{len(made)}", **more))
+        made.append(harness.Daemon(tmp_path_factory.mktemp("gateway"), **more))
         return made[-1]
 
     yield make

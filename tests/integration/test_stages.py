@@ -539,7 +539,7 @@ def test_what_is_an_addition(api, plugin_server, form):
 
 
 @pytest.mark.parametrize("one, two, words", [
-    (env("X", "1"), env("X", "2"), "X"),
+    (env("X", "1"), env("X", "2"), "/env/0/value"),
     (adds(lambda d: d["metadata"].update(labels={"a": "1"})), adds(lambda d: d["metadata"].update(labels={"a": "2"})), "labels/a"),
     (adds(lambda d: d["metadata"].update(note="x")), adds(lambda d: d["metadata"].update(note={"y": 1})), "note"),
     (adds(lambda d: d["metadata"].update(list=[1])), adds(lambda d: d["metadata"].update(list=[2])), "list")])
