@@ -2,7 +2,7 @@
 #include "api/api.h"
 #include "core/taskset.h"
 
-enum { IDEMPOTENCY_KEY_MAX = 255 };
+enum { IDEMPOTENCY_KEY_MAX = 255, WAIT_MAX_S = 60 };
 
 /* ---- submit ---- */
 
@@ -130,9 +130,7 @@ static int submit_body(struct api *api, struct request *req, struct job_body *bo
 		       struct submission *s, struct sl_error *err)
 {
 	struct fields_in in = {&req->json, req->arena};
-	int rc = request_query_only(req, "", err);
-	if (!rc)
-		rc = fields_read(&in, 0, submit_fields, body, err);
+	int rc = fields_read(&in, 0, submit_fields, body, err);
 	if (!rc)
 		rc = check_user(req, body->user, err);
 	if (!rc)
@@ -142,17 +140,15 @@ static int submit_body(struct api *api, struct request *req, struct job_body *bo
 	return rc ? rc : read_parent(api, req, body->parent, &s->parent, err);
 }
 
-static int submit(struct api *api, struct request *req, struct reply *reply)
+static int submit_job(struct api *api, struct request *req, struct uuid *ret, struct sl_error *err)
 {
 	static const struct json_limits limits = {TOKEN_HEADER_MAX, 80};
 	scoped(json_finip) struct json token_header = {0};
 	struct job_body body = {.header = JSON_NONE, .job = JSON_NONE};
 	struct submission s = {.json = &req->json, .token = bytes_str(req->caller->id)};
-	struct uuid id;
-	char text[UUID_TEXT_SIZE];
-	int rc = submit_body(api, req, &body, &s, &reply->err);
+	int rc = submit_body(api, req, &body, &s, err);
 	if (!rc && req->caller->header.len) {
-		rc = json_parse(&token_header, req->caller->header, &limits, &reply->err);
+		rc = json_parse(&token_header, req->caller->header, &limits, err);
 		s.token_header = &token_header;
 	}
 	if (rc)
@@ -162,13 +158,82 @@ static int submit(struct api *api, struct request *req, struct reply *reply)
 	s.kind = body.kind;
 	s.header = body.header;
 	s.job = body.job;
-	rc = driver_submit(api->driver, &s, &id, &reply->err);
+	return driver_submit(api->driver, &s, ret, err);
+}
+
+/** A submitter that is held until admission has ended for now. */
+struct holding {
+	struct api *api;
+	struct uuid job;
+	int64_t wait_s; /* -1: does not want to know */
+	bool place;
+};
+
+static int take_place(struct holding *h, struct sl_error *err)
+{
+	struct watch *watch = driver_watch(h->api->driver);
+	if (h->wait_s <= 0)
+		return 0;
+	if (watch_enter(watch))
+		return sl_fail(err, SL_E_UNAVAILABLE,
+			       "wait: too many submitters are held already; submit without it, "
+			       "or try again");
+	h->place = true;
+	return 0;
+}
+
+static bool is_admitted(void *user)
+{
+	const struct holding *h = user;
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct job job;
+	return store_begin(h->api->store, STORE_READ, &txn) || ledger_get(txn, h->job, &job) ||
+	       job.state != JOB_PREPARING;
+}
+
+/* The job is taken: what cannot be read of it is left out, not refused. */
+static void put_state(const struct holding *h, struct json_object *to)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct job job;
+	if (store_begin(h->api->store, STORE_READ, &txn) || ledger_get(txn, h->job, &job))
+		return;
+	jb_put_str(to, "state", job_state_name(job.state));
+	jb_put_bytes(to, "reason", job.reason);
+	jb_put_bytes(to, "reasonCode", job.reason_code);
+}
+
+static int submit(struct api *api, struct request *req, struct reply *reply)
+{
+	struct holding h = {.api = api, .wait_s = -1};
+	char text[UUID_TEXT_SIZE];
+	int rc = request_query_only(req, "wait", &reply->err);
+	if (!rc)
+		rc = request_query_int(req, "wait", 0, WAIT_MAX_S, &h.wait_s, &reply->err);
+	if (!rc)
+		rc = take_place(&h, &reply->err);
+	if (!rc)
+		rc = submit_job(api, req, &h.job, &reply->err);
+	if (!rc && h.place)
+		watch_wait(driver_watch(api->driver), h.job, (uint32_t)h.wait_s * 1000, is_admitted,
+			   &h);
+	if (h.place)
+		watch_leave(driver_watch(api->driver));
 	if (rc)
 		return rc;
 	reply->payload = jb_object();
-	jb_put_bytes(reply->payload, "jobID", bytes_str(uuid_format(id, text)));
+	jb_put_bytes(reply->payload, "jobID", bytes_str(uuid_format(h.job, text)));
+	if (h.wait_s >= 0)
+		put_state(&h, reply->payload);
 	return 0;
 }
+
+static const struct route_query submit_query[] = {
+	{"wait", "integer",
+	 "Seconds (0 to 60): hold the answer until admission has ended for now, and add the "
+	 "state."},
+	{NULL, NULL, NULL},
+};
 
 /* ---- stop and resume ---- */
 
@@ -277,7 +342,10 @@ static const struct route routes[] = {
 		.handle = submit,
 		.summary = "Submit a job",
 		.fields = submit_fields,
-		.payload = "{\"type\":\"object\",\"properties\":{\"jobID\":{\"type\":\"string\"}}}",
+		.query = submit_query,
+		.payload = "{\"type\":\"object\",\"properties\":{\"jobID\":{\"type\":\"string\"},"
+			   "\"state\":{\"type\":\"string\"},\"reason\":{\"type\":\"string\"},"
+			   "\"reasonCode\":{\"type\":\"string\"}}}",
 	},
 	{
 		.method = "PUT",

@@ -19,6 +19,7 @@ enum {
 	REQUEST_MS = 10000,
 	IDLE_MS = 60000,
 	GRACE_S = 5,
+	HELD_MAX = 256, /* callers held by ?wait, and at most a quarter of the connections */
 	PATH_MAX_BYTES = 4096,
 };
 
@@ -92,6 +93,12 @@ static int open_registry(struct gateway *g, struct sl_error *err)
 	return registry_create(&config, g->store, g->writer, &clock_system, &g->registry, err);
 }
 
+static unsigned held_max(const struct config *c)
+{
+	unsigned quarter = (unsigned)c->limits.connections / 4;
+	return quarter < HELD_MAX ? quarter : HELD_MAX;
+}
+
 static int open_driver(struct gateway *g, struct sl_error *err)
 {
 	const struct config *c = g->config;
@@ -102,6 +109,7 @@ static int open_driver(struct gateway *g, struct sl_error *err)
 		.wait_for_ms = (uint32_t)c->plugins.wait_for_ms,
 		.wait_first_ms = 1000,
 		.wait_most_ms = 60000,
+		.held_max = held_max(c),
 		.regex_value_max = (size_t)c->selector.regex_value_max,
 		.protect = c->increment.protect.n ? c->increment.protect.at : NULL,
 		.engine_default = c->engines.standard,
@@ -311,6 +319,8 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	if (!g)
 		return NULL;
 	api_set_state(&g->api, API_STOPPING);
+	if (g->driver)
+		watch_end(driver_watch(g->driver));
 	if (g->server)
 		server_drain(g->server, grace_ms);
 	if (g->driver)

@@ -15,6 +15,7 @@ int change_create(struct driver *d, struct uuid id, uint32_t moves, struct chang
 	c->id = id;
 	c->moves = moves;
 	c->event_end = &c->event;
+	c->replica_end = &c->replica;
 	list_init(&c->link);
 	*ret = c;
 	return 0;
@@ -67,6 +68,19 @@ void change_add_event(struct change *c, const struct event *event)
 
 /* ---- on the writer's thread ---- */
 
+/* A stop that was answered counts, whatever came of the job meanwhile. */
+static bool put_stopped(struct change *c, struct store_txn *txn, struct job *job, int *ret)
+{
+	if (!job->stopping)
+		return false;
+	struct why why = {.code = BYTES("stopped_by_user"),
+			  .reason = job->stop_reason.len ? job->stop_reason
+							 : BYTES("stopped by a user"),
+			  .exit_code = c->why.exit_code};
+	*ret = ledger_move(txn, job, JOB_STOPPED, &why, driver_now(c->driver));
+	return true;
+}
+
 static int put_moves(struct change *c, struct store_txn *txn, struct job *job)
 {
 	for (size_t i = 0; i < c->path_n; i++) {
@@ -77,7 +91,9 @@ static int put_moves(struct change *c, struct store_txn *txn, struct job *job)
 		const struct why *why = i + 1 == c->path_n          ? &c->why
 					: c->path[i] == JOB_RUNNING ? &started
 								    : &going_on;
-		int rc = ledger_move(txn, job, c->path[i], why, driver_now(c->driver));
+		int rc = 0;
+		if (!job_final(c->path[i]) || !put_stopped(c, txn, job, &rc))
+			rc = ledger_move(txn, job, c->path[i], why, driver_now(c->driver));
 		if (rc)
 			return rc;
 	}

@@ -68,6 +68,7 @@ struct driver {
 	int64_t timer_ms;   /* the first stored timer, wall time; 0: none known */
 	bool timer_busy;
 	size_t changes_open; /* submitted, not yet back */
+	uint64_t serial;     /* of the newest admission or run */
 };
 
 void driver_post(struct driver *d, struct note *note);
@@ -113,11 +114,11 @@ struct change {
 	} doc[4];
 	size_t docs;
 	struct change_event *event, **event_end;
-	struct replica_change_record *replica;
+	struct replica_change_record *replica, **replica_end;
 	/** On the loop, when it is on disk (0) or void (SL_E_CONFLICT, SL_E_NOT_FOUND); other
 	 * failures are tried again until they pass. The change is freed afterwards. */
 	void (*then)(struct driver *d, struct change *c, int rc);
-	void *owner;
+	uint64_t owner; /* serial of the admission or run that it belongs to */
 	int rc;
 };
 
@@ -192,9 +193,11 @@ struct admission {
 	int64_t began_ms;          /* monotonic */
 	struct arena *event_arena; /* events not yet written */
 	struct change_event *event, **event_end;
-	bool writing;      /* a progress change is on its way */
-	bool dirty;        /* there is newer progress */
-	bool ended;        /* its last change is on its way */
+	uint64_t serial;     /* of its life: an answer to an earlier one is not taken for its own */
+	bool writing;        /* a progress change is on its way */
+	bool dirty;          /* there is newer progress */
+	bool ended;          /* its last change is made */
+	struct change *last; /* and waits for the one on its way, or NULL */
 	const char *fault; /* reason code of a stage that could not be composed */
 	struct bytes fault_plugin;
 	char fault_words[600];
@@ -204,6 +207,10 @@ void admission_begin(struct driver *d, struct note *note); /* note: struct admit
 struct admission *admission_free(struct admission *a);     /* also out of the table */
 void admission_drop(struct admission *a); /* somebody else decided: calls canceled, freed */
 void admission_event(struct admission *a, const struct event *event);
+/** The admission of this id and serial, or NULL. */
+struct admission *admission_find(struct driver *d, struct uuid id, uint64_t serial);
+/** Submit its last change, behind what is on its way. */
+void admission_end(struct admission *a, struct change *c);
 /** Move docs, progress and events that the store has not seen into `c`. */
 void admission_flush(struct admission *a, struct change *c);
 uint32_t admission_used_ms(const struct admission *a);
@@ -234,8 +241,11 @@ struct run {
 	struct json json;
 	struct taskset *set;
 	struct policy *policy;
-	uint32_t moves;
-	enum job_state state;
+	uint32_t moves;         /* changes on their way and `next` included */
+	enum job_state state;   /* likewise */
+	uint64_t serial;
+	bool writing;           /* a change is on its way */
+	struct change *next;    /* what came up meanwhile: the next one */
 	bool stopping, ended;
 	int64_t created_ms;
 };

@@ -116,6 +116,8 @@ static void stop_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
 	q->rc = rc;
+	if (!rc)
+		watch_tell(q->driver->watch, q->request->job);
 	struct stop_note *n = rc ? NULL : calloc(1, sizeof(*n));
 	if (n) {
 		n->note.handle = handle_stop;

@@ -1,0 +1,42 @@
+/* Those who wait for a job to move.
+ *
+ * A fixed number of buckets, each a mutex and a condition variable; a job's id says which
+ * is its. A waiter looks whether what it waits for has come while it holds the bucket,
+ * and then sleeps; whoever has committed a move wakes the bucket. So a move is either
+ * seen by the look or wakes the sleeper: none is missed. A bucket's other sleepers look
+ * once more and sleep on.
+ *
+ * Layer 2. Any thread; only watch_wait() sleeps. Times are monotonic milliseconds. */
+#pragma once
+
+#include "core/base/err.h"
+#include "core/base/id.h"
+
+struct watch;
+
+/** Has it come? Called with the bucket held: it must be quick and not call the watch. */
+typedef bool (*watch_look_fn)(void *user);
+
+SL_BEGIN_DECLS
+
+/** At most `held_max` may wait at one time. */
+SL_MUST_USE int watch_create(unsigned held_max, struct watch **ret);
+/** Nobody may wait any more. NULL is fine; returns NULL. */
+struct watch *watch_free(struct watch *watch);
+
+/** Take a place among those who may wait. SL_E_UNAVAILABLE: none is free. */
+SL_MUST_USE int watch_enter(struct watch *watch);
+void watch_leave(struct watch *watch); /**< Give it back. */
+
+/** With a place: sleep until `look` says yes, for at most `most_ms`, or until
+ * watch_end(). `look` is asked at least once. */
+void watch_wait(struct watch *watch, struct uuid job, uint32_t most_ms, watch_look_fn look,
+		void *user);
+/** This job moved, and the move is on disk. */
+void watch_tell(struct watch *watch, struct uuid job);
+/** Wake everybody; from now on nobody sleeps. */
+void watch_end(struct watch *watch);
+
+SL_DEFINE_SCOPED(struct watch, watch_free)
+
+SL_END_DECLS
