@@ -52,6 +52,7 @@ struct submission {
 	struct bytes token;              /**< The token's id. */
 	struct uuid parent;              /**< Or nil. */
 	struct bytes idempotency_key;    /**< Or empty. */
+	struct bytes traceparent;        /**< As sent; another form than the W3C one is ignored. */
 };
 
 SL_BEGIN_DECLS

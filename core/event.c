@@ -18,6 +18,7 @@ void event_encode(const struct event *e, struct buf *to)
 	wire_put(to, e->stage, 1);
 	wire_put(to, e->attempts, 4);
 	wire_put(to, e->status, 4);
+	wire_put(to, e->repeats, 4);
 	wire_put(to, e->took_us, 8);
 	wire_put(to, (uint32_t)e->index, 4);
 	wire_put(to, (uint32_t)e->code, 4);
@@ -42,6 +43,7 @@ int event_decode(struct bytes record, struct event *ret)
 	e.stage = (uint8_t)wire_get(&w, 1);
 	e.attempts = (uint32_t)wire_get(&w, 4);
 	e.status = (uint32_t)wire_get(&w, 4);
+	e.repeats = (uint32_t)wire_get(&w, 4);
 	e.took_us = wire_get(&w, 8);
 	e.index = (int32_t)wire_get(&w, 4);
 	e.code = (int32_t)wire_get(&w, 4);
@@ -96,6 +98,8 @@ struct json_object *event_show(const struct event *e, uint32_t number, bool with
 		show_call(to, e);
 	if (e->type == EVENT_REPLICA)
 		show_replica(to, e);
+	if (e->repeats)
+		jb_put_int(to, "count", (int64_t)e->repeats + 1);
 	put_text(to, "reason", e->reason);
 	put_text(to, "reasonCode", e->reason_code);
 	put_text(to, "who", e->who);

@@ -23,6 +23,7 @@ struct event {
 	enum job_state state;
 	uint8_t stage; /**< enum plugin_type, or EVENT_NO_STAGE. */
 	uint32_t attempts, status;
+	uint32_t repeats; /**< Equal ones that followed and were not kept. */
 	uint64_t took_us;
 	int32_t index, code;
 	struct bytes plugin, outcome, reason, reason_code, who, role;

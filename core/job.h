@@ -43,11 +43,13 @@ enum job_next { NEXT_NOTHING, NEXT_ASK, NEXT_EXPIRE };
 	X(plugin_bad_answer)                                                                       \
 	X(selector_error)                                                                          \
 	X(no_translator)                                                                           \
-	X(ambiguous_plugins) X(increment_violation) X(decorator_conflict) X(budget_exhausted)      \
-		X(invalid_taskset) X(engine_unknown) X(engine_refused) X(waiting_for_slot)         \
-			X(waiting_for_dependency) X(running) X(replica_failed)                     \
-				X(deadline_exceeded) X(lost) X(expired) X(stopped_by_user)         \
-					X(stopped_with_parent) X(succeeded) X(internal_error)
+	X(ambiguous_plugins)                                                                       \
+	X(increment_violation)                                                                     \
+	X(decorator_conflict) X(budget_exhausted) X(invalid_taskset) X(engine_unknown)             \
+		X(engine_refused) X(waiting_for_slot) X(waiting_for_dependency) X(running)         \
+			X(replica_failed) X(deadline_exceeded) X(lost) X(expired)                  \
+				X(stopped_by_user) X(stopped_with_parent) X(succeeded)             \
+					X(internal_error)
 
 enum {
 	JOB_REASON_MAX = 1024, /**< Bytes of a reason; longer ones are cut. */
@@ -72,6 +74,7 @@ struct job {
 	struct bytes reason, reason_code, plugin, engine;
 	struct bytes token;       /**< Id of the token it was submitted with. */
 	struct bytes stop_reason; /**< Why it is `stopping`. */
+	struct bytes trace;       /**< traceparent of the submission (W3C), or empty. */
 };
 
 SL_BEGIN_DECLS

@@ -157,6 +157,32 @@ void ledger_add_event(struct store_txn *txn, struct job *job, const struct event
 	}
 }
 
+bool ledger_repeat_call(struct store_txn *txn, const struct job *job, const struct event *event)
+{
+	enum { LOOK_BACK = 4 };
+	for (uint32_t i = 1; i <= LOOK_BACK && i <= job->events; i++) {
+		struct key k = event_key(job->id, job->events - i);
+		scoped(buf_finip) struct buf record = {0};
+		struct bytes value;
+		struct event last;
+		if (store_get(txn, STORE_EVENTS, key_bytes(&k), &value) ||
+		    event_decode(value, &last))
+			return false;
+		if (last.type != EVENT_CALL)
+			continue;
+		if (!bytes_eq(last.plugin, event->plugin) ||
+		    !bytes_eq(last.outcome, event->outcome) ||
+		    !bytes_eq(last.reason, event->reason))
+			return false;
+		last.repeats++;
+		buf_init(&record, RECORD_MAX);
+		event_encode(&last, &record);
+		store_put(txn, STORE_EVENTS, key_bytes(&k), buf_bytes(&record));
+		return true;
+	}
+	return false;
+}
+
 int ledger_events(struct store_txn *txn, struct uuid id, uint32_t from, ledger_event_fn each,
 		  void *user)
 {

@@ -59,6 +59,11 @@ void ledger_save(struct store_txn *txn, const struct job *job, int64_t old_next_
 /** Append to the job's log (bounded); changes job->events: save the record afterwards. */
 void ledger_add_event(struct store_txn *txn, struct job *job, const struct event *event);
 
+/** If the last call in the log is by the same plugin with the same outcome and reason,
+ * count it there and return true; else nothing happens. For a waiting job that asks again
+ * and again. */
+bool ledger_repeat_call(struct store_txn *txn, const struct job *job, const struct event *event);
+
 /* ---- reading logs and lists ---- */
 
 /** Called for each event from `from` on; returns false to end. */

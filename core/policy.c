@@ -6,11 +6,15 @@
 
 enum role_state { ROLE_WAITING, ROLE_ACTIVE, ROLE_DONE, ROLE_BROKEN };
 
+/* A replica that ran out of its own time keeps this as its reason, so that a restart knows. */
+static const char overdue_reason[] = "DeadlineExceeded";
+
 struct role_run {
 	enum role_state state;
 	struct replica *replica;
 	bool *dirty;
 	uint32_t active, succeeded, failed; /* active: starting or running */
+	bool overdue;                       /* restored: a replica of it had run out of its time */
 	int64_t started_ms;
 };
 
@@ -308,7 +312,8 @@ static bool next_round(struct policy *p, int64_t now_ms)
 			r->replica[k].state = REPLICA_IDLE;
 			r->replica[k].retried = 0;
 			r->replica[k].round = p->round;
-			r->replica[k].retry_at_ms = 0;
+			r->replica[k].retry_at_ms = p->again_ms;
+			r->replica[k].reason[0] = r->replica[k].message[0] = '\0';
 			save(p, i, k);
 		}
 	}
@@ -390,10 +395,16 @@ static void recount(struct policy *p, uint32_t role)
 			replica->retry_at_ms = 0;
 			continue;
 		}
-		if (replica->state != REPLICA_IDLE || replica->retry_at_ms) {
-			r->state = ROLE_ACTIVE;
-			r->started_ms = sooner(r->started_ms, replica->started_ms);
+		if (replica->state == REPLICA_IDLE && replica->retry_at_ms && !replica->retried) {
+			p->again_ms = replica->retry_at_ms; /* the round waits for its time */
+			continue;
 		}
+		/* Stopped ones say nothing: a role that never started may have such, too. */
+		if (replica->state != REPLICA_STOPPED &&
+		    (replica->state != REPLICA_IDLE || replica->retry_at_ms))
+			r->state = ROLE_ACTIVE;
+		r->overdue |= strcmp(replica->reason, overdue_reason) == 0;
+		r->started_ms = sooner(r->started_ms, replica->started_ms);
 		r->active += is_active(replica);
 		r->succeeded += replica->state == REPLICA_SUCCEEDED;
 		r->failed += replica->state == REPLICA_FAILED;
@@ -411,6 +422,10 @@ void policy_start(struct policy *p, int64_t started_ms, int64_t now_ms, struct p
 		if (p->role[i].state == ROLE_ACTIVE && !p->role[i].started_ms)
 			p->role[i].started_ms = now_ms;
 		judge_role(p, i, "replica_failed", "too many replicas failed");
+		if (p->role[i].overdue && !role_ended(p, i))
+			role_failed(p, i, "deadline_exceeded",
+				    "failed: a replica was not over in its time "
+				    "(activeDeadlineSeconds)");
 		if (p->role[i].state == ROLE_ACTIVE && p->wanted == SET_OPEN)
 			start_role(p, i, now_ms); /* those that never started */
 	}
@@ -423,7 +438,8 @@ static void take_exit(struct replica *r, const struct engine_report *report, int
 	r->signal = report->exit.signal;
 	r->started_ms = report->exit.started_ms ? report->exit.started_ms : r->started_ms;
 	r->finished_ms = report->exit.finished_ms ? report->exit.finished_ms : now_ms;
-	snprintf(r->reason, sizeof(r->reason), "%s", report->reason ? report->reason : "");
+	if (strcmp(r->reason, overdue_reason) != 0)
+		snprintf(r->reason, sizeof(r->reason), "%s", report->reason ? report->reason : "");
 	snprintf(r->message, sizeof(r->message), "%s", report->message);
 }
 
@@ -536,14 +552,24 @@ static void check_pod_deadline(struct policy *p, uint32_t role, uint32_t index, 
 	snprintf(what, sizeof(what),
 		 "failed: replica %u not over after %u s (activeDeadlineSeconds)", index,
 		 spec->pod_deadline_s);
+	snprintf(r->reason, sizeof(r->reason), "%s", overdue_reason);
 	role_failed(p, role, "deadline_exceeded", what);
+}
+
+/* The pause before a round is over. */
+static void begin_round(struct policy *p)
+{
+	p->again_ms = 0;
+	for (uint32_t i = 0; i < p->set->replicas; i++)
+		if (p->replicas[i].state == REPLICA_IDLE && !p->replicas[i].retried)
+			p->replicas[i].retry_at_ms = 0;
 }
 
 void policy_tick(struct policy *p, int64_t now_ms, struct policy_out *out)
 {
 	begin(p, out);
 	if (p->again_ms && p->again_ms <= now_ms)
-		p->again_ms = 0;
+		begin_round(p);
 	check_deadlines(p, now_ms);
 	for (uint32_t i = 0; i < p->set->roles; i++)
 		for (uint32_t k = 0;

@@ -1,57 +1,14 @@
 /* GET /v1/job/detail: one document made from the record, the TaskSet and the replicas. */
 #include "api/handlers/job_read.h"
+#include "api/handlers/set_view.h"
 
-#include "core/policy.h"
-#include "core/replica.h"
-
-struct view {
-	const struct job *job;
-	struct json json;
-	struct taskset *set;
-	struct policy *policy; /* the replicas, and what they mean for their roles */
-};
-
-static void restore(void *user, uint32_t role, uint32_t index, const struct replica *r)
-{
-	struct view *v = user;
-	if (role < v->set->roles && index < v->set->role[role].replicas)
-		policy_restore(v->policy, role, index, r);
-}
-
-static const char *replica_state(const struct view *v, const struct replica *r)
-{
-	if (r->state == REPLICA_IDLE && job_final(v->job->state))
-		return "stopped";
-	return replica_state_name(r->state);
-}
-
-static const char *role_state(const struct view *v, uint32_t role)
-{
-	uint32_t succeeded = 0, failed = 0;
-	bool touched = false;
-	for (uint32_t i = 0; i < v->set->role[role].replicas; i++) {
-		const struct replica *r = policy_replica(v->policy, role, i);
-		succeeded += r->state == REPLICA_SUCCEEDED;
-		failed += r->state == REPLICA_FAILED;
-		touched |= r->started_ms != 0;
-	}
-	switch (policy_judge(&v->set->role[role], succeeded, failed)) {
-	case SET_SUCCEEDED:
-		return "succeeded";
-	case SET_FAILED:
-		return "failed";
-	default:
-		return job_final(v->job->state) ? "stopped" : touched ? "running" : "waiting";
-	}
-}
-
-static struct json_object *show_replica(const struct view *v, const struct replica *r,
+static struct json_object *show_replica(const struct set_view *v, const struct replica *r,
 					uint32_t index)
 {
 	struct json_object *to = jb_object();
 	bool ended = r->finished_ms != 0;
 	jb_put_int(to, "index", index);
-	jb_put_str(to, "state", replica_state(v, r));
+	jb_put_str(to, "state", set_view_replica_state(v, r));
 	jb_put_int(to, "retriedCount", r->retried);
 	jb_put_time(to, "startAt", r->started_ms);
 	jb_put_time(to, "finishedAt", r->finished_ms);
@@ -65,7 +22,7 @@ static struct json_object *show_replica(const struct view *v, const struct repli
 	return to;
 }
 
-static json_at container_of_role(const struct view *v, uint32_t role)
+static json_at container_of_role(const struct set_view *v, uint32_t role)
 {
 	const struct json *j = &v->json;
 	json_at spec = json_get(j, v->set->role[role].pod, BYTES("spec"));
@@ -79,7 +36,7 @@ static void put_member(struct json_object *to, const char *key, const struct jso
 	jb_put_raw(to, key, there ? json_raw(j, at) : bytes_str(absent));
 }
 
-static struct json_object *show_role(const struct view *v, uint32_t role)
+static struct json_object *show_role(const struct set_view *v, uint32_t role)
 {
 	const struct role *spec = &v->set->role[role];
 	const struct json *j = &v->json;
@@ -87,7 +44,7 @@ static struct json_object *show_role(const struct view *v, uint32_t role)
 	struct json_object *to = jb_object(), *list = jb_array();
 	jb_put_bytes(to, "name", spec->name);
 	put_member(to, "image", j, json_get(j, container, BYTES("image")), "\"\"");
-	jb_put_str(to, "state", role_state(v, role));
+	jb_put_str(to, "state", set_view_role_state(v, role));
 	put_member(to, "command", j, json_get(j, container, BYTES("command")), "[]");
 	jb_put_int(to, "replicaAmount", spec->replicas);
 	jb_put_int(to, "maxFailedTaskCount", spec->max_failed);
@@ -99,7 +56,7 @@ static struct json_object *show_role(const struct view *v, uint32_t role)
 	return to;
 }
 
-static struct json_object *show_runtime(const struct view *v, uint32_t role)
+static struct json_object *show_runtime(const struct set_view *v, uint32_t role)
 {
 	const struct json *j = &v->json;
 	json_at spec = json_get(j, v->set->role[role].pod, BYTES("spec"));
@@ -123,18 +80,7 @@ static struct json_object *show_runtime(const struct view *v, uint32_t role)
 	return to;
 }
 
-static uint64_t count_retries(const struct view *v)
-{
-	uint64_t n = 0;
-	for (uint32_t i = 0; v->set && i < v->set->roles; i++)
-		for (uint32_t k = 0; k < v->set->role[i].replicas; k++) {
-			uint32_t attempts = policy_replica(v->policy, i, k)->attempts;
-			n += attempts ? attempts - 1 : 0;
-		}
-	return n;
-}
-
-static struct json_object *show_job(const struct view *v)
+static struct json_object *show_job(const struct set_view *v)
 {
 	const struct job *job = v->job;
 	struct json_object *to = jb_object();
@@ -147,7 +93,7 @@ static struct json_object *show_job(const struct view *v)
 	jb_put_time(to, "createdAt", job->created_ms);
 	jb_put_time(to, "startAt", job->started_ms);
 	jb_put_time(to, "finishedAt", job->finished_ms);
-	jb_put_int(to, "totalRetriedCount", (int64_t)count_retries(v));
+	jb_put_int(to, "totalRetriedCount", (int64_t)set_view_retries(v));
 	if (job_final(job->state) && job->started_ms)
 		jb_put_int(to, "exitCode", job->exit_code);
 	else
@@ -159,7 +105,7 @@ static struct json_object *show_job(const struct view *v)
 	return to;
 }
 
-static struct json_object *show_platform(const struct view *v)
+static struct json_object *show_platform(const struct set_view *v)
 {
 	const struct json *j = &v->json;
 	struct json_object *to = jb_object(), *list = jb_array();
@@ -179,7 +125,7 @@ static struct json_object *show_platform(const struct view *v)
 	return to;
 }
 
-static struct json_object *show(const struct view *v)
+static struct json_object *show(const struct set_view *v)
 {
 	struct json_object *to = jb_object(), *list = jb_array(), *cluster = jb_object();
 	jb_put_str(to, "version", "v1");
@@ -193,35 +139,12 @@ static struct json_object *show(const struct view *v)
 	return to;
 }
 
-/* A TaskSet that is not valid (yet) is shown by its job alone. */
-static int load(struct store_txn *txn, struct view *v)
+int job_read_detail(struct store_txn *txn, const struct job *job, struct json_object **ret)
 {
-	static const struct json_limits limits = {REPLY_MAX, 80};
-	struct bytes doc;
-	int rc = ledger_doc(txn, v->job->id, PART_TASKSET, &doc);
-	if (rc)
-		return rc == SL_E_NOT_FOUND ? 0 : rc;
-	rc = json_parse(&v->json, doc, &limits, NULL);
-	if (rc)
-		return rc;
-	rc = taskset_read(&v->json, 0, &v->set, NULL);
-	if (rc)
-		return rc == SL_E_NO_MEMORY ? rc : 0;
-	rc = policy_create(v->set, UINT32_MAX, &v->policy);
-	if (!rc)
-		rc = ledger_replicas(txn, v->job->id, restore, v);
-	return rc;
-}
-
-int job_read_detail(struct store_txn *txn, const struct job *job, struct json_object **ret,
-		    struct sl_error *err SL_UNUSED)
-{
-	struct view v = {.job = job};
-	int rc = load(txn, &v);
+	struct set_view v;
+	int rc = set_view_load(txn, job, &v);
 	if (!rc)
 		*ret = show(&v);
-	policy_free(v.policy);
-	taskset_free(v.set);
-	json_fini(&v.json);
+	set_view_fini(&v);
 	return rc;
 }

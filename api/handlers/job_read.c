@@ -32,30 +32,30 @@ static int begin(struct api *api, struct request *req, struct reply *reply, stru
 	return rc ? rc : job_read_find(*txn, req, job, &reply->err);
 }
 
-static int show_part(struct api *api, struct request *req, struct reply *reply, enum job_part part,
-		     const char *absent)
+static int config(struct api *api, struct request *req, struct reply *reply)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	struct job job;
 	struct bytes doc;
 	int rc = begin(api, req, reply, &txn, &job);
 	if (!rc)
-		rc = ledger_doc(txn, job.id, part, &doc);
-	if (rc == SL_E_NOT_FOUND && !reply->err.code)
-		return reply_fail(reply, rc, "%s", absent);
+		rc = ledger_doc(txn, job.id, PART_JOB, &doc);
 	if (!rc)
 		reply->payload = jb_raw(doc);
 	return rc;
 }
 
-static int config(struct api *api, struct request *req, struct reply *reply)
-{
-	return show_part(api, req, reply, PART_JOB, "there is no such job");
-}
-
 static int taskset(struct api *api, struct request *req, struct reply *reply)
 {
-	return show_part(api, req, reply, PART_TASKSET, "the job has not been translated yet");
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct job job;
+	int rc = begin(api, req, reply, &txn, &job);
+	if (rc)
+		return rc;
+	rc = job_read_taskset(txn, &job, &reply->payload);
+	return rc == SL_E_NOT_FOUND
+		       ? reply_fail(reply, SL_E_NOT_FOUND, "the job has not been translated yet")
+		       : rc;
 }
 
 static int detail(struct api *api, struct request *req, struct reply *reply)
@@ -63,7 +63,7 @@ static int detail(struct api *api, struct request *req, struct reply *reply)
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	struct job job;
 	int rc = begin(api, req, reply, &txn, &job);
-	return rc ? rc : job_read_detail(txn, &job, &reply->payload, &reply->err);
+	return rc ? rc : job_read_detail(txn, &job, &reply->payload);
 }
 
 struct event_list {

@@ -11,7 +11,10 @@ SL_MUST_USE int job_read_find(struct store_txn *txn, const struct request *req, 
 void job_read_put_why(struct json_object *to, const struct job *job);
 /** The document of GET /v1/job/detail. */
 SL_MUST_USE int job_read_detail(struct store_txn *txn, const struct job *job,
-				struct json_object **ret, struct sl_error *err);
+				struct json_object **ret);
+/** The TaskSet with its status; SL_E_NOT_FOUND before translation. */
+SL_MUST_USE int job_read_taskset(struct store_txn *txn, const struct job *job,
+				 struct json_object **ret);
 /** Handlers in files of their own. */
 int job_read_logs(struct api *api, struct request *req, struct reply *reply);
 int job_read_list(struct api *api, struct request *req, struct reply *reply);

@@ -158,6 +158,7 @@ static int submit_job(struct api *api, struct request *req, struct uuid *ret, st
 	s.kind = body.kind;
 	s.header = body.header;
 	s.job = body.job;
+	s.traceparent = request_header(req, "traceparent");
 	return driver_submit(api->driver, &s, ret, err);
 }
 

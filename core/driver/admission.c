@@ -33,8 +33,16 @@ struct admission *admission_free(struct admission *a)
 	buf_fini(&a->body);
 	arena_free(a->event_arena);
 	admit_free(a->from);
+	change_free(a->last);
 	free(a);
 	return NULL;
+}
+
+struct admission *admission_find(struct driver *d, struct uuid id, uint64_t serial)
+{
+	struct table_node *node = table_get(&d->admissions, id);
+	struct admission *a = node ? container_of(node, struct admission, node) : NULL;
+	return a && a->serial == serial ? a : NULL;
 }
 
 void admission_drop(struct admission *a)
@@ -111,6 +119,7 @@ static int create(struct driver *d, struct admit *from, struct admission **ret)
 		return SL_E_NO_MEMORY;
 	}
 	a->driver = d;
+	a->serial = ++d->serial;
 	a->from = from;
 	a->job = from->job;
 	a->node.id = from->job.id;
@@ -136,6 +145,19 @@ static void no_room(struct driver *d, struct admit *from, int rc)
 	admit_free(from);
 }
 
+/* The gate that wanted to be asked again is not among those that match now. */
+static bool gate_is_gone(const struct admission *a)
+{
+	bool waits = a->progress.waits == WAITS_GATE_NEXT || a->progress.waits == WAITS_GATE_ASK;
+	if (!a->from->by_timer || !waits)
+		return false;
+	const struct plan_stage *gates = &a->plan->stage[PLUGIN_GATE];
+	for (uint32_t i = gates->first; i < gates->first + gates->n; i++)
+		if (bytes_is(a->job.plugin, a->plan->plugin[i]->key))
+			return false;
+	return true;
+}
+
 static void begin(struct admission *a)
 {
 	int rc = load(a);
@@ -144,6 +166,10 @@ static void begin(struct admission *a)
 	if (rc) {
 		verdict_fail_words(a, a->fault ? a->fault : "internal_error",
 				   a->fault ? a->fault_words : sl_err_text(rc));
+		return;
+	}
+	if (gate_is_gone(a)) {
+		verdict_gate_gone(a);
 		return;
 	}
 	struct pl_event start = {.kind = PL_START};
@@ -220,15 +246,26 @@ static void write_progress(struct admission *a);
 
 static void progress_written(struct driver *d, struct change *c, int rc)
 {
-	struct table_node *node = table_get(&d->admissions, c->id);
-	struct admission *a = node ? container_of(node, struct admission, node) : NULL;
-	if (!a || a != c->owner)
+	struct admission *a = admission_find(d, c->id, c->owner);
+	if (!a)
 		return;
 	a->writing = false;
-	if (rc && !a->ended)
+	if (rc)
 		admission_drop(a); /* somebody moved the job elsewhere */
+	else if (a->last)
+		change_submit(take_ptr(&a->last));
 	else if (a->dirty && !a->ended)
 		write_progress(a);
+}
+
+/* Changes of one job reach the store in their order, also when one must be tried again. */
+void admission_end(struct admission *a, struct change *c)
+{
+	a->ended = true;
+	if (a->writing)
+		a->last = c;
+	else
+		change_submit(c);
 }
 
 static void write_progress(struct admission *a)
@@ -247,7 +284,7 @@ static void write_progress(struct admission *a)
 		a->job.asked = 0;
 		a->job.unavailable_ms = 0;
 	}
-	c->owner = a;
+	c->owner = a->serial;
 	c->then = progress_written;
 	a->writing = true;
 	change_submit(c);
@@ -282,11 +319,33 @@ static void make_webhook_id(const struct admission *a, const struct plugin *plug
 		 hash[2], hash[3], hash[4], hash[5], a->progress.round);
 }
 
+/* A span of its own in the submitter's trace, or in one named after the job. */
+static void make_traceparent(const struct admission *a, char out[56])
+{
+	static const char hex[] = "0123456789abcdef";
+	char trace[33], span[17];
+	uint8_t random[8];
+	const char *from = a->job.trace.len ? (const char *)a->job.trace.at + 3 : a->id_text;
+	size_t n = 0;
+	for (; n < 32; from++)
+		if (*from != '-')
+			trace[n++] = *from;
+	trace[n] = '\0';
+	crypt_random(random, sizeof(random));
+	for (size_t i = 0; i < sizeof(random); i++) {
+		span[2 * i] = hex[random[i] >> 4];
+		span[2 * i + 1] = hex[random[i] & 15];
+	}
+	span[16] = '\0';
+	snprintf(out, 56, "00-%s-%s-%.2s", trace, span,
+		 a->job.trace.len ? (const char *)a->job.trace.at + 53 : "01");
+}
+
 static void answered(void *user, ask_id id, const struct ask_result *result);
 
 static int call(struct admission *a, uint32_t stage, struct step *step)
 {
-	char webhook_id[96];
+	char webhook_id[96], traceparent[56];
 	uint32_t used = admission_used_ms(a), budget = a->driver->config.budget_ms;
 	const struct plugin *plugin = a->plan->plugin[step->index];
 	int rc = make_body(a, stage);
@@ -295,11 +354,13 @@ static int call(struct admission *a, uint32_t stage, struct step *step)
 	if (used >= budget)
 		return SL_E_TIMEOUT;
 	make_webhook_id(a, plugin, webhook_id);
+	make_traceparent(a, traceparent);
 	struct ask ask = {.plugin = plugin,
 			  .job = a->node.id,
 			  .webhook_id = webhook_id,
 			  .body = buf_bytes(&a->body),
-			  .budget_ms = budget - used};
+			  .budget_ms = budget - used,
+			  .traceparent = traceparent};
 	return caller_ask(a->driver->caller, &ask, answered, step, &step->ask);
 }
 

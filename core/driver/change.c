@@ -142,7 +142,9 @@ static int apply(struct write *w, struct store_txn *txn)
 		if (!job_may_move((enum job_state)from, c->path[i]))
 			return SL_E_CONFLICT;
 	for (struct change_event *e = c->event; e; e = e->next)
-		ledger_add_event(txn, &job, &e->event);
+		if (!c->stay || e->event.type != EVENT_CALL ||
+		    !ledger_repeat_call(txn, &job, &e->event))
+			ledger_add_event(txn, &job, &e->event);
 	for (size_t i = 0; i < c->docs; i++)
 		ledger_put_doc(txn, c->id, c->doc[i].part, c->doc[i].text);
 	put_replicas(c, txn);

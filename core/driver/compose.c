@@ -141,6 +141,6 @@ int compose_check(struct admission *a, struct step *step, struct sl_error *err)
 	return json_type(&step->answer, 0) != JSON_OBJECT
 		       ? sl_fail(err, SL_E_INVALID, "the answer must be an object, not %s",
 				 json_type_name(json_type(&step->answer, 0)))
-		  : increment_check(&a->taskset, &step->answer, &options, &step->increment, NULL,
-				    err);
+		       : increment_check(&a->taskset, &step->answer, &options, &step->increment,
+					 NULL, err);
 }

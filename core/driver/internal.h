@@ -198,7 +198,7 @@ struct admission {
 	bool dirty;          /* there is newer progress */
 	bool ended;          /* its last change is made */
 	struct change *last; /* and waits for the one on its way, or NULL */
-	const char *fault; /* reason code of a stage that could not be composed */
+	const char *fault;   /* reason code of a stage that could not be composed */
 	struct bytes fault_plugin;
 	char fault_words[600];
 };
@@ -224,6 +224,8 @@ int compose_set_taskset(struct admission *a, const struct json *json, struct sl_
 /* verdict.c: carry out the last effect of a pipeline. */
 void verdict_suspend(struct admission *a, struct step *step);
 void verdict_wait(struct admission *a, struct step *step);
+/** Its time came, but the gate that suspended it is off or gone. */
+void verdict_gate_gone(struct admission *a);
 void verdict_stop(struct admission *a, struct step *step);
 void verdict_fail(struct admission *a, struct step *step, const struct plan_stage *stage);
 void verdict_fail_words(struct admission *a, const char *code, const char *words);
@@ -241,11 +243,11 @@ struct run {
 	struct json json;
 	struct taskset *set;
 	struct policy *policy;
-	uint32_t moves;         /* changes on their way and `next` included */
-	enum job_state state;   /* likewise */
+	uint32_t moves;       /* changes on their way and `next` included */
+	enum job_state state; /* likewise */
 	uint64_t serial;
-	bool writing;           /* a change is on its way */
-	struct change *next;    /* what came up meanwhile: the next one */
+	bool writing;        /* a change is on its way */
+	struct change *next; /* what came up meanwhile: the next one */
 	bool stopping, ended;
 	int64_t created_ms;
 };

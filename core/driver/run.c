@@ -11,6 +11,7 @@ struct run *run_free(struct run *r)
 {
 	if (!r)
 		return NULL;
+	change_free(r->next);
 	policy_free(r->policy);
 	taskset_free(r->set);
 	json_fini(&r->json);
@@ -35,9 +36,10 @@ static struct run *find(struct driver *d, struct uuid id)
 
 /* ---- what the engine is asked ---- */
 
-static struct replica_name name_of(const struct run *r, const struct policy_fx *fx)
+static struct replica_name name_of(const struct run *r, uint32_t role, uint32_t index)
 {
-	return (struct replica_name){r->node.id, fx->role, fx->index, fx->attempt};
+	uint32_t attempts = policy_replica(r->policy, role, index)->attempts;
+	return (struct replica_name){r->node.id, role, index, attempts ? attempts - 1 : 0};
 }
 
 static void refuse(struct run *r, const struct replica_name *name, int rc)
@@ -49,18 +51,18 @@ static void refuse(struct run *r, const struct replica_name *name, int rc)
 	driver_report(r->driver, &report);
 }
 
-static void start_replica(struct run *r, const struct policy_fx *fx)
+static void start_replica(struct run *r, uint32_t role_at, uint32_t index)
 {
-	const struct role *role = &r->set->role[fx->role];
+	const struct role *role = &r->set->role[role_at];
 	char text[ENV_MAX][256], id[UUID_TEXT_SIZE];
 	snprintf(text[0], sizeof(text[0]), "TASKSET_NAME=%.*s",
 		 BYTES_FMT(bytes_cut(r->set->name, 200)));
 	snprintf(text[1], sizeof(text[1]), "TASKROLE_NAME=%.*s",
 		 BYTES_FMT(bytes_cut(role->name, 200)));
-	snprintf(text[2], sizeof(text[2]), "TASKROLE_REPLICA_INDEX=%u", fx->index);
+	snprintf(text[2], sizeof(text[2]), "TASKROLE_REPLICA_INDEX=%u", index);
 	snprintf(text[3], sizeof(text[3]), "SLUICE_JOB_ID=%s", uuid_format(r->node.id, id));
 	const char *const env[ENV_MAX] = {text[0], text[1], text[2], text[3], NULL};
-	struct replica_spec spec = {.name = name_of(r, fx),
+	struct replica_spec spec = {.name = name_of(r, role_at, index),
 				    .pod = json_raw(&r->json, role->pod),
 				    .role_name = role->name,
 				    .taskset_name = r->set->name,
@@ -71,13 +73,36 @@ static void start_replica(struct run *r, const struct policy_fx *fx)
 		refuse(r, &spec.name, rc);
 }
 
+/* Starts that are on disk now. What was to end meanwhile is not started any more. */
+static void launch(struct run *r, const struct change *c)
+{
+	for (const struct replica_change_record *n = c->replica; n; n = n->next) {
+		const struct replica *now = policy_replica(r->policy, n->role, n->index);
+		if (n->replica.state != REPLICA_STARTING || n->replica.stopping ||
+		    now->state != REPLICA_STARTING || now->attempts != n->replica.attempts)
+			continue;
+		if (now->stopping) {
+			struct engine_report ended = {.name = name_of(r, n->role, n->index),
+						      .change = REPLICA_ENDED,
+						      .reason = "Stopped",
+						      .message = "ended before it was started"};
+			driver_report(r->driver, &ended);
+		} else {
+			start_replica(r, n->role, n->index);
+		}
+	}
+}
+
 /* ---- what the store is told ---- */
+
+static void submit_next(struct run *r);
 
 static void written(struct driver *d, struct change *c, int rc)
 {
 	struct run *r = find(d, c->id);
-	if (!r || r != c->owner || d->closed)
+	if (!r || r->serial != c->owner || d->closed)
 		return;
+	r->writing = false;
 	bool final = c->path_n && job_final(c->path[c->path_n - 1]);
 	if (rc) {
 		driver_log(d, LOG_ERROR, c->id, "a running job was moved by somebody else", "why",
@@ -86,7 +111,22 @@ static void written(struct driver *d, struct change *c, int rc)
 	} else if (final) {
 		r->engine->ops->forget(r->engine, &r->node.id);
 		drop(r);
+	} else {
+		launch(r, c);
+		submit_next(r);
 	}
+}
+
+/* One change at a time, so that they reach the store in their order, also when one must
+ * be tried again; the next one takes all that came up meanwhile. */
+static void submit_next(struct run *r)
+{
+	if (r->writing || !r->next)
+		return;
+	r->writing = true;
+	r->next->owner = r->serial;
+	r->next->then = written;
+	change_submit(take_ptr(&r->next));
 }
 
 static const char *outcome_of(const struct replica *replica)
@@ -131,8 +171,9 @@ static void save_replica(struct run *r, struct change *c, const struct policy_fx
 		c->rc = SL_E_NO_MEMORY;
 		return;
 	}
-	*record = (struct replica_change_record){c->replica, fx->role, fx->index, *replica};
-	c->replica = record;
+	*record = (struct replica_change_record){NULL, fx->role, fx->index, *replica};
+	*c->replica_end = record;
+	c->replica_end = &record->next;
 	add_replica_event(r, c, fx, replica);
 }
 
@@ -146,7 +187,8 @@ static enum job_state final_state(enum set_outcome outcome)
 /* A job never skips `running` on its way to success. */
 static void add_moves(struct run *r, struct change *c, const struct policy_out *out)
 {
-	bool over = out->outcome != SET_OPEN;
+	bool over = out->outcome != SET_OPEN && !r->ended;
+	size_t before = c->path_n;
 	if (r->state == JOB_WAITING && (out->running || out->outcome == SET_SUCCEEDED)) {
 		c->path[c->path_n++] = JOB_RUNNING;
 		c->why.code = BYTES("running");
@@ -159,40 +201,33 @@ static void add_moves(struct run *r, struct change *c, const struct policy_out *
 		c->why.exit_code = out->exit_code;
 		r->ended = true;
 	}
-	if (c->path_n) {
+	if (c->path_n > before) {
 		r->state = c->path[c->path_n - 1];
-		r->moves += (uint32_t)c->path_n;
+		r->moves += (uint32_t)(c->path_n - before);
 	}
 }
 
 static void save(struct run *r, const struct policy_out *out)
 {
-	struct change *c;
-	uint32_t moves = r->moves;
-	if (change_create(r->driver, r->node.id, moves, &c)) {
+	if (!r->next && change_create(r->driver, r->node.id, r->moves, &r->next)) {
 		driver_log(r->driver, LOG_ERROR, r->node.id, "out of memory", NULL, NULL);
 		return;
 	}
 	for (size_t i = 0; i < out->n; i++)
 		if (out->fx[i].kind == POLICY_SAVE)
-			save_replica(r, c, &out->fx[i]);
-	add_moves(r, c, out);
-	if (!c->replica && !c->path_n) {
-		change_free(c);
-		return;
-	}
-	c->owner = r;
-	c->then = written;
-	change_submit(c);
+			save_replica(r, r->next, &out->fx[i]);
+	add_moves(r, r->next, out);
+	if (!r->next->replica && !r->next->path_n)
+		r->next = change_free(r->next);
+	submit_next(r);
 }
 
 static void carry_out(struct run *r, const struct policy_out *out)
 {
 	for (size_t i = 0; i < out->n; i++) {
-		struct replica_name name = name_of(r, &out->fx[i]);
-		if (out->fx[i].kind == POLICY_START)
-			start_replica(r, &out->fx[i]);
-		else if (out->fx[i].kind == POLICY_STOP)
+		struct replica_name name = {r->node.id, out->fx[i].role, out->fx[i].index,
+					    out->fx[i].attempt};
+		if (out->fx[i].kind == POLICY_STOP)
 			r->engine->ops->stop(r->engine, &name);
 	}
 	r->wake_ms = out->wake_ms;
@@ -212,6 +247,7 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 	if (!r)
 		return SL_E_NO_MEMORY;
 	r->driver = d;
+	r->serial = ++d->serial;
 	r->node.id = job->id;
 	r->moves = job->moves;
 	r->state = job->state;
@@ -262,11 +298,10 @@ static void find_again(struct run *r)
 				.change = REPLICA_LOST,
 				.reason = "Lost",
 				.message = "the engine does not know it any more"};
-			struct policy_fx start = {POLICY_START, role, index, lost.name.attempt};
 			if (r->engine->ops->recover(r->engine, &lost.name))
 				continue;
 			if (replica->state == REPLICA_STARTING)
-				start_replica(r, &start);
+				start_replica(r, role, index);
 			else
 				driver_report(r->driver, &lost);
 		}
@@ -299,12 +334,12 @@ void run_begin(struct driver *d, const struct job *job, struct buf *text, bool r
 	}
 	table_put(&d->runs, &r->node);
 	atomic_fetch_add(&d->busy, 1);
-	if (recovering)
+	if (recovering) {
 		restore(r);
+		find_again(r);
+	}
 	policy_start(r->policy, job->started_ms, driver_now(d), &out);
 	carry_out(r, &out);
-	if (recovering)
-		find_again(r);
 	if (job->stopping)
 		run_stop(d, job->id);
 }

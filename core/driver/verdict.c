@@ -6,9 +6,8 @@
 
 static void ended(struct driver *d, struct change *c, int rc)
 {
-	struct table_node *node = table_get(&d->admissions, c->id);
-	struct admission *a = node ? container_of(node, struct admission, node) : NULL;
-	if (!a || a != c->owner)
+	struct admission *a = admission_find(d, c->id, c->owner);
+	if (!a)
 		return;
 	if (rc == 0 && c->path_n && c->path[c->path_n - 1] == JOB_WAITING) {
 		a->job.moves = a->moves + (uint32_t)c->path_n;
@@ -31,8 +30,7 @@ static struct change *last_change(struct admission *a, const char *code, struct 
 		return NULL;
 	}
 	admission_flush(a, c);
-	a->ended = true;
-	c->owner = a;
+	c->owner = a->serial;
 	c->then = ended;
 	c->why.code = change_str(c, code);
 	c->why.reason = change_copy(c, bytes_cut(reason, JOB_REASON_MAX));
@@ -92,6 +90,24 @@ void verdict_suspend(struct admission *a, struct step *step)
 		c->next = NEXT_EXPIRE;
 		c->next_ms = c->expires_ms;
 	}
+	admission_end(a, c);
+}
+
+void verdict_gate_gone(struct admission *a)
+{
+	char plugin[300], words[500];
+	snprintf(plugin, sizeof(plugin), "%.*s", BYTES_FMT(a->job.plugin));
+	snprintf(words, sizeof(words),
+		 "%s was to be asked again, but it is off or gone; turn it on and resume the job "
+		 "with recheck, or resume it to go on without it",
+		 plugin);
+	struct change *c = last_change(a, "gate_gone", bytes_str(words), plugin);
+	if (!c)
+		return;
+	move_to(c, a, JOB_SUSPENDED);
+	c->expires_ms = a->job.expires_ms;
+	c->next = c->expires_ms ? NEXT_EXPIRE : NEXT_NOTHING;
+	c->next_ms = c->expires_ms;
 	change_submit(c);
 }
 
@@ -103,7 +119,7 @@ void verdict_stop(struct admission *a, struct step *step)
 	if (!c)
 		return;
 	move_to(c, a, JOB_STOPPED);
-	change_submit(c);
+	admission_end(a, c);
 }
 
 /* ---- plugins that cannot be asked ---- */
@@ -136,7 +152,7 @@ void verdict_wait(struct admission *a, struct step *step)
 	c->vain = true;
 	c->next = NEXT_ASK;
 	c->next_ms = now + pause_ms(a);
-	change_submit(c);
+	admission_end(a, c);
 }
 
 /* ---- failures ---- */
@@ -147,7 +163,7 @@ static void fail(struct admission *a, const char *code, const char *words, const
 	if (!c)
 		return;
 	move_to(c, a, JOB_FAILED);
-	change_submit(c);
+	admission_end(a, c);
 }
 
 void verdict_fail_words(struct admission *a, const char *code, const char *words)
@@ -224,5 +240,5 @@ void verdict_hand_over(struct admission *a)
 	if (a->state == JOB_SUSPENDED)
 		c->path[c->path_n++] = JOB_PREPARING;
 	c->path[c->path_n++] = JOB_WAITING;
-	change_submit(c);
+	admission_end(a, c);
 }

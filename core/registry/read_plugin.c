@@ -111,7 +111,7 @@ static int read_word(struct reading *r, json_at at, const char *const *words, si
 static int read_policy(void *into, struct reading *r, json_at at)
 {
 	static const char *const words[] = {"fail", "wait", "ignore"};
-	size_t which;
+	size_t which = 0;
 	int rc = read_word(r, at, words, countof(words), &which);
 	if (!rc)
 		((struct plugin *)into)->policy = (enum failure_policy)which;
@@ -121,7 +121,7 @@ static int read_policy(void *into, struct reading *r, json_at at)
 static int read_side_effects(void *into, struct reading *r, json_at at)
 {
 	static const char *const words[] = {"none", "some"};
-	size_t which;
+	size_t which = 0;
 	int rc = read_word(r, at, words, countof(words), &which);
 	if (!rc)
 		((struct plugin *)into)->side_effects = which == 1;
@@ -131,7 +131,7 @@ static int read_side_effects(void *into, struct reading *r, json_at at)
 static int read_answer(void *into, struct reading *r, json_at at)
 {
 	static const char *const words[] = {"whole", "typed"};
-	size_t which;
+	size_t which = 0;
 	int rc = read_word(r, at, words, countof(words), &which);
 	if (!rc)
 		((struct plugin *)into)->typed = which == 1;
