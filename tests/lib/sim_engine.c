@@ -1,0 +1,198 @@
+#include "tests/lib/sim_engine.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct sim_engine *of(struct engine *e) { return container_of(e, struct sim_engine, base); }
+static struct sim_replica *at(const struct list *l)
+{
+	return container_of(l, struct sim_replica, link);
+}
+
+static bool same_replica(const struct replica_name *a, const struct replica_name *b)
+{
+	return uuid_eq(a->job, b->job) && a->role == b->role && a->index == b->index;
+}
+
+static struct sim_replica *find(const struct sim_engine *e, const struct replica_name *name)
+{
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next)
+		if (same_replica(&at(l)->name, name) && at(l)->name.attempt == name->attempt)
+			return at(l);
+	return NULL;
+}
+
+static void wrong(struct sim_engine *e, const struct replica_name *n, const char *what)
+{
+	char id[UUID_TEXT_SIZE];
+	if (!e->wrong[0])
+		snprintf(e->wrong, sizeof(e->wrong), "job %s role %u replica %u attempt %u: %s",
+			 uuid_format(n->job, id), n->role, n->index, n->attempt, what);
+}
+
+static void tell(struct sim_engine *e, const struct sim_replica *r)
+{
+	struct engine_report report = {.name = r->name, .pid = 1};
+	if (r->state == SIM_COMING || !e->report)
+		return;
+	report.change = r->state == SIM_RUNNING ? REPLICA_STARTED
+			: r->lost               ? REPLICA_LOST
+						: REPLICA_ENDED;
+	report.reason = r->state == SIM_RUNNING ? "Started" : r->code ? "Error" : "Completed";
+	report.exit = (struct replica_exit){
+		.code = r->code, .started_ms = r->started_ms, .finished_ms = r->finished_ms};
+	do
+		e->report(e->user, &report);
+	while (seeded_chance(e->random, e->repeat_percent));
+}
+
+static int check(struct engine *e SL_UNUSED, struct bytes taskset, struct sl_error *err)
+{
+	if (memmem(taskset.at, taskset.len, "refuse-me", 9))
+		return sl_fail(err, SL_E_INVALID, "this engine does not take it");
+	return 0;
+}
+
+static void check_alone(struct sim_engine *e, const struct replica_name *name)
+{
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next)
+		if (same_replica(&at(l)->name, name) && at(l)->state != SIM_OVER)
+			wrong(e, name, "started while another attempt is alive");
+}
+
+static int start(struct engine *base, const struct replica_spec *spec)
+{
+	struct sim_engine *e = of(base);
+	struct sim_replica *r = find(e, &spec->name);
+	int64_t now = clock_wall_ms(&e->clock->base);
+	if (r) {
+		if (r->life == e->life)
+			wrong(e, &spec->name, "started twice by one driver");
+		r->life = e->life;
+		tell(e, r);
+		return 0;
+	}
+	check_alone(e, &spec->name);
+	r = calloc(1, sizeof(*r));
+	assert(r);
+	r->name = spec->name;
+	r->life = e->life;
+	r->start_ms = now + seeded_below(e->random, e->slow_ms + 1);
+	r->end_ms = r->start_ms + seeded_below(e->random, 4 * e->slow_ms + 1);
+	r->code = seeded_chance(e->random, e->fail_percent)
+			  ? 1 + (int32_t)seeded_below(e->random, 3)
+			  : 0;
+	r->lost = seeded_chance(e->random, e->lose_percent);
+	list_push(&e->replicas, &r->link);
+	return 0;
+}
+
+static void stop(struct engine *base, const struct replica_name *name)
+{
+	struct sim_engine *e = of(base);
+	struct sim_replica *r = find(e, name);
+	if (!r || r->state == SIM_OVER || r->stopping)
+		return;
+	int64_t end = clock_wall_ms(&e->clock->base) + seeded_below(e->random, e->slow_ms + 1);
+	r->stopping = true;
+	if (end < r->end_ms) {
+		r->end_ms = end;
+		r->code = 143;
+	}
+	if (r->start_ms > r->end_ms)
+		r->start_ms = r->end_ms;
+}
+
+static bool recover(struct engine *base, const struct replica_name *name)
+{
+	struct sim_engine *e = of(base);
+	struct sim_replica *r = find(e, name);
+	if (r) {
+		r->life = e->life;
+		tell(e, r);
+	}
+	return r != NULL;
+}
+
+static void forget(struct engine *base, const struct uuid *job)
+{
+	struct sim_engine *e = of(base);
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next)
+		if (uuid_eq(at(l)->name.job, *job) && at(l)->state != SIM_OVER)
+			wrong(e, &at(l)->name, "forgotten while it is alive");
+}
+
+static int open_log(struct engine *e SL_UNUSED, const struct uuid *job SL_UNUSED,
+		    struct bytes role SL_UNUSED, uint32_t index SL_UNUSED,
+		    const char *stream SL_UNUSED)
+{
+	return -1;
+}
+
+static struct engine *no_free(struct engine *e SL_UNUSED) { return NULL; }
+
+static const struct engine_ops ops = {.name = "sim",
+				      .check = check,
+				      .start = start,
+				      .stop = stop,
+				      .recover = recover,
+				      .forget = forget,
+				      .open_log = open_log,
+				      .free = no_free};
+
+void sim_engine_init(struct sim_engine *e, const struct fake_clock *clock, struct seeded *random)
+{
+	*e = (struct sim_engine){.base = {&ops}, .clock = clock, .random = random, .slow_ms = 2000};
+	list_init(&e->replicas);
+}
+
+void sim_engine_fini(struct sim_engine *e)
+{
+	for (struct list *l; (l = list_pop(&e->replicas));)
+		free(at(l));
+}
+
+void sim_engine_attach(struct sim_engine *e, engine_report_fn report, void *user)
+{
+	e->report = report;
+	e->user = user;
+	e->life++;
+}
+
+void sim_engine_turn(struct sim_engine *e)
+{
+	int64_t now = clock_wall_ms(&e->clock->base);
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next) {
+		struct sim_replica *r = at(l);
+		if (r->state == SIM_COMING && r->start_ms <= now) {
+			r->state = SIM_RUNNING;
+			r->started_ms = r->start_ms;
+			tell(e, r);
+		}
+		if (r->state == SIM_RUNNING && r->end_ms <= now) {
+			r->state = SIM_OVER;
+			r->finished_ms = r->end_ms;
+			tell(e, r);
+		}
+	}
+}
+
+size_t sim_engine_alive(const struct sim_engine *e, struct uuid job)
+{
+	size_t n = 0;
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next)
+		n += uuid_eq(at(l)->name.job, job) && at(l)->state != SIM_OVER;
+	return n;
+}
+
+bool sim_engine_succeeded(const struct sim_engine *e, struct uuid job, uint32_t role,
+			  uint32_t index)
+{
+	struct replica_name name = {job, role, index, 0};
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next)
+		if (same_replica(&at(l)->name, &name) && at(l)->state == SIM_OVER &&
+		    at(l)->code == 0 && !at(l)->lost)
+			return true;
+	return false;
+}

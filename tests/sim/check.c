@@ -1,0 +1,217 @@
+/* What must hold after every step, read from what is committed. */
+#include "tests/sim/sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void sim_wrong(const struct sim *s, const struct sim_job *job, const char *fmt, ...)
+{
+	char id[UUID_TEXT_SIZE] = "";
+	va_list ap;
+	fflush(stdout);
+	fprintf(stderr, "seed %llu step %u: ", (unsigned long long)s->seed, s->step);
+	if (job)
+		fprintf(stderr, "job %s: ", uuid_format(job->id, id));
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\n");
+	exit(1);
+}
+
+struct sim_job *sim_find(struct sim *s, struct uuid id)
+{
+	for (size_t i = 0; i < s->jobs; i++)
+		if (uuid_eq(s->job[i].id, id))
+			return &s->job[i];
+	return NULL;
+}
+
+/* The contract's moves, written down once more. */
+static bool legal(enum job_state from, enum job_state to)
+{
+	switch (from) {
+	case JOB_PREPARING:
+		return to == JOB_SUSPENDED || to == JOB_WAITING || to == JOB_FAILED ||
+		       to == JOB_STOPPED;
+	case JOB_SUSPENDED:
+		return to == JOB_PREPARING || to == JOB_STOPPED || to == JOB_FAILED;
+	case JOB_WAITING:
+		return to == JOB_RUNNING || to == JOB_FAILED || to == JOB_STOPPED;
+	case JOB_RUNNING:
+		return to == JOB_SUCCEEDED || to == JOB_FAILED || to == JOB_STOPPED;
+	default:
+		return false;
+	}
+}
+
+/* ---- one job ---- */
+
+struct reading {
+	struct sim *s;
+	struct sim_job *job;
+};
+
+static bool read_event(void *user, uint32_t number, const struct event *e)
+{
+	struct reading *r = user;
+	struct sim_job *job = r->job;
+	if (number != job->events)
+		sim_wrong(r->s, job, "event %u comes after %u", number, job->events);
+	job->events++;
+	if (r->s->talk)
+		printf("   %u event %u of %02x%02x: type %d state %s %.*s %.*s %.*s\n", r->s->step,
+		       number, job->id.at[14], job->id.at[15], e->type, job_state_name(e->state),
+		       BYTES_FMT(e->reason_code), BYTES_FMT(e->outcome), BYTES_FMT(e->reason));
+	if (e->type != EVENT_STATE)
+		return true;
+	if (!job->begun ? e->state != JOB_PREPARING : !legal(job->chain, e->state))
+		sim_wrong(r->s, job, "moved from %s to %s", job_state_name(job->chain),
+			  job_state_name(e->state));
+	job->begun = true;
+	job->chain = e->state;
+	return true;
+}
+
+/* Nothing is handed over that a gate has not let go, or a person. */
+static void check_handed_over(struct sim *s, struct sim_job *job, struct store_txn *txn)
+{
+	struct bytes text;
+	job->was_waiting = true;
+	for (int i = 0; job->gates && i < SIM_G4; i++)
+		if (!job->gate[i].passed && !job->gate[i].excused)
+			sim_wrong(s, job, "handed over without %s", sim_plugin_path[i]);
+	if (ledger_doc(txn, job->id, PART_TASKSET, &text))
+		sim_wrong(s, job, "handed over without a TaskSet");
+	if (job->decorated && !memmem(text.at, text.len, "\"x-d1\":1", 8))
+		sim_wrong(s, job, "handed over without what d1 added");
+}
+
+static void check_outcome(struct sim *s, struct sim_job *job, const struct job *now)
+{
+	size_t alive = sim_engine_alive(&s->engine, job->id);
+	job->final = true;
+	job->final_turn = s->turn;
+	if (alive)
+		sim_wrong(s, job, "%s while %zu replicas are alive", job_state_name(now->state),
+			  alive);
+	if (!now->finished_ms || now->next_ms || !now->reason_code.len || !now->reason.len)
+		sim_wrong(s, job, "%s without finishedAt or reason, or with a timer",
+			  job_state_name(now->state));
+	if (now->state != JOB_SUCCEEDED)
+		return;
+	if (job->shape <= 1)
+		for (uint32_t i = 0; i < (job->shape ? 2u : 1u); i++)
+			if (!sim_engine_succeeded(&s->engine, job->id, 0, i))
+				sim_wrong(s, job, "succeeded, but replica %u of role a did not", i);
+	if (job->shape == 1 && !sim_engine_succeeded(&s->engine, job->id, 1, 0))
+		sim_wrong(s, job, "succeeded, but role b did not");
+}
+
+static void check_job(struct sim *s, struct sim_job *job, struct store_txn *txn)
+{
+	struct reading r = {s, job};
+	struct job now;
+	if (ledger_get(txn, job->id, &now))
+		sim_wrong(s, job, "was answered with its id and is gone");
+	if (job->final && now.state != job->state)
+		sim_wrong(s, job, "was %s and is %s", job_state_name(job->state),
+			  job_state_name(now.state));
+	if (ledger_events(txn, job->id, job->events, read_event, &r))
+		sim_wrong(s, job, "its events cannot be read");
+	if (job->chain != now.state || job->events != now.events)
+		sim_wrong(s, job, "is %s, by its events %s", job_state_name(now.state),
+			  job_state_name(job->chain));
+	if (now.state == JOB_WAITING || now.state == JOB_RUNNING || now.state == JOB_SUCCEEDED)
+		if (!job->was_waiting)
+			check_handed_over(s, job, txn);
+	if (job_final(now.state) && !job->final)
+		check_outcome(s, job, &now);
+	if (job->stopped && job_final(now.state) && now.state != JOB_STOPPED)
+		sim_wrong(s, job, "was stopped, yet it is %s", job_state_name(now.state));
+	job->state = now.state;
+}
+
+/* ---- counters, index, timers ---- */
+
+struct tally {
+	struct sim *s;
+	uint64_t state[JOB_STATES], users[2], all, timers;
+};
+
+static bool count_one(void *user, const struct job *job)
+{
+	struct tally *t = user;
+	t->all++;
+	t->state[job->state]++;
+	t->users[bytes_is(job->user, "v")]++;
+	t->timers += job->next_ms != 0;
+	return true;
+}
+
+static void check_count(struct sim *s, struct store_txn *txn, const struct job_filter *f,
+			uint64_t want, const char *what)
+{
+	static const struct uuid nil = {{0}};
+	uint64_t n;
+	bool more;
+	struct tally t = {.s = s};
+	if (ledger_count(txn, f, UINT64_MAX, &n, &more) || n != want || more)
+		sim_wrong(s, NULL, "the counter of %s says %llu, there are %llu", what,
+			  (unsigned long long)n, (unsigned long long)want);
+	if (ledger_walk(txn, f, true, nil, count_one, &t) || t.all != want)
+		sim_wrong(s, NULL, "the index of %s holds %llu, there are %llu", what,
+			  (unsigned long long)t.all, (unsigned long long)want);
+}
+
+static void check_timers(struct sim *s, struct store_txn *txn, uint64_t want)
+{
+	struct uuid id[SIM_JOBS_MAX];
+	size_t n;
+	int64_t next;
+	if (ledger_due(txn, INT64_MAX, id, SIM_JOBS_MAX, &n, &next) || n != want)
+		sim_wrong(s, NULL, "there are %zu timers for %llu jobs that wait for a time", n,
+			  (unsigned long long)want);
+	for (size_t i = 0; i < n; i++) {
+		struct job job;
+		if (ledger_get(txn, id[i], &job) || !job.next_ms)
+			sim_wrong(s, NULL, "a timer for a job that waits for none");
+	}
+}
+
+static void check_books(struct sim *s, struct store_txn *txn)
+{
+	static const struct uuid nil = {{0}};
+	struct job_filter all = {0};
+	struct tally t = {.s = s};
+	if (ledger_walk(txn, &all, false, nil, count_one, &t))
+		sim_wrong(s, NULL, "jobs cannot be read");
+	if (t.all != s->jobs)
+		sim_wrong(s, NULL, "%llu jobs are stored, %zu were accepted",
+			  (unsigned long long)t.all, s->jobs);
+	check_count(s, txn, &all, t.all, "all jobs");
+	for (int i = 0; i < JOB_STATES; i++) {
+		struct job_filter f = {.states = 1u << i};
+		check_count(s, txn, &f, t.state[i], job_state_name((enum job_state)i));
+	}
+	for (int i = 0; i < 2; i++) {
+		struct bytes user = i ? BYTES("v") : BYTES("u");
+		struct job_filter f = {.user = &user, .users = 1};
+		check_count(s, txn, &f, t.users[i], i ? "user v" : "user u");
+	}
+	check_timers(s, txn, t.timers);
+}
+
+void check_all(struct sim *s, bool thorough)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	if (store_begin(s->store, STORE_READ, &txn))
+		sim_wrong(s, NULL, "the store cannot be read");
+	for (size_t i = 0; i < s->jobs; i++)
+		check_job(s, &s->job[i], txn);
+	if (thorough)
+		check_books(s, txn);
+	if (s->engine.wrong[0])
+		sim_wrong(s, NULL, "engine: %s", s->engine.wrong);
+}

@@ -1,0 +1,99 @@
+/* One simulated gateway: the real driver, registry, writer and memory store, without a
+ * thread of their own, between plugins and an engine that a seed makes slow, down, lying
+ * or lost. The seed also submits, stops and resumes jobs, turns features on and off, lets
+ * commits fail, and pulls the plug at any step.
+ *
+ *   world.c    building it, pulling the plug, starting again
+ *   plugins.c  what the plugins answer
+ *   steps.c    what happens next
+ *   check.c    what must hold after every step
+ *   main.c     seeds, the calm at the end
+ *
+ * A broken invariant ends the program with the seed, the step and the words. */
+#pragma once
+
+#include "core/driver.h"
+#include "core/registry.h"
+#include "tests/lib/fake_executor.h"
+#include "tests/lib/seeded.h"
+#include "tests/lib/served.h"
+#include "tests/lib/sim_engine.h"
+
+enum { SIM_JOBS_MAX = 20, SIM_GATES = 4, SIM_SHAPES = 8 };
+
+enum sim_plugin {
+	SIM_G1, /* the gates first: also the index of sim_job.gate */
+	SIM_G2,
+	SIM_G3,
+	SIM_G4, /* of a feature that is turned on and off */
+	SIM_T1,
+	SIM_T2,
+	SIM_F1,
+	SIM_F2,
+	SIM_D1,
+	SIM_D2,
+	SIM_B1,
+	SIM_B2,
+	SIM_PLUGINS,
+};
+
+enum sim_mood { MOOD_GOOD, MOOD_DOWN, MOOD_ERROR, MOOD_HANGS, MOOD_SLOW, MOOD_LIES, MOODS };
+
+/** What the simulation knows of a job from outside. */
+struct sim_job {
+	struct uuid id;
+	unsigned shape;
+	bool gates, decorated;
+	bool stopped;     /**< A stop was answered with success. */
+	bool was_waiting; /**< Seen in waiting, running or with an outcome of a run. */
+	enum job_state state;
+	bool final;
+	unsigned final_turn;
+	uint32_t events; /**< Read so far. */
+	bool begun;
+	enum job_state chain; /**< State by its events. */
+	struct {
+		bool passed, excused; /**< Excused: suspended or failed open. */
+		unsigned life;
+		char webhook[100];
+	} gate[SIM_GATES];
+};
+
+struct sim {
+	uint64_t seed;
+	unsigned step, turn, life;
+	bool calm, talk;
+	struct seeded random;
+	struct fake_clock clock;
+	struct fake_executor executor;
+	struct sim_engine engine;
+	struct store *store;
+	struct writer *writer;
+	struct registry *registry;
+	struct driver *driver;
+	enum sim_mood mood[SIM_PLUGINS];
+	struct sim_job job[SIM_JOBS_MAX];
+	size_t jobs;
+	uint8_t secret[32];
+	unsigned submitted, crashes, stops, resumes, calls; /* for the summary */
+};
+
+/* world.c */
+void world_open(struct sim *s, uint64_t seed);
+void world_close(struct sim *s);
+void world_crash(struct sim *s);
+int world_turn_feature(struct sim *s, const char *name, bool on);
+/* plugins.c */
+extern const char *const sim_plugin_path[SIM_PLUGINS];
+void plugins_attach(struct sim *s);
+/* steps.c */
+extern const char *const sim_shapes[SIM_SHAPES];
+void steps_random(struct sim *s);
+void steps_turn(struct sim *s);
+int steps_resume(struct sim *s, struct sim_job *job, bool recheck);
+int steps_stop(struct sim *s, struct sim_job *job);
+/* check.c */
+void check_all(struct sim *s, bool thorough);
+struct sim_job *sim_find(struct sim *s, struct uuid id);
+void sim_wrong(const struct sim *s, const struct sim_job *job, const char *fmt, ...) SL_PRINTF(3, 4)
+	__attribute__((noreturn));

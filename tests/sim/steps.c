@@ -1,0 +1,240 @@
+/* What happens next. */
+#include "tests/sim/sim.h"
+
+#include "store/store_mem.h"
+
+#include <stdio.h>
+
+#define POD(more) "\"template\":{\"spec\":{\"containers\":[{\"command\":[\"x\"]}]" more "}}"
+#define SET(spec) "{\"kind\":\"TaskSet\",\"metadata\":{\"name\":\"s\"},\"spec\":{" spec "}}"
+
+const char *const sim_shapes[SIM_SHAPES] = {
+	SET("\"roles\":[{\"name\":\"a\"," POD("") "}]"),
+	SET("\"roles\":[{\"name\":\"a\"," POD(
+		"") ",\"replicas\":2,\"retryPolicy\":{\"retry\":true,"
+		    "\"delay\":3,\"maxRetryCount\":2}},{\"name\":\"b\"," POD(
+			    "") ",\"dependsOn\":[\"a\"]}]"),
+	SET("\"retryPolicy\":{\"retry\":true,\"delay\":5,\"maxRetryCount\":1},\"roles\":["
+	    "{\"name\":\"a\"," POD("") ",\"eventPolicy\":[{\"event\":\"RoleFailed\",\"action\":"
+				       "\"NoAction\"}]},{\"name\":\"b\"," POD(
+					       "") ",\"dependsOn\":[\"a\"],\"eventPolicy\":["
+						   "{\"event\":\"RoleCompleted\",\"action\":"
+						   "\"NoAction\"}]},{\"name\":\"c\"," POD(
+							   "") ",\"replicas\":2}]"),
+	SET("\"activeDeadlineSeconds\":20,\"roles\":[{\"name\":\"a\"," POD(
+		"") ",\"replicas\":4,"
+		    "\"completionPolicy\":{\"minSucceeded\":1,\"maxFailed\":2}}]"),
+	SET("\"roles\":[{\"name\":\"a\"," POD(
+		",\"activeDeadlineSeconds\":3") ",\"replicas\":2},"
+						"{\"name\":\"b\"," POD(
+							"") ",\"activeDeadlineSeconds\":4}]"),
+	SET("\"roles\":[{\"name\":\"a\"," POD(
+		"") ",\"eventPolicy\":[{\"event\":\"RoleFailed\","
+		    "\"action\":\"NoAction\"}]},{\"name\":\"b\"," POD(
+			    "") ",\"dependsOn\":[{\"role\":\"a\","
+				"\"on\":\"failed\"}]},{\"name\":\"c\"," POD(
+					"") ",\"dependsOn\":[{\"role\":\"b\",\"on\":"
+					    "\"ended\"}]}]"),
+	SET("\"engine\":\"nowhere\",\"roles\":[{\"name\":\"a\"," POD("") "}]"),
+	SET("\"note\":\"refuse-me\",\"roles\":[{\"name\":\"a\"," POD("") "}]"),
+};
+
+/* ---- requests ---- */
+
+struct request {
+	struct sim *s;
+	struct job_request ask;
+	char document[2400];
+	const char *kind, *key;
+	struct uuid id;
+	enum job_state state;
+	bool stopping;
+	int rc;
+	struct sl_error err;
+};
+
+static void do_submit(void *user)
+{
+	struct request *q = user;
+	static const struct json_limits limits = {1 << 20, 64};
+	struct json json = {0};
+	q->rc = json_parse(&json, bytes_str(q->document), &limits, &q->err);
+	if (q->rc)
+		return;
+	struct submission sub = {.user = BYTES("u"),
+				 .name = BYTES("n"),
+				 .kind = bytes_str(q->kind),
+				 .json = &json,
+				 .header = json_get(&json, 0, BYTES("header")),
+				 .job = json_get(&json, 0, BYTES("job")),
+				 .token = BYTES("tok"),
+				 .idempotency_key = bytes_str(q->key)};
+	if (q->kind[1] == '2')
+		sub.user = BYTES("v");
+	q->rc = driver_submit(q->s->driver, &sub, &q->id, &q->err);
+	json_fini(&json);
+}
+
+static void do_stop(void *user)
+{
+	struct request *q = user;
+	q->rc = driver_stop(q->s->driver, &q->ask, &q->state, &q->stopping, &q->err);
+}
+
+static void do_resume(void *user)
+{
+	struct request *q = user;
+	q->rc = driver_resume(q->s->driver, &q->ask, &q->err);
+}
+
+static bool fault_of_store(int rc) { return rc == SL_E_IO || rc == SL_E_FULL; }
+
+static const char *pick_kind(struct sim *s)
+{
+	uint32_t dice = seeded_below(&s->random, 100);
+	return dice < 45 ? "TaskSet" : dice < 90 ? "K1" : dice < 95 ? "K2" : "K3";
+}
+
+static void submit(struct sim *s)
+{
+	struct request q = {.s = s, .kind = pick_kind(s)};
+	if (s->jobs == SIM_JOBS_MAX)
+		return;
+	bool gates = seeded_chance(&s->random, 60), deco = seeded_chance(&s->random, 40);
+	unsigned shape = seeded_below(&s->random, SIM_SHAPES);
+	bool bind = seeded_chance(&s->random, 30), bind2 = seeded_chance(&s->random, 10);
+	char key[40] = "";
+	if (seeded_chance(&s->random, 30))
+		snprintf(key, sizeof(key), "key-%zu", s->jobs);
+	q.key = key;
+	bool taskset = q.kind[0] == 'T';
+	snprintf(q.document, sizeof(q.document),
+		 "{\"header\":{\"gates\":\"%s\",\"deco\":\"%s\",\"bind\":\"%s\",\"bind2\":\"%s\"},"
+		 "\"job\":%s%s%s}",
+		 gates ? "yes" : "no", deco ? "yes" : "no", bind ? "yes" : "no",
+		 bind2 ? "yes" : "no",
+		 taskset ? "" : "{\"kind\":\"K\",\"taskset\":", sim_shapes[shape],
+		 taskset ? "" : "}");
+	served_run(s->writer, do_submit, &q);
+	if (q.rc) {
+		if (!fault_of_store(q.rc))
+			sim_wrong(s, NULL, "submit: %s", q.err.text);
+		return;
+	}
+	s->job[s->jobs++] =
+		(struct sim_job){.id = q.id, .shape = shape, .gates = gates, .decorated = deco};
+	s->submitted++;
+	struct request again = q;
+	if (*key && seeded_chance(&s->random, 50)) {
+		served_run(s->writer, do_submit, &again);
+		if (again.rc ? !fault_of_store(again.rc) : !uuid_eq(again.id, q.id))
+			sim_wrong(s, NULL, "the same Idempotency-Key gave another job");
+	}
+}
+
+int steps_stop(struct sim *s, struct sim_job *job)
+{
+	struct request q = {.s = s, .ask = {.job = job->id, .who = BYTES("me")}};
+	served_run(s->writer, do_stop, &q);
+	if (q.rc == 0) {
+		if (!q.stopping && q.state != JOB_STOPPED)
+			sim_wrong(s, job, "a stop left it %s", job_state_name(q.state));
+		job->stopped = true;
+	} else if (!fault_of_store(q.rc) && q.rc != SL_E_CONFLICT) {
+		sim_wrong(s, job, "stop: %s", q.err.text);
+	}
+	s->stops += q.rc == 0;
+	return q.rc;
+}
+
+int steps_resume(struct sim *s, struct sim_job *job, bool recheck)
+{
+	struct request q = {.s = s,
+			    .ask = {.job = job->id, .who = BYTES("me"), .recheck = recheck}};
+	served_run(s->writer, do_resume, &q);
+	if (q.rc && !fault_of_store(q.rc) && q.rc != SL_E_CONFLICT)
+		sim_wrong(s, job, "resume: %s", q.err.text);
+	if (q.rc == 0) /* an answer on its way may be lost to it */
+		for (int i = 0; i < SIM_GATES; i++)
+			if (job->gate[i].passed) {
+				job->gate[i].passed = false;
+				job->gate[i].excused = true;
+			}
+	s->resumes += q.rc == 0;
+	return q.rc;
+}
+
+/* ---- the world around ---- */
+
+static void change_moods(struct sim *s)
+{
+	enum sim_plugin plugin = (enum sim_plugin)seeded_below(&s->random, SIM_PLUGINS);
+	uint32_t dice = seeded_below(&s->random, 100);
+	s->mood[plugin] = dice < 50   ? MOOD_GOOD
+			  : dice < 65 ? MOOD_DOWN
+			  : dice < 75 ? MOOD_ERROR
+			  : dice < 85 ? MOOD_HANGS
+			  : dice < 97 ? MOOD_SLOW
+				      : MOOD_LIES;
+}
+
+static void break_store(struct sim *s)
+{
+	enum store_mem_call call =
+		seeded_chance(&s->random, 70) ? STORE_MEM_COMMIT : STORE_MEM_WRITE;
+	store_mem_fail(s->store, call, seeded_below(&s->random, 6),
+		       seeded_chance(&s->random, 50) ? SL_E_FULL : SL_E_IO);
+}
+
+static void pass_time(struct sim *s)
+{
+	int64_t next = fake_executor_next_us(&s->executor);
+	int64_t until = next < 0 ? 0 : (next - s->clock.now_mono_us + 999) / 1000;
+	uint32_t dice = seeded_below(&s->random, 100);
+	if (dice < 40 && until > 0)
+		fake_clock_pass(&s->clock, until);
+	else
+		fake_clock_pass(&s->clock, dice < 80   ? seeded_below(&s->random, 200)
+					   : dice < 97 ? seeded_below(&s->random, 5000)
+						       : seeded_below(&s->random, 120000));
+}
+
+void steps_turn(struct sim *s)
+{
+	s->turn++;
+	driver_turn(s->driver, 0);
+}
+
+static void step(struct sim *s)
+{
+	uint32_t dice = seeded_below(&s->random, 1000);
+	struct sim_job *job = s->jobs ? &s->job[seeded_below(&s->random, (uint32_t)s->jobs)] : NULL;
+	if (dice < 60)
+		submit(s);
+	else if (dice < 70 && job)
+		steps_stop(s, job);
+	else if (dice < 130 && job)
+		steps_resume(s, job, seeded_chance(&s->random, 30));
+	else if (dice < 170)
+		change_moods(s);
+	else if (dice < 185)
+		world_turn_feature(s, "g4", seeded_chance(&s->random, 50));
+	else if (dice < 205)
+		break_store(s);
+	else if (dice < 215)
+		world_crash(s);
+	else if (dice < 450)
+		pass_time(s);
+	else if (dice < 600)
+		writer_turn(s->writer);
+	else if (dice < 750)
+		sim_engine_turn(&s->engine);
+	else
+		steps_turn(s);
+}
+
+void steps_random(struct sim *s)
+{
+	s->step++;
+	step(s);
+}
