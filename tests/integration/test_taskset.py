@@ -184,7 +184,7 @@ def test_deadline(api, where):
 
 
 def test_exit_codes_and_signals(api):
-    ignore = {"completionPolicy": {"maxFailed": 3}}
+    ignore = {"completionPolicy": {"maxFailed": 3, "minSucceeded": 1}}
     script = 'case $TASKROLE_REPLICA_INDEX in 0) exit 42;; 1) kill -SEGV $$;; 2) kill -KILL $$;; esac'
     _, tasks, job_id = run(api, role("main", script, 3, **ignore))
     assert codes(tasks["main"]) == [42, 139, 137]
