@@ -94,6 +94,8 @@ static int read_times(const struct json *body, struct gate_reply *reply, struct 
 	    (json_type(body, at) != JSON_STRING || json_string(body, at, &reply->text, &text) ||
 	     time_parse(text, &reply->expires_ms)))
 		return sl_fail(err, SL_E_INVALID, "\"expiresAt\" must be an RFC 3339 time");
+	if (at != JSON_NONE && reply->expires_ms < 1)
+		reply->expires_ms = 1; /* 0 is none; whatever is past is past */
 	return 0;
 }
 

@@ -402,13 +402,11 @@ struct caller *caller_free(struct caller *c)
 {
 	if (!c)
 		return NULL;
+	/* Those who wait first: they would take the places of those who go. A lane with
+	 * some has others in flight, so it stays meanwhile. */
 	for (size_t i = 0; i < LANES; i++)
-		while (c->lane[i]) {
-			struct lane *lane = c->lane[i];
+		for (struct lane *lane = c->lane[i]; lane; lane = lane->next)
 			drop_all(c, &lane->waiting);
-			if (c->lane[i] == lane && lane->in_flight)
-				break;
-		}
 	drop_all(c, &c->pausing);
 	drop_all(c, &c->over);
 	drop_all(c, &c->flying);

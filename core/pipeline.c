@@ -100,22 +100,6 @@ static void finish(struct pipeline *p, enum pl_fx_kind kind, uint32_t step)
 	set_phase(p, DONE);
 }
 
-/* Go on with the first stage, from the present one on, that has something to ask. */
-static void go_on(struct pipeline *p)
-{
-	for (; p->stage < PLUGIN_STAGES; p->stage++) {
-		if (stage_of(p)->fault) {
-			finish(p, FX_FAIL, PL_NO_STEP);
-			return;
-		}
-		if (call_open(p)) {
-			set_phase(p, CALLING);
-			return;
-		}
-	}
-	finish(p, FX_HAND_OVER, PL_NO_STEP);
-}
-
 static bool any_in(const struct pipeline *p, enum step_state state)
 {
 	const struct plan_stage *stage = stage_of(p);
@@ -123,6 +107,27 @@ static bool any_in(const struct pipeline *p, enum step_state state)
 		if (p->step[i] == state)
 			return true;
 	return false;
+}
+
+/* Go on with the first stage, from the present one on, that has something to ask. */
+static void go_on(struct pipeline *p)
+{
+	uint32_t from = p->stage;
+	for (; p->stage < PLUGIN_STAGES; p->stage++) {
+		if (stage_of(p)->fault) {
+			finish(p, FX_FAIL, PL_NO_STEP);
+			return;
+		}
+		if (!any_in(p, STEP_OPEN))
+			continue;
+		if (from == PLUGIN_GATE && p->stage > from)
+			effect(p, FX_PROGRESS, PL_NO_STEP); /* no gate is asked any more */
+		if (call_open(p)) {
+			set_phase(p, CALLING);
+			return;
+		}
+	}
+	finish(p, FX_HAND_OVER, PL_NO_STEP);
 }
 
 /* One step has its end: is the stage through? */

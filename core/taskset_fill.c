@@ -112,9 +112,11 @@ static void fill_role(struct filler *f, json_at role)
 {
 	char completion[96];
 	json_at replicas = json_get(f->j, role, BYTES("replicas"));
-	bool given = !is_absent(f, replicas) && json_type(f->j, replicas) == JSON_NUMBER;
-	snprintf(f->replicas, sizeof(f->replicas), "%.*s",
-		 BYTES_FMT(given ? json_raw(f->j, replicas) : BYTES("1")));
+	int64_t n = 1;
+	if (!is_absent(f, replicas) && json_type(f->j, replicas) == JSON_NUMBER &&
+	    json_int64(f->j, replicas, &n))
+		n = 1; /* wrong, and found to be so later */
+	snprintf(f->replicas, sizeof(f->replicas), "%lld", (long long)n);
 	snprintf(completion, sizeof(completion), "{\"maxFailed\":1,\"minSucceeded\":%s}",
 		 f->replicas);
 	const struct special table[] = {

@@ -1,4 +1,5 @@
-/* Jobs whose time has come: a gate or a plugin is asked again, or the wait is over. */
+/* Jobs whose time has come: a gate or a plugin is asked again, or the wait is over; and
+ * children that are still to be stopped with their parents. */
 #include "core/driver/internal.h"
 
 #include <stdlib.h>
@@ -11,6 +12,9 @@ struct due {
 	struct driver *driver;
 	struct admit *admit[BATCH];
 	size_t n;
+	struct uuid expired[BATCH];
+	size_t n_expired;
+	struct stopped *stopped;
 	int64_t next_ms;
 	int rc;
 };
@@ -39,11 +43,12 @@ static int take(struct due *q, struct store_txn *txn, struct job *job, int64_t n
 	return 0;
 }
 
-static int expire(struct store_txn *txn, struct job *job, int64_t now_ms)
+static int expire(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
 {
 	struct why why = {.code = BYTES("expired"),
 			  .reason = BYTES("nobody let it go on before its time was over"),
 			  .plugin = job->plugin};
+	q->expired[q->n_expired++] = job->id;
 	return ledger_move(txn, job, JOB_STOPPED, &why, now_ms);
 }
 
@@ -55,10 +60,15 @@ static int handle_one(struct due *q, struct store_txn *txn, struct uuid id, int6
 	int rc = ledger_load(txn, id, &keep, &job);
 	if (rc)
 		return rc == SL_E_NOT_FOUND ? 0 : rc;
-	if (job.state != JOB_SUSPENDED)
-		return SL_E_INTERNAL; /* a move removes the timers of its state */
+	if (job.state != JOB_SUSPENDED) { /* a move removes the timers of its state */
+		int64_t old_next_ms = job.next_ms;
+		job.next = NEXT_NOTHING;
+		job.next_ms = 0;
+		ledger_save(txn, &job, old_next_ms);
+		return 0;
+	}
 	if (job.next == NEXT_EXPIRE || (job.expires_ms && job.expires_ms <= now_ms))
-		return expire(txn, &job, now_ms);
+		return expire(q, txn, &job, now_ms);
 	return take(q, txn, &job, now_ms);
 }
 
@@ -69,6 +79,7 @@ static int apply(struct write *w, struct store_txn *txn)
 	size_t n = 0;
 	int64_t now_ms = driver_now(q->driver);
 	forget_admits(q);
+	q->n_expired = 0;
 	int rc = ledger_due(txn, now_ms, id, BATCH, &n, &q->next_ms);
 	for (size_t i = 0; i < n && !rc; i++) {
 		if (full(q)) { /* later: the timers stay where they are */
@@ -77,13 +88,16 @@ static int apply(struct write *w, struct store_txn *txn)
 		}
 		rc = handle_one(q, txn, id[i], now_ms);
 	}
-	return rc;
+	return rc ? rc : stopped_gather(q->driver, txn, NULL, &q->stopped);
 }
 
 static void done(struct write *w, int rc)
 {
 	struct due *q = container_of(w, struct due, write);
 	q->rc = rc;
+	for (size_t i = 0; i < q->n_expired && !rc; i++)
+		watch_tell(q->driver->watch, q->expired[i]);
+	stopped_tell(&q->stopped, rc);
 	driver_post(q->driver, &q->note);
 }
 
