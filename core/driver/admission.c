@@ -401,8 +401,7 @@ static int read_answer(struct admission *a, struct step *step, const struct ask_
 	if (plugin->type == PLUGIN_FACTOR && result->status == 204)
 		return 0;
 	if (result->status != 200)
-		return sl_fail(err, SL_E_INVALID, "it answered with status %u, not 200",
-			       result->status);
+		return compose_refusal(result, err);
 	buf_reset(&step->body);
 	buf_add_bytes(&step->body, result->body);
 	if (step->body.rc)
@@ -454,9 +453,11 @@ static struct pl_event illegal(struct admission *a, struct step *step,
 static struct pl_event legal(struct admission *a, struct step *step,
 			     const struct ask_result *result)
 {
+	scoped(buf_finip) struct buf told = {0};
 	bool gate = a->plan->plugin[step->index]->type == PLUGIN_GATE;
+	compose_tell(a, step, &told);
 	record_call(a, step, result, gate ? gate_decision_name(step->gate.decision) : "answered",
-		    gate ? step->gate.reason : bytes_of("", 0), false);
+		    gate ? step->gate.reason : buf_bytes(&told), false);
 	return (struct pl_event){
 		.kind = PL_ANSWER, .step = step->index, .decision = step->gate.decision};
 }

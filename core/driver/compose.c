@@ -1,10 +1,11 @@
 /* A stage's answers put together: the next form of the TaskSet, or the factors. */
 #include "core/driver/internal.h"
+#include "core/tell.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BYTES_MAX = 64 << 20, DEPTH_MAX = 80 };
+enum { BYTES_MAX = 64 << 20, DEPTH_MAX = 80, TOLD_MAX = 1 << 20 };
 
 static const struct json_limits limits = {BYTES_MAX, DEPTH_MAX};
 
@@ -143,4 +144,37 @@ int compose_check(struct admission *a, struct step *step, struct sl_error *err)
 				 json_type_name(json_type(&step->answer, 0)))
 		       : increment_check(&a->taskset, &step->answer, &options, &step->increment,
 					 NULL, err);
+}
+
+/* ---- words for the job's log ---- */
+
+int compose_refusal(const struct ask_result *result, struct sl_error *err)
+{
+	scoped(buf_finip) struct buf words = {0};
+	buf_init(&words, TOLD_MAX);
+	tell_refusal(result->body, &words);
+	return sl_fail(err, SL_E_INVALID, "it answered with status %u, not 200%s%s", result->status,
+		       words.len ? ": " : "", buf_str(&words));
+}
+
+void compose_tell(const struct admission *a, const struct step *step, struct buf *to)
+{
+	buf_init(to, TOLD_MAX);
+	switch (a->plan->plugin[step->index]->type) {
+	case PLUGIN_TRANSLATOR:
+		tell_roles(&step->answer, to);
+		break;
+	case PLUGIN_FACTOR:
+		if (step->answered)
+			tell_factors(&step->answer, to);
+		else
+			buf_add_str(to, "no advice");
+		break;
+	case PLUGIN_DECORATOR:
+	case PLUGIN_BINDER:
+		tell_additions(&step->increment, to);
+		break;
+	default:
+		break;
+	}
 }

@@ -219,6 +219,11 @@ uint32_t admission_used_ms(const struct admission *a);
 int compose_stage(struct admission *a, uint32_t stage);
 /** Is this step's answer an increment of the present TaskSet? SL_E_CONFLICT with words if not. */
 int compose_check(struct admission *a, struct step *step, struct sl_error *err);
+/** What a legal answer says, for the job's log; `to` needs buf_fini(). */
+void compose_tell(const struct admission *a, const struct step *step, struct buf *to);
+/** SL_E_INVALID for a status that is none of an answer, with what the plugin says of it:
+ * that is meant for the submitter, so it goes where everybody reads. */
+int compose_refusal(const struct ask_result *result, struct sl_error *err);
 int compose_set_taskset(struct admission *a, const struct json *json, struct sl_error *err);
 
 /* verdict.c: carry out the last effect of a pipeline. */
