@@ -50,9 +50,9 @@ void job_encode(const struct job *job, struct buf *to)
 	for (size_t i = 0; i < countof(times); i++)
 		wire_put(to, (uint64_t)times[i], 8);
 	wire_put(to, (uint32_t)job->exit_code, 4);
-	const struct bytes texts[] = {job->user,        job->name,   job->kind,   job->reason,
-				      job->reason_code, job->plugin, job->engine, job->token,
-				      job->stop_reason, job->trace};
+	const struct bytes texts[] = {job->user,        job->name,      job->kind,   job->reason,
+				      job->reason_code, job->plugin,    job->engine, job->token,
+				      job->stop_reason, job->stop_code, job->trace};
 	for (size_t i = 0; i < countof(texts); i++)
 		wire_put_bytes(to, texts[i]);
 }
@@ -83,9 +83,9 @@ int job_decode(struct bytes record, struct job *ret)
 	for (size_t i = 0; i < countof(times); i++)
 		*times[i] = (int64_t)wire_get(&w, 8);
 	job.exit_code = (int32_t)wire_get(&w, 4);
-	struct bytes *const texts[] = {&job.user,        &job.name,   &job.kind,   &job.reason,
-				       &job.reason_code, &job.plugin, &job.engine, &job.token,
-				       &job.stop_reason, &job.trace};
+	struct bytes *const texts[] = {&job.user,        &job.name,      &job.kind,   &job.reason,
+				       &job.reason_code, &job.plugin,    &job.engine, &job.token,
+				       &job.stop_reason, &job.stop_code, &job.trace};
 	for (size_t i = 0; i < countof(texts); i++)
 		*texts[i] = wire_get_bytes(&w);
 	if (w.bad || w.at != w.end || job.state >= JOB_STATES || job.next > NEXT_EXPIRE)

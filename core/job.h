@@ -45,11 +45,12 @@ enum job_next { NEXT_NOTHING, NEXT_ASK, NEXT_EXPIRE };
 	X(no_translator)                                                                           \
 	X(ambiguous_plugins)                                                                       \
 	X(increment_violation)                                                                     \
-	X(decorator_conflict) X(budget_exhausted) X(invalid_taskset) X(engine_unknown)             \
-		X(engine_refused) X(waiting_for_slot) X(waiting_for_dependency) X(running)         \
-			X(replica_failed) X(deadline_exceeded) X(lost) X(expired)                  \
-				X(stopped_by_user) X(stopped_with_parent) X(succeeded)             \
-					X(internal_error)
+	X(decorator_conflict)                                                                      \
+	X(budget_exhausted)                                                                        \
+	X(invalid_taskset)                                                                         \
+	X(engine_unknown) X(engine_refused) X(waiting_for_slot) X(waiting_for_dependency)          \
+		X(running) X(replica_failed) X(deadline_exceeded) X(lost) X(expired)               \
+			X(stopped_by_user) X(stopped_with_parent) X(succeeded) X(internal_error)
 
 enum {
 	JOB_REASON_MAX = 1024, /**< Bytes of a reason; longer ones are cut. */
@@ -72,9 +73,9 @@ struct job {
 	int32_t exit_code;      /**< Of the replica that decided the end. */
 	struct bytes user, name, kind;
 	struct bytes reason, reason_code, plugin, engine;
-	struct bytes token;       /**< Id of the token it was submitted with. */
-	struct bytes stop_reason; /**< Why it is `stopping`. */
-	struct bytes trace;       /**< traceparent of the submission (W3C), or empty. */
+	struct bytes token;                  /**< Id of the token it was submitted with. */
+	struct bytes stop_reason, stop_code; /**< Why it is `stopping`. */
+	struct bytes trace;                  /**< traceparent of the submission (W3C), or empty. */
 };
 
 SL_BEGIN_DECLS

@@ -245,6 +245,7 @@ void ledger_insert(struct store_txn *txn, struct job *job)
 {
 	for (int facet = 0; facet < FACETS; facet++)
 		index_put(txn, (enum facet)facet, job, true);
+	ledger_put_child(txn, job, true);
 	add_state_event(txn, job, job->token);
 	put_record(txn, job);
 }
@@ -268,7 +269,10 @@ int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const
 	if (job_final(to)) {
 		job->finished_ms = now_ms;
 		job->exit_code = why->exit_code;
+		ledger_put_child(txn, job, false);
 	}
+	if (to == JOB_STOPPED)
+		ledger_order_kin(txn, job->id);
 	index_put(txn, FACET_STATE, job, true);
 	add_state_event(txn, job, why->who);
 	put_record(txn, job);

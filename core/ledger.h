@@ -5,8 +5,9 @@
  * two who want different things one wins and the other is told.
  *
  * Keys:  JOBS id · DOCS id+part · EVENTS id+be32(number) · REPLICAS id+be32(role)+be32(index)
- *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id · COUNTS 'a', 's'+state, 'u'+user,
- * 'k'+kind TIMERS be64(due ms)+id · SEEN hash · SEEN 't'+be64(time)+hash
+ *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, and as ledger_kin.c says
+ *        COUNTS 'a', 's'+state, 'u'+user, 'k'+kind · TIMERS be64(due ms)+id
+ *        SEEN hash · SEEN 't'+be64(time)+hash
  *
  * Layer 2. Threads: reads in any read transaction; writes on the writer's thread. What
  * is read is borrowed until the next write or the end of the transaction. */
@@ -63,6 +64,30 @@ void ledger_add_event(struct store_txn *txn, struct job *job, const struct event
  * count it there and return true; else nothing happens. For a waiting job that asks again
  * and again. */
 bool ledger_repeat_call(struct store_txn *txn, const struct job *job, const struct event *event);
+
+/* ---- stopping, and children ---- */
+
+enum { KIN_MAX = 64 };
+
+/** Children that were stopped in one go. */
+struct kin {
+	struct uuid id[KIN_MAX];
+	size_t n, seen;
+	bool more; /**< Others are still to be stopped. */
+};
+
+/** Stop a job: at once where it holds no replicas, else its end is ordered (`stopping`,
+ * with the reason's words and code for then). Its children's stop is ordered with it, as
+ * with every move to stopped. SL_E_CONFLICT: it has ended, or is being stopped. */
+SL_MUST_USE int ledger_stop(struct store_txn *txn, struct job *job, const struct why *why,
+			    int64_t now_ms);
+/** Is the stop of any children ordered and not yet carried out? */
+bool ledger_kin_waits(struct store_txn *txn);
+/** Carry it out for at most KIN_MAX of them, theirs included. */
+SL_MUST_USE int ledger_stop_kin(struct store_txn *txn, int64_t now_ms, struct kin *ret);
+/* For core/ledger.c: */
+void ledger_put_child(struct store_txn *txn, const struct job *job, bool there);
+void ledger_order_kin(struct store_txn *txn, struct uuid parent);
 
 /* ---- reading logs and lists ---- */
 

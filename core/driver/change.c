@@ -73,7 +73,7 @@ static bool put_stopped(struct change *c, struct store_txn *txn, struct job *job
 {
 	if (!job->stopping)
 		return false;
-	struct why why = {.code = BYTES("stopped_by_user"),
+	struct why why = {.code = job->stop_code,
 			  .reason = job->stop_reason.len ? job->stop_reason
 							 : BYTES("stopped by a user"),
 			  .exit_code = c->why.exit_code};
@@ -152,7 +152,7 @@ static int apply(struct write *w, struct store_txn *txn)
 	int64_t old_next_ms = job.next_ms;
 	put_times(c, &job);
 	ledger_save(txn, &job, old_next_ms);
-	return rc;
+	return rc ? rc : stopped_gather(c->driver, txn, NULL, &c->stopped);
 }
 
 static void done(struct write *w, int rc)
@@ -161,6 +161,7 @@ static void done(struct write *w, int rc)
 	c->rc = rc;
 	if (rc == 0 && c->path_n)
 		watch_tell(c->driver->watch, c->id);
+	stopped_tell(&c->stopped, rc);
 	driver_post(c->driver, &c->note);
 }
 

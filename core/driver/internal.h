@@ -4,6 +4,7 @@
  *   loop.c       the thread: turns, notes, timers
  *   submit.c     acceptance (the caller's thread and the writer's)
  *   request.c    stop and resume (likewise)
+ *   stopped.c    what was stopped, with its children
  *   admit.c      loading a job for admission
  *   admission.c  one job in admission: effects, calls, answers
  *   compose.c    a stage's answers put together
@@ -78,6 +79,19 @@ void driver_set_timer(struct driver *d, int64_t at_ms);
 void driver_log(struct driver *d, enum log_level level, struct uuid job, const char *msg,
 		const char *key, const char *value);
 
+/* ---- stopped.c: on the writer's thread ---- */
+
+struct stopped;
+
+/** In a transaction that may have stopped a job: stop children that are to be stopped with
+ * theirs. `self`: the job that was stopped itself, if the loop is to be told of it. What
+ * `*slot` held from an earlier try is freed. */
+SL_MUST_USE int stopped_gather(struct driver *d, struct store_txn *txn, const struct uuid *self,
+			       struct stopped **slot);
+/** When the write is done: tell the loop and the waiting, unless it failed. */
+void stopped_tell(struct stopped **slot, int rc);
+struct stopped *stopped_free(struct stopped *s);
+
 /* ---- change.c: one job's changes, written in one transaction ---- */
 
 struct replica_change_record {
@@ -119,6 +133,7 @@ struct change {
 	 * failures are tried again until they pass. The change is freed afterwards. */
 	void (*then)(struct driver *d, struct change *c, int rc);
 	uint64_t owner; /* serial of the admission or run that it belongs to */
+	struct stopped *stopped;
 	int rc;
 };
 

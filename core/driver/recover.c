@@ -108,6 +108,8 @@ int driver_recover(struct driver *d, size_t *ret_n, struct sl_error *err)
 	static const enum job_state unfinished[] = {JOB_PREPARING, JOB_WAITING, JOB_RUNNING};
 	for (size_t i = 0; i < countof(unfinished) && !rc; i++)
 		rc = recover_state(&q, unfinished[i]);
+	if (!rc && ledger_kin_waits(txn))
+		driver_set_timer(d, driver_now(d)); /* behind all that is taken up again */
 	*ret_n = q.n;
 	return rc ? sl_fail(err, (enum sl_err)rc, "unfinished jobs cannot be read: %s",
 			    sl_err_text(rc))

@@ -15,24 +15,9 @@ struct asking {
 	struct sl_error err;
 	enum job_state state;
 	bool stopping;
+	struct stopped *stopped;
 	struct admit *admit; /* resume: to be posted when it is on disk */
 };
-
-/** Tells the loop that a job was stopped. */
-struct stop_note {
-	struct note note;
-	struct uuid job;
-};
-
-static void handle_stop(struct driver *d, struct note *note)
-{
-	struct stop_note *n = container_of(note, struct stop_note, note);
-	struct table_node *node = table_get(&d->admissions, n->job);
-	if (node)
-		admission_drop(container_of(node, struct admission, node));
-	run_stop(d, n->job);
-	free(n);
-}
 
 static int load(struct asking *q, struct store_txn *txn, struct buf *keep, struct job *job)
 {
@@ -75,19 +60,14 @@ static int wait_for(struct asking *q, void (*done)(struct write *, int), struct 
 
 /* ---- stop ---- */
 
-static int stop_now(struct asking *q, struct store_txn *txn, struct job *job)
-{
-	struct why why = {.code = BYTES("stopped_by_user"),
-			  .reason = q->request->reason.len ? q->request->reason
-							   : BYTES("stopped by a user"),
-			  .who = q->request->who};
-	return ledger_move(txn, job, JOB_STOPPED, &why, driver_now(q->driver));
-}
-
 static int apply_stop(struct write *w, struct store_txn *txn)
 {
 	struct asking *q = container_of(w, struct asking, write);
 	scoped(buf_finip) struct buf keep = {0};
+	struct bytes words = q->request->reason;
+	struct why why = {.code = BYTES("stopped_by_user"),
+			  .reason = words.len ? words : BYTES("stopped by a user"),
+			  .who = q->request->who};
 	struct job job;
 	buf_init(&keep, SIZE_MAX / 2);
 	int rc = load(q, txn, &keep, &job);
@@ -100,30 +80,17 @@ static int apply_stop(struct write *w, struct store_txn *txn)
 	if (job_final(job.state))
 		return sl_fail(&q->err, SL_E_CONFLICT, "the job has already %s",
 			       job_state_name(job.state));
-	if (job.state == JOB_PREPARING || job.state == JOB_SUSPENDED) {
-		rc = stop_now(q, txn, &job);
-	} else {
-		job.stopping = q->stopping = true;
-		job.stop_reason = q->request->reason;
-		add_request_event(q, txn, &job, "stop");
-		ledger_save(txn, &job, job.next_ms);
-	}
+	rc = ledger_stop(txn, &job, &why, driver_now(q->driver));
 	q->state = job.state;
-	return rc;
+	q->stopping = job.stopping;
+	return rc ? rc : stopped_gather(q->driver, txn, &job.id, &q->stopped);
 }
 
 static void stop_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
 	q->rc = rc;
-	if (!rc)
-		watch_tell(q->driver->watch, q->request->job);
-	struct stop_note *n = rc ? NULL : calloc(1, sizeof(*n));
-	if (n) {
-		n->note.handle = handle_stop;
-		n->job = q->request->job;
-		driver_post(q->driver, &n->note);
-	}
+	stopped_tell(&q->stopped, rc);
 	sem_post(&q->over);
 }
 
@@ -212,6 +179,8 @@ static void resume_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
 	q->rc = rc;
+	if (!rc)
+		watch_tell(q->driver->watch, q->request->job);
 	if (!rc)
 		driver_post(q->driver, &q->admit->note);
 	else

@@ -152,9 +152,13 @@ static int check_parent(struct accepting *q, struct store_txn *txn)
 	struct job parent;
 	if (uuid_is_nil(q->submission->parent))
 		return 0;
-	return ledger_get(txn, q->submission->parent, &parent)
-		       ? sl_fail(&q->err, SL_E_NOT_FOUND, "parentJobID: there is no such job")
-		       : 0;
+	if (ledger_get(txn, q->submission->parent, &parent))
+		return sl_fail(&q->err, SL_E_NOT_FOUND, "parentJobID: there is no such job");
+	if (parent.stopping || job_final(parent.state))
+		return sl_fail(&q->err, SL_E_CONFLICT,
+			       "parentJobID: that job %s and can have no more children",
+			       job_final(parent.state) ? "has ended" : "is being stopped");
+	return 0;
 }
 
 static int apply(struct write *w, struct store_txn *txn)
