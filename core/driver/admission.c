@@ -316,7 +316,8 @@ static void make_webhook_id(const struct admission *a, const struct plugin *plug
 	uint8_t hash[CRYPT_HASH_SIZE];
 	crypt_hash(bytes_of("", 0), bytes_str(plugin->key), hash);
 	snprintf(out, 96, "msg_%s_%02x%02x%02x%02x%02x%02x_%u", a->id_text, hash[0], hash[1],
-		 hash[2], hash[3], hash[4], hash[5], a->progress.round);
+		 hash[2], hash[3], hash[4], hash[5],
+		 progress_times(&a->progress, bytes_str(plugin->key)));
 }
 
 /* A span of its own in the submitter's trace, or in one named after the job. */

@@ -82,13 +82,12 @@ static int decode_event(struct bytes record, struct buf *again)
 
 static void encode_progress(struct buf *to)
 {
-	struct progress p = {.stage = 2,
-			     .waits = WAITS_GATE_ASK,
-			     .round = 9,
-			     .used_ms = 77,
-			     .generation = 1ull << 50};
+	struct progress p = {
+		.stage = 2, .waits = WAITS_GATE_ASK, .used_ms = 77, .generation = 1ull << 50};
 	assert_int_equal(progress_add_gate(&p, BYTES("one")), 0);
 	assert_int_equal(progress_add_gate(&p, BYTES("two")), 0);
+	progress_count(&p, BYTES("two"));
+	progress_count(&p, BYTES("three"));
 	progress_encode(&p, to);
 }
 
@@ -288,6 +287,25 @@ static void test_gates_that_have_run(void **state SL_UNUSED)
 	assert_false(progress_has_run(&p, BYTES("g25555")));
 }
 
+static void test_gates_that_were_asked(void **state SL_UNUSED)
+{
+	static struct progress p;
+	char key[PROGRESS_ASKED_MAX][8];
+	progress_count(&p, BYTES("old"));
+	for (int i = 0; i < PROGRESS_ASKED_MAX - 1; i++) {
+		snprintf(key[i], sizeof(key[i]), "g%d", i);
+		progress_count(&p, bytes_str(key[i]));
+	}
+	progress_count(&p, BYTES("g3"));
+	assert_int_equal(progress_times(&p, BYTES("g3")), 2);
+	assert_int_equal(progress_times(&p, BYTES("old")), 1);
+	progress_count(&p, BYTES("new"));
+	assert_int_equal(p.askeds, PROGRESS_ASKED_MAX);
+	assert_int_equal(progress_times(&p, BYTES("old")), 0);
+	assert_int_equal(progress_times(&p, BYTES("new")), 1);
+	assert_int_equal(progress_times(&p, BYTES("g0")), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_long_reasons_are_cut),
 		cmocka_unit_test(test_gates_that_have_run),
+		cmocka_unit_test(test_gates_that_were_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
