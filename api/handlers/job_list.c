@@ -1,21 +1,10 @@
-/* GET /v1/job/list and /v1/job/count. */
-#include "api/handlers/job_read.h"
+/* GET /v1/job/list. */
+#include "api/handlers/job_filter.h"
 
-enum { PAGE_DEFAULT = 20, PAGE_MAX = 1000, DEEP_MAX = 100000, LIST_MAX = 64, COUNT_UPTO = 10000 };
-
-#define FILTER_QUERY                                                                               \
-	{"userID", "string", "Users, with commas."},                                               \
-		{"startAt", "integer", "Submitted then or later (Unix seconds)."},                 \
-		{"endAt", "integer", "Submitted then or earlier (Unix seconds)."},                 \
-		{"kind", "string", "Kinds, with commas."},                                         \
-		{"state", "string", "States, with commas."}, {"name", "string", "The jobName."},   \
-		{"reasonCode", "string", "Reason codes, with commas."},                            \
-	{                                                                                          \
-		"plugin", "string", "The plugin that it waits for or was decided by."              \
-	}
+enum { PAGE_DEFAULT = 20, PAGE_MAX = 1000, DEEP_MAX = 100000, COUNT_UPTO = 10000 };
 
 const struct route_query job_list_query[] = {
-	FILTER_QUERY,
+	JOB_FILTER_QUERY,
 	{"pageNumber", "integer", "From 1."},
 	{"pageSize", "integer", "1 to 1000; 20 by default."},
 	{"order", "string", "desc (by default) or asc, by submission."},
@@ -23,115 +12,7 @@ const struct route_query job_list_query[] = {
 	{NULL, NULL, NULL},
 };
 
-const struct route_query job_count_query[] = {FILTER_QUERY, {NULL, NULL, NULL}};
-
-static const char filter_names[] = "userID,startAt,endAt,kind,state,name,reasonCode,plugin";
-static const char list_names[] = "userID,startAt,endAt,kind,state,name,reasonCode,plugin,"
-				 "pageNumber,pageSize,order,cursor";
-
-struct filter {
-	struct job_filter f;
-	struct bytes users[LIST_MAX], kinds[LIST_MAX], codes[LIST_MAX];
-	bool nothing; /* no job can match */
-};
-
-/* "a,b" of a parameter into `to`. */
-static int read_list(struct request *req, const char *name, struct bytes to[LIST_MAX], size_t *ret,
-		     struct sl_error *err)
-{
-	struct bytes text;
-	size_t n = 0;
-	int rc = request_query(req, name, &text, err);
-	if (rc || !text.len)
-		return rc == SL_E_NOT_FOUND ? 0 : rc;
-	for (const char *at = text.at, *end = at + text.len; at <= end; n++) {
-		const char *stop = memchr(at, ',', (size_t)(end - at));
-		if (n == LIST_MAX)
-			return sl_fail(err, SL_E_INVALID, "%s: more than %d values", name,
-				       LIST_MAX);
-		to[n] = bytes_of(at, (size_t)((stop ? stop : end) - at));
-		at = stop ? stop + 1 : end + 1;
-	}
-	*ret = n;
-	return 0;
-}
-
-static int read_states(struct request *req, struct filter *q, struct sl_error *err)
-{
-	struct bytes list[LIST_MAX];
-	size_t n = 0;
-	int rc = read_list(req, "state", list, &n, err);
-	for (size_t i = 0; i < n && !rc; i++) {
-		enum job_state state;
-		if (job_state_parse(list[i], &state))
-			rc = sl_fail(err, SL_E_INVALID,
-				     "state: \"%.*s\" is none of preparing, suspended, waiting, "
-				     "running, succeeded, failed, stopped",
-				     BYTES_FMT(bytes_cut(list[i], 40)));
-		else
-			q->f.states |= 1u << state;
-	}
-	return rc;
-}
-
-static int read_text(struct request *req, const char *name, struct bytes *ret, struct sl_error *err)
-{
-	int rc = request_query(req, name, ret, err);
-	return rc == SL_E_NOT_FOUND ? 0 : rc;
-}
-
-static int read_times(struct request *req, struct filter *q, struct sl_error *err)
-{
-	static const int64_t last = INT64_C(253402300799); /* the year 9999 */
-	int64_t from = -1, to = -1;
-	int rc = request_query_int(req, "startAt", 0, last, &from, err);
-	if (!rc)
-		rc = request_query_int(req, "endAt", 0, last, &to, err);
-	if (from >= 0)
-		q->f.from_ms = from * 1000;
-	if (to >= 0)
-		q->f.to_ms = to * 1000 + 999;
-	return rc;
-}
-
-/* A token that is bound sees its user's jobs only. */
-static void bind_user(const struct request *req, struct filter *q)
-{
-	struct bytes bound = req->caller->user_id;
-	bool asked = q->f.users == 0;
-	if (!bound.len)
-		return;
-	for (size_t i = 0; i < q->f.users; i++)
-		asked |= bytes_eq(q->users[i], bound);
-	q->nothing = !asked;
-	q->users[0] = bound;
-	q->f.users = 1;
-}
-
-static int read_filter(struct request *req, struct filter *q, struct sl_error *err)
-{
-	int rc = read_list(req, "userID", q->users, &q->f.users, err);
-	if (!rc)
-		rc = read_times(req, q, err);
-	if (!rc)
-		rc = read_list(req, "kind", q->kinds, &q->f.kinds, err);
-	if (!rc)
-		rc = read_states(req, q, err);
-	if (!rc)
-		rc = read_text(req, "name", &q->f.name, err);
-	if (!rc)
-		rc = read_list(req, "reasonCode", q->codes, &q->f.codes, err);
-	if (!rc)
-		rc = read_text(req, "plugin", &q->f.plugin, err);
-	q->f.user = q->users;
-	q->f.kind = q->kinds;
-	q->f.code = q->codes;
-	if (!rc)
-		bind_user(req, q);
-	return rc;
-}
-
-/* ---- list ---- */
+static const char list_names[] = JOB_FILTER_NAMES ",pageNumber,pageSize,order,cursor";
 
 struct page {
 	struct json_object *list;
@@ -143,7 +24,7 @@ struct page {
 static int read_order(struct request *req, bool *ret_newest_first, struct sl_error *err)
 {
 	struct bytes order = {NULL, 0};
-	int rc = read_text(req, "order", &order, err);
+	int rc = job_filter_text(req, "order", &order, err);
 	*ret_newest_first = !bytes_is(order, "asc");
 	if (!rc && order.len && !bytes_is(order, "asc") && !bytes_is(order, "desc"))
 		return sl_fail(err, SL_E_INVALID, "order: must be asc or desc");
@@ -159,7 +40,7 @@ static int read_page(struct request *req, struct page *page, struct sl_error *er
 	if (!rc)
 		rc = request_query_int(req, "pageSize", 1, PAGE_MAX, &page->size, err);
 	if (!rc)
-		rc = read_text(req, "cursor", &cursor, err);
+		rc = job_filter_text(req, "cursor", &cursor, err);
 	if (rc)
 		return rc;
 	page->skip = (number - 1) * page->size;
@@ -204,7 +85,7 @@ static bool add(void *user, const struct job *job)
 	return true;
 }
 
-static int put_total(struct store_txn *txn, const struct filter *q, struct reply *reply)
+static int put_total(struct store_txn *txn, const struct job_query *q, struct reply *reply)
 {
 	uint64_t n = 0;
 	bool more = false;
@@ -218,13 +99,13 @@ static int put_total(struct store_txn *txn, const struct filter *q, struct reply
 int job_read_list(struct api *api, struct request *req, struct reply *reply)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
-	struct filter q = {.nothing = false};
+	struct job_query q = {.nothing = false};
 	struct page page = {0};
 	bool newest_first;
 	char cursor[UUID_TEXT_SIZE];
 	int rc = request_query_only(req, list_names, &reply->err);
 	if (!rc)
-		rc = read_filter(req, &q, &reply->err);
+		rc = job_filter_read(req, &q, &reply->err);
 	if (!rc)
 		rc = read_page(req, &page, &reply->err);
 	if (!rc)
@@ -241,26 +122,4 @@ int job_read_list(struct api *api, struct request *req, struct reply *reply)
 	if (page.more)
 		reply_header(reply, "X-Next-Cursor", "%s", uuid_format(page.last, cursor));
 	return rc;
-}
-
-/* ---- count ---- */
-
-int job_read_count(struct api *api, struct request *req, struct reply *reply)
-{
-	scoped(store_abortp) struct store_txn *txn = NULL;
-	struct filter q = {.nothing = false};
-	uint64_t n = 0;
-	bool more;
-	int rc = request_query_only(req, filter_names, &reply->err);
-	if (!rc)
-		rc = read_filter(req, &q, &reply->err);
-	if (!rc)
-		rc = store_begin(api->store, STORE_READ, &txn);
-	if (!rc && !q.nothing)
-		rc = ledger_count(txn, &q.f, UINT64_MAX, &n, &more);
-	if (rc)
-		return rc;
-	reply->payload = jb_object();
-	jb_put_int(reply->payload, "count", (int64_t)n);
-	return 0;
 }

@@ -121,7 +121,8 @@ static const struct route routes[] = {
 		.summary = "How many jobs match",
 		.query = job_count_query,
 		.payload =
-			"{\"type\":\"object\",\"properties\":{\"count\":{\"type\":\"integer\"}}}",
+			"{\"type\":\"object\",\"properties\":{\"count\":{\"type\":\"integer\"},"
+			"\"groups\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}",
 	},
 	{
 		.method = "GET",
