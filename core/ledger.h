@@ -18,11 +18,12 @@
 
 /** The documents of a job. */
 enum job_part {
-	PART_HEADER = 'H',   /**< Header information as plugins see it. */
-	PART_JOB = 'J',      /**< `job` as submitted, byte for byte. */
-	PART_TASKSET = 'T',  /**< As it stands. */
-	PART_FACTORS = 'F',  /**< {"topic": [...]}. */
-	PART_PROGRESS = 'P', /**< How far admission got: core/progress. */
+	PART_HEADER = 'H',     /**< Header information as plugins see it. */
+	PART_JOB = 'J',        /**< `job` as submitted, byte for byte. */
+	PART_TASKSET = 'T',    /**< As it stands. */
+	PART_FACTORS = 'F',    /**< {"topic": [...]}. */
+	PART_PROVENANCE = 'V', /**< Which plugin added which path: [{path, plugin}]. */
+	PART_PROGRESS = 'P',   /**< How far admission got: core/progress. */
 };
 
 struct why {

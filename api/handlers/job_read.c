@@ -106,6 +106,15 @@ static const struct route routes[] = {
 	     "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"),
 	{
 		.method = "GET",
+		.pattern = "/v1/job/explain/{jobID}",
+		.needs = PRIV_READ_JOB,
+		.handle = job_read_explain,
+		.summary = "Why it is where it is: a sentence, the stages, who added what",
+		.query = job_explain_query,
+		.payload = "{\"type\":\"object\"}",
+	},
+	{
+		.method = "GET",
 		.pattern = "/v1/job/list",
 		.needs = PRIV_READ_JOB,
 		.handle = job_read_list,

@@ -17,7 +17,9 @@ SL_MUST_USE int job_read_taskset(struct store_txn *txn, const struct job *job,
 				 struct json_object **ret);
 /** Handlers in files of their own. */
 int job_read_logs(struct api *api, struct request *req, struct reply *reply);
+int job_read_explain(struct api *api, struct request *req, struct reply *reply);
 int job_read_list(struct api *api, struct request *req, struct reply *reply);
 int job_read_count(struct api *api, struct request *req, struct reply *reply);
 
-extern const struct route_query job_list_query[], job_count_query[], job_logs_query[];
+extern const struct route_query job_list_query[], job_count_query[], job_explain_query[],
+	job_logs_query[];

@@ -1,5 +1,6 @@
 /* /v1/selectors/test: would this jobSelector match? */
 #include "api/api.h"
+#include "api/handlers/selector_show.h"
 
 struct test_body {
 	json_at selector, header;
@@ -52,49 +53,6 @@ static int read_header(struct api *api, struct request *req, const struct test_b
 	return rc ? rc : to->rc;
 }
 
-static void put_verdict(struct json_object *to, const char *key, enum verdict verdict)
-{
-	if (verdict == VERDICT_UNKNOWN)
-		jb_put_null(to, key);
-	else
-		jb_put_bool(to, key, verdict == VERDICT_TRUE);
-}
-
-static struct json_object *show_condition(const struct selector *s, size_t i,
-					  struct selector_scratch *scratch,
-					  const struct json *header)
-{
-	scoped(buf_finip) struct buf value = {0};
-	struct json_object *to = jb_object();
-	struct sl_error err = {0};
-	bool present = false;
-	buf_init(&value, 1 << 20);
-	enum verdict verdict =
-		selector_condition_match(s, i, scratch, header, &value, &present, &err);
-	jb_put_bytes(to, "name", selector_condition(s, i).name);
-	if (present)
-		jb_put_bytes(to, "value", buf_bytes(&value));
-	else
-		jb_put_null(to, "value");
-	put_verdict(to, "verdict", verdict);
-	return to;
-}
-
-static struct json_object *show(const struct selector *s, struct selector_scratch *scratch,
-				const struct json *header)
-{
-	struct json_object *to = jb_object(), *list = jb_array();
-	struct sl_error err = {0};
-	enum verdict verdict = selector_match(s, scratch, header, &err);
-	put_verdict(to, "matched", verdict);
-	for (size_t i = 0; i < selector_condition_count(s); i++)
-		jb_add(list, show_condition(s, i, scratch, header));
-	jb_put(to, "conditions", list);
-	if (verdict == VERDICT_UNKNOWN)
-		jb_put_str(to, "error", err.text);
-	return to;
-}
-
 static int try(struct api *api, struct request *req, struct reply *reply)
 {
 	static const struct json_limits limits = {SIZE_MAX, 80};
@@ -118,7 +76,7 @@ static int try(struct api *api, struct request *req, struct reply *reply)
 	if (!rc)
 		rc = selector_scratch_create(&bounds, &scratch);
 	if (!rc)
-		reply->payload = show(selector, scratch, &header);
+		reply->payload = selector_show(selector, scratch, &header);
 	return rc;
 }
 

@@ -67,6 +67,7 @@ extern const struct command command_job_stop;
 extern const struct command command_job_resume;
 extern const struct command command_job_logs;
 extern const struct command command_job_events;
+extern const struct command command_job_explain;
 extern const struct command command_feature_apply;
 extern const struct command command_feature_list;
 extern const struct command command_feature_get;

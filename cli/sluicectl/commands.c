@@ -4,6 +4,7 @@ const struct command *const commands[] = {
 	&command_submit,
 	&command_job_list,
 	&command_job_get,
+	&command_job_explain,
 	&command_job_events,
 	&command_job_logs,
 	&command_job_stop,

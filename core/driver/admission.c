@@ -3,7 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OWN_BYTES_MAX = 64 << 20, EVENT_ARENA_MAX = 4 << 20, DOC_DEPTH_MAX = 80 };
+enum {
+	OWN_BYTES_MAX = 64 << 20,
+	PROVENANCE_MAX = 1 << 20,
+	EVENT_ARENA_MAX = 4 << 20,
+	DOC_DEPTH_MAX = 80
+};
 
 static const struct json_limits own_limits = {OWN_BYTES_MAX, DOC_DEPTH_MAX};
 
@@ -30,6 +35,7 @@ struct admission *admission_free(struct admission *a)
 	json_fini(&a->taskset);
 	buf_fini(&a->taskset_text);
 	buf_fini(&a->factors);
+	buf_fini(&a->provenance);
 	buf_fini(&a->body);
 	arena_free(a->event_arena);
 	admit_free(a->from);
@@ -86,6 +92,9 @@ static int load(struct admission *a)
 		rc = load_taskset(a);
 	if (rc)
 		return rc;
+	if (a->from->provenance.len > 2) /* without its brackets */
+		buf_add(&a->provenance, (const char *)a->from->provenance.at + 1,
+			a->from->provenance.len - 2);
 	if (a->from->factors.len)
 		buf_add_bytes(&a->factors, a->from->factors);
 	else
@@ -132,6 +141,7 @@ static int create(struct driver *d, struct admit *from, struct admission **ret)
 	buf_init(&a->taskset_text, OWN_BYTES_MAX);
 	buf_init(&a->factors, OWN_BYTES_MAX);
 	buf_init(&a->body, OWN_BYTES_MAX);
+	buf_init(&a->provenance, PROVENANCE_MAX);
 	*ret = a;
 	return 0;
 }
@@ -201,8 +211,18 @@ void admission_begin(struct driver *d, struct note *note)
 
 uint32_t admission_used_ms(const struct admission *a)
 {
-	return a->progress.used_ms +
-	       (uint32_t)(clock_mono_ms(a->driver->parts.clock) - a->began_ms);
+	int64_t passed = clock_mono_ms(a->driver->parts.clock) - a->began_ms;
+	return a->progress.used_ms + (passed > a->waited_ms ? (uint32_t)passed - a->waited_ms : 0);
+}
+
+/* Calls of a stage wait side by side. */
+static void note_waited(struct admission *a, const struct ask_result *result)
+{
+	uint32_t ms = (uint32_t)(result->waited_us / 1000);
+	if (ms <= a->stage_waited_ms)
+		return;
+	a->waited_ms += ms - a->stage_waited_ms;
+	a->stage_waited_ms = ms;
 }
 
 /* ---- its log ---- */
@@ -231,13 +251,19 @@ void admission_flush(struct admission *a, struct change *c)
 	change_add_doc(c, PART_PROGRESS, buf_bytes(&progress));
 	if (a->taskset_dirty)
 		change_add_doc(c, PART_TASKSET, buf_bytes(&a->taskset_text));
+	if (a->provenance_dirty) {
+		scoped(buf_finip) struct buf list = {0};
+		buf_init(&list, OWN_BYTES_MAX);
+		buf_addf(&list, "[%s]", buf_str(&a->provenance));
+		change_add_doc(c, PART_PROVENANCE, buf_bytes(&list));
+	}
 	if (a->factors_dirty)
 		change_add_doc(c, PART_FACTORS, buf_bytes(&a->factors));
 	for (struct change_event *e = a->event; e; e = e->next)
 		change_add_event(c, &e->event);
 	a->event = NULL;
 	a->event_end = &a->event;
-	a->taskset_dirty = a->factors_dirty = a->dirty = false;
+	a->taskset_dirty = a->factors_dirty = a->provenance_dirty = a->dirty = false;
 }
 
 /* Progress is written behind, one change at a time: the next one takes all that came
@@ -428,11 +454,8 @@ static struct pl_event unavailable(struct admission *a, struct step *step,
 				   const struct ask_result *result)
 {
 	const char *key = a->plan->plugin[step->index]->key;
-	bool spent = admission_used_ms(a) >= a->driver->config.budget_ms;
 	step->timed_out = result->timed_out;
-	step->code = spent               ? "budget_exhausted"
-		     : result->timed_out ? "plugin_timeout"
-					 : "plugin_unavailable";
+	step->code = result->timed_out ? "plugin_timeout" : "plugin_unavailable";
 	snprintf(step->words, sizeof(step->words), "%s cannot be asked: %s (%u attempt%s)", key,
 		 result->why ? result->why : "no answer", result->attempts,
 		 result->attempts == 1 ? "" : "s");
@@ -463,6 +486,29 @@ static struct pl_event legal(struct admission *a, struct step *step,
 		.kind = PL_ANSWER, .step = step->index, .decision = step->gate.decision};
 }
 
+/* Whatever the plugins' policies are. */
+static void spent_budget(struct admission *a)
+{
+	size_t size = sizeof(a->fault_words),
+	       used = (size_t)snprintf(
+		       a->fault_words, size,
+		       "admission used its %u ms of active time:", a->driver->config.budget_ms);
+	for (uint32_t i = 0; i < a->plan->n && used < size; i++)
+		if (a->step[i].used_ms)
+			used += (size_t)snprintf(a->fault_words + used, size - used, " %s %u ms;",
+						 a->plan->plugin[i]->key, a->step[i].used_ms);
+	a->fault = "budget_exhausted";
+	a->fault_plugin = bytes_of("", 0);
+	struct pl_event abort = {.kind = PL_ABORT};
+	run_effects(a, pipeline_step(a->pipeline, &abort));
+}
+
+static bool is_spent(const struct admission *a, const struct step *step)
+{
+	return admission_used_ms(a) >= a->driver->config.budget_ms &&
+	       a->plan->plugin[step->index]->policy != FAILURE_IGNORE;
+}
+
 static void answered(void *user, ask_id id SL_UNUSED, const struct ask_result *result)
 {
 	struct step *step = user;
@@ -470,6 +516,9 @@ static void answered(void *user, ask_id id SL_UNUSED, const struct ask_result *r
 	struct sl_error err = {0};
 	struct pl_event event;
 	step->ask = 0;
+	if (a->ended)
+		return;
+	note_waited(a, result);
 	step->used_ms += (uint32_t)(result->took_us / 1000);
 	int rc = result->answered ? read_answer(a, step, result, &err) : 0;
 	if (!result->answered)
@@ -478,7 +527,10 @@ static void answered(void *user, ask_id id SL_UNUSED, const struct ask_result *r
 		event = illegal(a, step, result, rc, err.text);
 	else
 		event = legal(a, step, result);
-	run_effects(a, pipeline_step(a->pipeline, &event));
+	if (event.kind == PL_UNAVAILABLE && is_spent(a, step))
+		spent_budget(a);
+	else
+		run_effects(a, pipeline_step(a->pipeline, &event));
 }
 
 /* ---- effects ---- */
@@ -486,6 +538,7 @@ static void answered(void *user, ask_id id SL_UNUSED, const struct ask_result *r
 static void note_progress(struct admission *a, const struct pl_fx *fx)
 {
 	a->progress.stage = (uint8_t)fx->stage;
+	a->stage_waited_ms = 0;
 	if (fx->step != PL_NO_STEP &&
 	    progress_add_gate(&a->progress, bytes_str(a->plan->plugin[fx->step]->key)))
 		driver_log(a->driver, LOG_WARN, a->node.id, "too many gates to remember", NULL,
@@ -493,17 +546,17 @@ static void note_progress(struct admission *a, const struct pl_fx *fx)
 	write_progress(a);
 }
 
-static void spent_budget(struct admission *a)
+static void record_ignored(struct admission *a, const struct step *step)
 {
-	char words[JOB_REASON_MAX];
-	size_t used = (size_t)snprintf(
-		words, sizeof(words),
-		"admission used its %u ms of active time:", a->driver->config.budget_ms);
-	for (uint32_t i = 0; i < a->plan->n && used < sizeof(words); i++)
-		if (a->step[i].used_ms)
-			used += (size_t)snprintf(words + used, sizeof(words) - used, " %s %u ms;",
-						 a->plan->plugin[i]->key, a->step[i].used_ms);
-	verdict_fail_words(a, "budget_exhausted", words);
+	const struct plugin *plugin = a->plan->plugin[step->index];
+	struct event event = {.type = EVENT_NOTE,
+			      .state = a->state,
+			      .stage = (uint8_t)plugin->type,
+			      .plugin = bytes_str(plugin->key),
+			      .outcome = plugin->type == PLUGIN_GATE ? BYTES("failed_open")
+								     : BYTES("passed_over"),
+			      .reason = bytes_str(step->words)};
+	admission_event(a, &event);
 }
 
 /* Returns false when the admission came to its end. */
@@ -527,6 +580,8 @@ static bool run_effect(struct admission *a, const struct pl_fx *fx)
 		note_progress(a, fx);
 		return true;
 	case FX_IGNORE:
+		record_ignored(a, step);
+		return true;
 	case FX_COMPOSE:
 		return true;
 	case FX_SUSPEND:

@@ -56,6 +56,8 @@ int admit_load(struct store_txn *txn, struct uuid id, struct admit **ret)
 	if (!rc)
 		rc = load_doc(txn, a, PART_FACTORS, false, &a->factors);
 	if (!rc)
+		rc = load_doc(txn, a, PART_PROVENANCE, false, &a->provenance);
+	if (!rc)
 		rc = load_doc(txn, a, PART_PROGRESS, false, &a->progress);
 	if (!rc)
 		*ret = take_ptr(&a);

@@ -51,12 +51,43 @@ static struct bytes key_of(const struct admission *a, const struct step *step)
 	return bytes_str(a->plan->plugin[step->index]->key);
 }
 
+/* ---- who added what ---- */
+
+struct telling {
+	struct admission *a;
+	const struct merge_part *part;
+};
+
+static void note_addition(struct admission *a, struct bytes pointer, struct bytes plugin)
+{
+	struct buf *to = &a->provenance;
+	size_t before = to->len;
+	buf_add_str(to, before ? ",{\"path\":" : "{\"path\":");
+	json_quote(to, pointer);
+	buf_add_str(to, ",\"plugin\":");
+	json_quote(to, plugin);
+	buf_add_char(to, '}');
+	if (to->rc) { /* it is for reading only: what does not fit is left out whole */
+		to->len = before;
+		to->rc = 0;
+	}
+	a->provenance_dirty = true;
+}
+
+static void tell_added(void *user, struct bytes pointer, size_t part)
+{
+	struct telling *t = user;
+	note_addition(t->a, pointer, t->part[part].plugin);
+}
+
 static int compose_translation(struct admission *a, struct step *step)
 {
 	struct sl_error err = {0};
 	char words[sizeof(a->fault_words)];
-	if (compose_set_taskset(a, &step->answer, &err) == 0)
+	if (compose_set_taskset(a, &step->answer, &err) == 0) {
+		note_addition(a, bytes_of("", 0), key_of(a, step));
 		return 0;
+	}
 	snprintf(words, sizeof(words), "what %s answered is no valid TaskSet: %s",
 		 a->plan->plugin[step->index]->key, err.text);
 	return fault(a, "invalid_taskset", key_of(a, step), words);
@@ -104,7 +135,9 @@ static int compose_additions(struct admission *a, const struct plan_stage *stage
 		return fault(a, "internal_error", bytes_of("", 0), sl_err_text(SL_E_NO_MEMORY));
 	size_t n = collect(a, stage, part);
 	buf_init(&text, BYTES_MAX);
-	int rc = n ? merge_increments(&a->taskset, part, n, &text, NULL, &err) : 0;
+	struct telling telling = {a, part};
+	struct merge_provenance told = {tell_added, &telling};
+	int rc = n ? merge_increments(&a->taskset, part, n, &text, &told, &err) : 0;
 	free(part);
 	for (uint32_t i = 0; i < stage->n; i++) /* they look into the TaskSet that goes */
 		increment_fini(&a->step[stage->first + i].increment);

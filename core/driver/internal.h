@@ -125,7 +125,7 @@ struct change {
 	struct {
 		enum job_part part;
 		struct bytes text;
-	} doc[4];
+	} doc[6];
 	size_t docs;
 	struct change_event *event, **event_end;
 	struct replica_change_record *replica, **replica_end;
@@ -155,7 +155,7 @@ struct admit {
 	struct note note;
 	struct arena *arena; /* holds everything below */
 	struct job job;
-	struct bytes header, submitted, taskset, factors, progress;
+	struct bytes header, submitted, taskset, factors, provenance, progress;
 	bool counted; /* already in driver->in_admission */
 	bool by_timer;
 };
@@ -197,7 +197,8 @@ struct admission {
 	struct json header;
 	struct buf taskset_text; /* the TaskSet as it stands */
 	struct json taskset;
-	bool has_taskset, taskset_dirty, factors_dirty;
+	bool has_taskset, taskset_dirty, factors_dirty, provenance_dirty;
+	struct buf provenance; /* who added what: elements of a JSON array */
 	struct buf factors;
 	const struct registry_ref *registry;
 	struct plan *plan;
@@ -206,6 +207,8 @@ struct admission {
 	struct buf body; /* the request of the present stage */
 	uint32_t body_stage;
 	int64_t began_ms;          /* monotonic */
+	uint32_t waited_ms;        /* for places at plugins: no active time */
+	uint32_t stage_waited_ms;  /* of it in the present stage: the longest of its calls */
 	struct arena *event_arena; /* events not yet written */
 	struct change_event *event, **event_end;
 	uint64_t serial;     /* of its life: an answer to an earlier one is not taken for its own */
