@@ -116,13 +116,32 @@ static void add_element_name(const struct json *j, json_at at, struct buf *to)
 	add_value(j, name, VALUE_MAX, to);
 }
 
+/* A list of named things is told by their names: values in it may be nobody's business. */
+static void add_member_value(const struct json *j, json_at at, struct buf *to)
+{
+	uint32_t n = 0;
+	bool named = json_type(j, at) == JSON_ARRAY && json_count(j, at) &&
+		     json_get(j, json_first(j, at), BYTES("name")) != JSON_NONE;
+	if (!named) {
+		buf_add_char(to, ' ');
+		add_value(j, at, VALUE_MAX, to);
+		return;
+	}
+	for (json_at e = json_first(j, at); e != JSON_NONE && n < NAMED_MAX;
+	     e = json_next(j, at, e)) {
+		buf_add_str(to, n++ ? "," : "");
+		add_element_name(j, e, to);
+	}
+	if (json_count(j, at) > n)
+		buf_add_str(to, ", ...");
+}
+
 static void add_label(const struct increment *i, const struct addition *add, struct buf *to)
 {
 	switch (add->kind) {
 	case ADD_MEMBER:
 		add_value(i->answer, add->what, TEXT_MAX, to);
-		buf_add_char(to, ' ');
-		add_value(i->answer, add->what + 1, VALUE_MAX, to);
+		add_member_value(i->answer, add->what + 1, to);
 		break;
 	case ADD_VALUE:
 		add_name_of(i->base, add->where, to);

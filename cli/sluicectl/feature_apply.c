@@ -80,7 +80,6 @@ static int print_feature(struct ctl *ctl, const struct json *json, json_at paylo
 		printf("%s\t%s\t%s\n", buf_str(&name), buf_str(&revision), on);
 	else
 		printf("%s: revision %s, %s\n", buf_str(&name), buf_str(&revision), on);
-	print_key(ctl, json, payload);
 	if (ctl->out_tty && strcmp(on, "off") == 0)
 		ctl_next("sluicectl feature on %s", buf_str(&name));
 	return CTL_DONE;
@@ -99,16 +98,27 @@ static int turn_on(struct ctl *ctl, const struct json *json, json_at payload)
 	return api_ask(ctl, &call, &answer);
 }
 
-static int apply(struct ctl *ctl, struct bytes feature)
+/* Only a key that the gateway made is news; one from the file is known. */
+static bool brings_key(const struct json *json, json_at feature)
+{
+	json_at key = json_get(json, feature, BYTES("signingKey"));
+	return key != JSON_NONE && json_type(json, key) == JSON_STRING &&
+	       json_string_starts(json, key, BYTES("whsec_"));
+}
+
+static int apply(struct ctl *ctl, const struct json *json, json_at feature)
 {
 	const struct feature_apply *o = ctl->options;
 	scoped(api_answer_fini) struct api_answer answer = {0};
-	struct api_call call = {.method = "POST", .path = "/v1/features", .body = feature};
+	struct api_call call = {
+		.method = "POST", .path = "/v1/features", .body = json_raw(json, feature)};
 	int code = api_ask(ctl, &call, &answer);
 	if (code)
 		return code;
 	int on = o->enable ? turn_on(ctl, &answer.json, answer.payload) : CTL_DONE;
 	code = print_feature(ctl, &answer.json, answer.payload, o->enable && on == CTL_DONE);
+	if (code == CTL_DONE && !output_is_raw(ctl) && !brings_key(json, feature))
+		print_key(ctl, &answer.json, answer.payload);
 	return on ? on : code;
 }
 
@@ -119,10 +129,10 @@ static int apply_file(struct ctl *ctl, const char *path)
 	if (code)
 		return code;
 	if (json_type(&d.json, 0) != JSON_ARRAY)
-		return apply(ctl, json_raw(&d.json, 0));
+		return apply(ctl, &d.json, 0);
 	for (json_at at = json_first(&d.json, 0); at != JSON_NONE && code != CTL_OFFLINE;
 	     at = json_next(&d.json, 0, at)) {
-		int one = apply(ctl, json_raw(&d.json, at));
+		int one = apply(ctl, &d.json, at);
 		code = one > code ? one : code;
 	}
 	return code;

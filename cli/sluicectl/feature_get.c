@@ -25,8 +25,7 @@ static const struct column condition_columns[] = {
 };
 
 static const struct column plugin_columns[] = {
-	{"TYPE", "pluginType", CELL_TEXT, false},
-	{"NAME", "name", CELL_TEXT, true},
+	{"PLUGIN", "key", CELL_TEXT, false},
 	{"SEQUENCE", "sequence", CELL_TEXT, false},
 	{"EXPRESSION", "jobSelector.expression", CELL_TEXT, false},
 	{"ON-FAILURE", "failurePolicy", CELL_TEXT, true},

@@ -1,5 +1,5 @@
 #include "cli/sluicectl/api.h"
-#include "cli/sluicectl/output.h"
+#include "cli/sluicectl/story.h"
 #include "cli/sluicectl/watch.h"
 
 enum { URL_MAX = 65536 };
@@ -12,6 +12,14 @@ static const struct command_option options[] = {
 	{"follow", 'f', NULL, OPTION_FLAG, offsetof(struct job_events, follow),
 	 "go on printing until the job is final", NULL, NULL},
 };
+
+static void tell_story(struct ctl *ctl, const struct json *json, json_at events)
+{
+	struct story story = {.ctl = ctl};
+	for (json_at at = json_first(json, events); at != JSON_NONE;
+	     at = json_next(json, events, at))
+		story_event(&story, json, at);
+}
 
 static int run(struct ctl *ctl)
 {
@@ -26,6 +34,10 @@ static int run(struct ctl *ctl)
 	int code = api_ask(ctl, &call, &answer);
 	if (code)
 		return code;
+	if (ctl->format == FORMAT_TABLE && answer.payload != JSON_NONE) {
+		tell_story(ctl, &answer.json, answer.payload);
+		return CTL_DONE;
+	}
 	struct listing list;
 	listing_begin(&list, ctl, event_columns, event_column_count);
 	listing_add(&list, &answer.json, answer.payload);
@@ -39,7 +51,9 @@ const struct command command_job_events = {
 	.args_min = 1,
 	.args_max = 1,
 	.summary = "Show what happened to a job, in order",
-	.about = "With --follow the exit code is 0 only if the job succeeded.\n\n"
+	.about = "In a table, times count from the first event; -o wide, and lines for scripts, "
+		 "have the moment and the plugin's key. With --follow the exit code is 0 only if "
+		 "the job succeeded.\n\n"
 		 "Example:\n"
 		 "  sluicectl job events 0193a1c2-5d7e-7b3a-9f00-2a4c6e8d1b35 --follow",
 	.option = options,

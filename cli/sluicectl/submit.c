@@ -29,8 +29,8 @@ static const struct command_option options[] = {
 	{"idempotency-key", 0, "KEY", OPTION_TEXT, AT(key),
 	 "submitted again with the same key and content, it is the same job", NULL, NULL},
 	{"wait", 'w', NULL, OPTION_FLAG, AT(wait), "until the job is final", NULL, NULL},
-	{"watch", 0, NULL, OPTION_FLAG, AT(watch), "as --wait, and print its events meanwhile",
-	 NULL, NULL},
+	{"watch", 0, NULL, OPTION_FLAG, AT(watch),
+	 "as --wait, and print what happens to it meanwhile", NULL, NULL},
 };
 
 static bool has_flags(const struct submit *o)
@@ -145,7 +145,7 @@ static int follow(struct ctl *ctl, const struct json *json, json_at payload)
 		return output_value(ctl, json, payload);
 	fflush(stdout);
 	if (follows)
-		return watch_job(ctl, buf_str(&id), o->watch ? WATCH_EVENTS : WATCH_QUIETLY);
+		return watch_job(ctl, buf_str(&id), o->watch ? WATCH_ALL : WATCH_QUIETLY);
 	if (ctl->out_tty)
 		ctl_next("sluicectl job get %s", buf_str(&id));
 	return CTL_DONE;
@@ -182,6 +182,9 @@ const struct command command_submit = {
 		"FILE holds either a whole submission (userID, jobName, jobKind, header, job), or "
 		"the bare job document when one of --user, --name, --kind, --header or --parent is "
 		"given. The job's id is printed.\n\n"
+		"--watch prints a line for each thing that happens: stages, plugins and what they "
+		"said, replicas; at the end, in tables, what the job printed (of each replica the "
+		"last 50 lines). "
 		"--wait and --watch ask the gateway every 100 ms at first, then ever slower up to "
 		"once a second, and end with exit code 0 only if the job succeeded. Leaving them "
 		"with Ctrl-C does not stop the job.\n\n"

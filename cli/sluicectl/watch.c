@@ -1,6 +1,7 @@
 #include "cli/sluicectl/watch.h"
 
 #include "cli/sluicectl/api.h"
+#include "cli/sluicectl/story.h"
 #include "core/base/clock.h"
 
 #include <stdio.h>
@@ -46,7 +47,8 @@ struct watch {
 	int64_t started_ms;  /**< Monotonic. */
 	int64_t answered_ms; /**< When the gateway answered last. */
 	uint32_t pause_ms;
-	struct buf line; /**< What the progress line said last. */
+	struct buf line;    /**< What the progress line said last. */
+	struct story story; /**< For people: events as they read them. */
 };
 
 /* ---- the progress line ---- */
@@ -84,12 +86,16 @@ static void set_line(struct watch *w, const struct json *json, json_at detail)
 
 /* ---- events ---- */
 
-static void print_event(const struct watch *w, const struct json *json, json_at event)
+static void print_event(struct watch *w, const struct json *json, json_at event)
 {
 	if (output_is_raw(w->ctl)) {
 		if (w->ctl->format == FORMAT_YAML)
 			puts("---");
 		output_value(w->ctl, json, event);
+		return;
+	}
+	if (w->ctl->format == FORMAT_TABLE) {
+		story_event(&w->story, json, event);
 		return;
 	}
 	const char *gap = "";
@@ -171,8 +177,14 @@ static int outcome(const struct json *json, json_at detail)
 
 static void print_outcome(struct watch *w, const struct json *json, json_at detail)
 {
+	bool story = w->ctl->format == FORMAT_TABLE && w->show != WATCH_QUIETLY;
 	clear_line(w);
-	if (!output_is_raw(w->ctl))
+	if (story && w->show == WATCH_ALL)
+		story_output(&w->story, w->job, json,
+			     detail); /* told; the job's outcome is what counts */
+	if (story)
+		story_end(&w->story, json, json_get(json, detail, BYTES("job")));
+	else if (!output_is_raw(w->ctl))
 		output_pairs(w->ctl, json, detail, outcome_columns, countof(outcome_columns));
 	else if (w->show == WATCH_QUIETLY)
 		output_value(w->ctl, json, detail);
@@ -187,7 +199,7 @@ static int turn(struct watch *w)
 	if (code)
 		return answer.again ? -1 : code;
 	set_line(w, &answer.json, answer.payload);
-	if (w->show == WATCH_EVENTS) {
+	if (w->show != WATCH_QUIETLY) {
 		bool again;
 		code = ask_events(w, &again);
 		if (code)
@@ -214,6 +226,7 @@ int watch_job(struct ctl *ctl, const char *job, enum watch_show show)
 	int64_t now = clock_mono_ms(&clock_system);
 	struct watch w = {.ctl = ctl,
 			  .job = job,
+			  .story = {.ctl = ctl},
 			  .show = show,
 			  .seen = -1,
 			  .started_ms = now,

@@ -64,5 +64,7 @@ def job_size(call):
         if replicas <= replicas_max and cpus <= cpus_max and memory <= memory_max:
             name, advice = size_name, size_advice
             break
-    asked = f"{replicas} replicas, {cpus.normalize():f} cpus, {memory / 2**20:.0f} MiB"
+    asked = f"{replicas} replica{'' if replicas == 1 else 's'}, {cpus.normalize():f} cpu"
+    if memory:
+        asked += f", {memory / 2**20:.0f} MiB"
     return {"topic": "priority", "advice": str(advice), "reason": f"a {name} job: {asked}"}

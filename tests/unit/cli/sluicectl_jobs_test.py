@@ -105,6 +105,73 @@ class Submitting(Case):
         out, _ = self.run_ctl("job", "events", self.JOB, "--follow", "-o", "json")
         self.assertEqual([json.loads(line) for line in out.splitlines()], [first, second])
 
+    def story(self, events, *args, state="succeeded", reason="", code="", exit_code=0, **env):
+        """What a table says of these events and of a job with one replica that printed a line."""
+        detail = self.detail(state, reason, code)
+        detail[1]["payload"]["tasks"] = [{"name": "main", "replicas": [{"index": 0}]}]
+        self.answers[f"GET /v1/job/detail/{self.JOB}"] = [detail]
+        self.answers[f"GET /v1/job/events/{self.JOB}"] = [ok([
+            {"number": n, "time": f"2026-11-21T20:00:0{n}.500Z", **event} for n, event in enumerate(events)])]
+        self.answers[f"GET /v1/job/logs/{self.JOB}?role=main&replica=0&tail=50"] = [
+            (200, b"one\x1b[2J\ntwo", {"Content_Type": "text/plain"})]
+        path = self.file("a.yml", "kind: k\n")
+        return self.run_ctl("submit", path, "-u", "a", "--watch", "-o", "table", *args, code=exit_code, **env)
+
+    STORY = [
+        {"type": "state", "state": "preparing", "reason": "in admission", "who": "ci"},
+        {"type": "call", "stage": "FactorGenerator", "plugin": "FactorGenerator.office.ex.level",
+         "outcome": "answered", "attempts": 2, "durationUs": 1500, "reason": "priority 10"},
+        {"type": "call", "stage": "AccessGate", "plugin": "AccessGate.quota.ex", "decision": "pass",
+         "attempts": 1, "durationUs": 2500000, "reason": "fine\x1b[31m"},
+        {"type": "call", "stage": "TemplateDecorator", "plugin": "TemplateDecorator.x.y", "attempts": 1,
+         "outcome": "illegal", "durationUs": 1, "reason": "TemplateDecorator.x.y: not JSON"},
+        {"type": "replica", "outcome": "started", "role": "main", "replica": 0},
+        {"type": "replica", "outcome": "failed", "role": "main", "replica": 0, "exitCode": 3},
+        {"type": "novelty", "reason": "of a later gateway"},
+        {"type": "state", "state": "failed", "reason": "exit code 3"}]
+
+    def test_watch_in_a_table_is_a_story(self):
+        out, err = self.story(self.STORY, state="failed", reason="exit code 3", code="replica_failed",
+                              exit_code=1)
+        self.assertEqual(out.splitlines(), [
+            self.JOB,
+            "   0.000 s  preparing           in admission (sent by ci)",
+            "   1.000 s  FactorGenerator     office/level              1.5 ms  priority 10 (attempt 2)",
+            "   2.000 s  AccessGate          quota                     2.5 s   pass: fine\\x1b[31m",
+            "   3.000 s  TemplateDecorator   x                         0.0 ms  illegal: not JSON",
+            "   4.000 s  replica             main[0]                           started",
+            "   5.000 s  replica             main[0]                   1.0 s   failed, exit code 3",
+            "   6.000 s  novelty             of a later gateway",
+            "   7.000 s  failed              exit code 3",
+            "",
+            "output",
+            "  main[0]          one\\x1b[2J",
+            "  main[0]          two",
+            "",
+            "failed after 7.000 s: exit code 3"])
+        self.assertEqual(err, f"  next: sluicectl job logs {self.JOB} shows all that it printed\n")
+
+    def test_a_failure_says_what_to_do_next(self):
+        for code, words in (("no_translator", "plugin list TemplateTranslator"),
+                            ("engine_refused", "correct the job"),
+                            ("something_new", f"sluicectl job get {self.JOB}")):
+            _, err = self.story([], state="failed", code=code, exit_code=1)
+            self.assertIn(words, err)
+        _, err = self.story([])
+        self.assertEqual(err, "")
+
+    def test_events_in_a_table_are_the_same_story(self):
+        out, _ = self.story(self.STORY)
+        events, _ = self.run_ctl("job", "events", self.JOB, "-o", "table")
+        self.assertEqual(out.splitlines()[1:9], events.splitlines())
+
+    def test_colours_are_for_terminals_that_want_them(self):
+        self.story(self.STORY)
+        args = ["job", "events", self.JOB]
+        self.assertIn("\x1b[31m", self.on_terminal(*args)[1])
+        self.assertNotIn("\x1b", self.on_terminal(*args, NO_COLOR="1")[1])
+        self.assertNotIn("\x1b", self.run_ctl(*args, "-o", "table")[0])
+
 
 class Jobs(Case):
     def row(self, name):

@@ -87,6 +87,10 @@ static void test_additions(void **state SL_UNUSED)
 		SET("\"name\":\"x\"",
 		    ROLE("a", MAIN("{\"name\":\"SECRET\",\"value\":\"s\"}", "umask 027\\ntrue"))),
 		"adds env SECRET, lines in front of a script");
+	expect_additions("{}",
+			 "{\"env\":[{\"name\":\"A\",\"value\":\"s\"},{\"name\":\"B\"}],"
+			 "\"l\":[1]}",
+			 "adds env A, B, l [1]");
 	expect_additions("{\"kind\":\"TaskSet\"}", "{\"kind\":\"TaskSet\"}", "adds nothing");
 	expect_additions("{}",
 			 "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,"
