@@ -1,3 +1,4 @@
+#include "cli/sluicectl/admin_passwd.h"
 #include "cli/file.h"
 #include "cli/sluicectl/api.h"
 #include "core/base/crypt.h"
@@ -9,11 +10,14 @@ enum { PASSWORD_MAX = 4096, BODY_MAX = 65536 };
 
 struct admin_passwd {
 	bool from_stdin;
+	const char *data;
 };
 
 static const struct command_option options[] = {
 	{"stdin", 0, NULL, OPTION_FLAG, offsetof(struct admin_passwd, from_stdin),
 	 "read the new password from the first line of standard input", NULL, NULL},
+	{"data", 0, "DIR", OPTION_TEXT, offsetof(struct admin_passwd, data),
+	 "change it in the data directory of a gateway that does not run", NULL, NULL},
 };
 
 static void wipe(struct buf *b)
@@ -79,7 +83,7 @@ static int run(struct ctl *ctl)
 	scoped(wipe) struct buf password;
 	buf_init(&password, PASSWORD_MAX);
 	int code = CTL_DONE;
-	if (!ctl->token && !o->from_stdin)
+	if (!o->data && !ctl->token && !o->from_stdin)
 		code = ask_old(ctl);
 	if (!code)
 		code = o->from_stdin ? read_stdin(&password) : ask_twice(&password);
@@ -90,7 +94,8 @@ static int run(struct ctl *ctl)
 		ctl_next("choose one of at least 8 characters");
 		return CTL_REFUSED;
 	}
-	return send(ctl, buf_bytes(&password));
+	return o->data ? admin_passwd_offline(o->data, buf_bytes(&password))
+		       : send(ctl, buf_bytes(&password));
 }
 
 const struct command command_admin_passwd = {
@@ -101,6 +106,10 @@ const struct command command_admin_passwd = {
 		"The caller must be the admin: the present password is the token (SLUICE_TOKEN), "
 		"and "
 		"is asked for when there is none. The new one is asked for twice, without echo.\n\n"
+		"With --data no gateway is asked and no password needed: it is written into the "
+		"store "
+		"in that directory, which no gateway may be using. Whoever may write there can set "
+		"it.\n\n"
 		"Example:\n"
 		"  sluicectl admin passwd",
 	.option = options,
