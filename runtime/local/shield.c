@@ -17,6 +17,14 @@
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
+#ifndef LANDLOCK_SCOPE_SIGNAL
+#define LANDLOCK_SCOPE_SIGNAL (1ULL << 1)
+#endif
+
+/* The kernel's landlock_ruleset_attr, which those headers know the beginning of. */
+struct ruleset_attr {
+	uint64_t fs, net, scoped;
+};
 
 static const uint64_t file_rights =
 	LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE;
@@ -101,9 +109,10 @@ int shield_enter(const char *data_dir, const char *work_dir)
 	if (abi < 1)
 		return 0;
 	struct ruleset set = {.rights = known_rights(abi)};
-	struct landlock_ruleset_attr attr = {.handled_access_fs = set.rights};
-	set.fd =
-		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
+	/* The sixth version keeps signals inside: none to its supervisor or to the gateway. */
+	struct ruleset_attr attr = {.fs = set.rights, .scoped = LANDLOCK_SCOPE_SIGNAL};
+	size_t size = abi < 6 ? sizeof(attr.fs) : sizeof(attr);
+	set.fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (set.fd < 0)
 		return -1;
 	int rc = allow_around(&set, data_dir);

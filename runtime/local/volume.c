@@ -3,15 +3,16 @@
 #include "runtime/local/rundir.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WALK_FDS = 16 };
+enum { DEPTH_MAX = 256 }; /* One descriptor each. */
 
 /** WORK/.volumes/2-0-1, where the emptyDir volumes of one attempt lie. */
 static void own_dir(const struct plan *plan, const char *work_dir, char out[PATH_MAX])
@@ -34,39 +35,96 @@ char *volume_variable(const struct plan *plan, const char *name, const char *pat
 	return n < 0 ? NULL : text;
 }
 
-static int make(const char *path) { return mkdir(path, 0700) < 0 && errno != EEXIST ? -1 : 0; }
+/* Replicas of the job may be writing in its work directory, and we are not barred from
+ * anything: every step down is taken from an open directory, and never through a link. */
+
+static int open_dir(int at, const char *name)
+{
+	return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int close_keeping_errno(int fd)
+{
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/** Step down from `at`, which is closed; -1 with errno. */
+static int enter(int at, const char *name, bool make)
+{
+	if (at < 0)
+		return -1;
+	if (make && mkdirat(at, name, 0700) < 0 && errno != EEXIST)
+		return close_keeping_errno(at);
+	int fd = open_dir(at, name);
+	close_keeping_errno(at);
+	return fd;
+}
 
 int volume_make_all(const struct plan *plan, const char *work_dir)
 {
-	char parent[PATH_MAX], own[PATH_MAX], path[PATH_MAX + PLAN_ROLE_MAX + 2];
+	char attempt[RUNDIR_PATH_SIZE];
 	const char *name = plan->volumes;
-	own_dir(plan, work_dir, own);
-	snprintf(parent, sizeof(parent), "%s/.volumes", work_dir);
+	rundir_attempt(&plan->name, attempt);
 	for (uint32_t i = 0; i < plan->volumec; i++, name = plan_after(plan_after(name))) {
 		if (*plan_after(name))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", own, name);
-		if (make(parent) < 0 || make(own) < 0 || make(path) < 0)
+		int fd = enter(open_dir(AT_FDCWD, work_dir), ".volumes", true);
+		fd = enter(enter(fd, attempt, true), name, true);
+		if (fd < 0)
 			return -1;
+		close(fd);
 	}
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st SL_UNUSED, int kind,
-		      struct FTW *at SL_UNUSED)
+static void remove_tree(int at, const char *name, unsigned depth);
+
+static void remove_inside(int dir, unsigned depth)
 {
-	int rc = kind == FTW_DP ? rmdir(path) : unlink(path);
-	return rc < 0 ? 0 : rc; /* what resists stays, and the rest goes on */
+	DIR *list = fdopendir(dir);
+	if (!list) {
+		close(dir);
+		return;
+	}
+	for (struct dirent *e; (e = readdir(list));)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			remove_tree(dirfd(list), e->d_name, depth);
+	closedir(list);
+}
+
+static bool same_device(int a, int b)
+{
+	struct stat one, other;
+	return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev;
+}
+
+/** What resists stays, and the rest goes on. */
+static void remove_tree(int at, const char *name, unsigned depth)
+{
+	if (unlinkat(at, name, 0) == 0 || depth == 0)
+		return;
+	int dir = open_dir(at, name);
+	if (dir >= 0 && same_device(at, dir))
+		remove_inside(dir, depth - 1);
+	else if (dir >= 0)
+		close(dir);
+	unlinkat(at, name, AT_REMOVEDIR);
 }
 
 void volume_remove_all(const struct plan *plan, const char *work_dir)
 {
-	char own[PATH_MAX], *last;
+	char attempt[RUNDIR_PATH_SIZE];
 	if (plan->volumec == 0)
 		return;
-	own_dir(plan, work_dir, own);
-	nftw(own, remove_one, WALK_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	last = strrchr(own, '/');
-	*last = 0;
-	rmdir(own); /* the last one out */
+	int work = open_dir(AT_FDCWD, work_dir), all = work < 0 ? -1 : open_dir(work, ".volumes");
+	if (all >= 0) {
+		remove_tree(all, rundir_attempt(&plan->name, attempt), DEPTH_MAX);
+		close(all);
+		unlinkat(work, ".volumes", AT_REMOVEDIR); /* the last one out */
+	}
+	if (work >= 0)
+		close(work);
 }

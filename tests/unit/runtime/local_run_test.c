@@ -1,12 +1,14 @@
 /* What a replica meets when it runs: its exit code, environment, directory, logs. */
 #include "house.h"
 
+#include <linux/landlock.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -281,6 +283,74 @@ static void volumes_are_directories_named_in_the_environment(void **state)
 	assert_int_equal(access(path, F_OK), -1); /* gone with the replica */
 }
 
+static void make_file(const struct house *h, const char *name)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/%s", h->dir, name);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+}
+
+static void make_dir(const struct house *h, const char *name)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/%s", h->dir, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static bool is_there(const struct house *h, const char *name)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/%s", h->dir, name);
+	return access(path, F_OK) == 0;
+}
+
+/* Whoever makes and removes volumes is not barred from anything: it must not be led. */
+static void volumes_are_not_removed_through_links(void **state)
+{
+	struct house *h = *state;
+	static const char pod[] =
+		"{\"spec\":{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}],\"containers\":["
+		"{\"command\":[\"sh\",\"-c\",\"%s\"]}]}}";
+	make_dir(h, "data/other");
+	make_dir(h, "data/other/2-0-0");
+	make_file(h, "data/other/2-0-0/precious");
+	house_run(h, 0, pod, "mv .volumes mine && ln -s ../../other .volumes");
+	assert_int_equal(house_code(h, 0), 0);
+	assert_true(is_there(h, "data/other/2-0-0/precious"));
+	house_run(h, 1, pod, "echo never");
+	assert_int_equal(house_code(h, 1), 126);
+	assert_false(is_there(h, "data/other/2-1-0"));
+}
+
+static void what_a_link_in_a_volume_leads_to_stays(void **state)
+{
+	struct house *h = *state;
+	make_dir(h, "data/other");
+	make_file(h, "data/other/precious");
+	house_run(h, 0,
+		  "{\"spec\":{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}],\"containers\":["
+		  "{\"command\":[\"sh\",\"-c\",\"mkdir $SLUICE_VOLUME_V/d && "
+		  "ln -s $SIDE/../data/other $SLUICE_VOLUME_V/d/l\"]}]}}");
+	assert_int_equal(house_code(h, 0), 0);
+	assert_true(is_there(h, "data/other/precious"));
+}
+
+static bool signals_can_be_kept_inside(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 6;
+}
+
+static void its_signals_stay_inside(void **state)
+{
+	struct house *h = *state;
+	if (!signals_can_be_kept_inside())
+		skip();
+	house_sh(h, 0, "kill -9 $PPID && exit 1; sleep 1000 & kill $! || exit 2; wait; exit 5");
+	assert_int_equal(house_code(h, 0), 5);
+}
+
 static void the_data_directory_is_barred(void **state)
 {
 	struct house *h = *state;
@@ -317,6 +387,9 @@ int main(void)
 		T(a_log_over_its_limit_is_cut_and_says_so),
 		T(a_long_pod_fits),
 		T(volumes_are_directories_named_in_the_environment),
+		T(volumes_are_not_removed_through_links),
+		T(what_a_link_in_a_volume_leads_to_stays),
+		T(its_signals_stay_inside),
 		T(the_data_directory_is_barred),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
