@@ -89,7 +89,7 @@ static int check_header(const struct token *by, struct token *draft, struct sl_e
 	if (draft->header.len) {
 		int rc = json_parse(&asked, draft->header, &header_limits, err);
 		if (rc < 0)
-			return sl_wrap(err, rc, "header");
+			return sl_wrap(err, rc, "header: ");
 		if (json_type(&asked, 0) != JSON_OBJECT)
 			return sl_fail(err, SL_E_INVALID, "header: must be an object");
 	}

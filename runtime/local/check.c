@@ -48,7 +48,7 @@ static struct bytes text(struct look *l, json_at at)
 static int in_role(struct look *l, int rc)
 {
 	struct bytes name = text(l, l->role_name);
-	return sl_wrap(l->err, rc, "role %.*s", BYTES_FMT(name));
+	return sl_wrap(l->err, rc, "role %.*s: ", BYTES_FMT(name));
 }
 
 static int refuse(struct look *l, json_at at, const char *why)

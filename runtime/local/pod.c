@@ -47,7 +47,7 @@ int pod_wrap(const struct pod *pod, json_at at, int code, struct sl_error *err)
 	struct buf place scoped(buf_finip);
 	buf_init(&place, 512);
 	json_place(&pod->json, at, &place);
-	return sl_wrap(err, code, "%s", buf_str(&place));
+	return sl_wrap(err, code, "%s: ", buf_str(&place));
 }
 
 uint32_t pod_grace_s(const struct pod *pod, uint32_t otherwise)
