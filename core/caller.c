@@ -26,6 +26,7 @@ struct asking {
 	void *user;
 	call_id call;
 	uint32_t attempts;
+	int64_t asked_us;    /* when caller_ask() was called */
 	int64_t first_us;    /* of the first attempt, 0 before it */
 	int64_t deadline_ms; /* when the budget is spent, from the first attempt on */
 	int64_t again_ms;    /* while pausing */
@@ -186,9 +187,10 @@ static void end(struct asking *q)
 
 static void tell(struct asking *q)
 {
+	int64_t now_us = clock_mono_us(q->caller->clock);
 	q->result.attempts = q->attempts;
-	if (q->first_us)
-		q->result.took_us = (uint64_t)(clock_mono_us(q->caller->clock) - q->first_us);
+	q->result.took_us = q->first_us ? (uint64_t)(now_us - q->first_us) : 0;
+	q->result.waited_us = (uint64_t)((q->first_us ? q->first_us : now_us) - q->asked_us);
 	ask_done_fn done = q->done;
 	void *user = q->user;
 	struct ask_result result = q->result;
@@ -310,6 +312,7 @@ static struct asking *make(struct caller *c, const struct ask *ask)
 	if (!q)
 		return NULL;
 	q->caller = c;
+	q->asked_us = clock_mono_us(c->clock);
 	q->ask = *ask;
 	list_init(&q->link);
 	q->webhook_id = strdup(ask->webhook_id);

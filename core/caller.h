@@ -30,8 +30,9 @@ struct ask_result {
 	unsigned status;
 	struct bytes body; /**< Borrowed for the length of the callback. */
 	uint32_t attempts;
-	uint64_t took_us; /**< From the first attempt to now, without waiting for a place. */
-	const char *why;  /**< Words; borrowed. */
+	uint64_t took_us;   /**< From the first attempt to now, without waiting for a place. */
+	uint64_t waited_us; /**< Before the first attempt, for a place. */
+	const char *why;    /**< Words; borrowed. */
 };
 
 /** Exactly once for each ask that was not canceled; never from inside caller_ask(). */

@@ -108,7 +108,7 @@ void verdict_gate_gone(struct admission *a)
 	c->expires_ms = a->job.expires_ms;
 	c->next = c->expires_ms ? NEXT_EXPIRE : NEXT_NOTHING;
 	c->next_ms = c->expires_ms;
-	change_submit(c);
+	admission_end(a, c);
 }
 
 void verdict_stop(struct admission *a, struct step *step)
@@ -135,6 +135,18 @@ static int64_t pause_ms(const struct admission *a)
 	return with_jitter((int64_t)pause, 20);
 }
 
+/* What a gate has set goes on while the job is asked about again. */
+static void keep_expiry(const struct admission *a, struct change *c)
+{
+	if (a->state != JOB_SUSPENDED || !a->job.expires_ms)
+		return;
+	c->expires_ms = a->job.expires_ms;
+	if (c->expires_ms <= c->next_ms) {
+		c->next = NEXT_EXPIRE;
+		c->next_ms = c->expires_ms;
+	}
+}
+
 void verdict_wait(struct admission *a, struct step *step)
 {
 	int64_t now = driver_now(a->driver);
@@ -152,6 +164,7 @@ void verdict_wait(struct admission *a, struct step *step)
 	c->vain = true;
 	c->next = NEXT_ASK;
 	c->next_ms = now + pause_ms(a);
+	keep_expiry(a, c);
 	admission_end(a, c);
 }
 
