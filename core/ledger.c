@@ -341,6 +341,17 @@ static struct key seen_time_key(int64_t time_ms, const uint8_t key[32])
 	return k;
 }
 
+/* A key that was used again after its time has a newer entry: that one stays. */
+static void drop_seen(struct store_txn *txn, const struct key *by_time)
+{
+	struct bytes value, key = bytes_of(by_time->at + 9, 32);
+	bool newer = store_get(txn, STORE_SEEN, key, &value) == 0 && value.len >= 8 &&
+		     memcmp(value.at, by_time->at + 1, 8) != 0;
+	store_del(txn, STORE_SEEN, key_bytes(by_time));
+	if (!newer)
+		store_del(txn, STORE_SEEN, key);
+}
+
 /* Each new key makes room for a few that nobody asks for any more. */
 static void drop_old_seen(struct store_txn *txn, int64_t now_ms)
 {
@@ -355,8 +366,7 @@ static void drop_old_seen(struct store_txn *txn, int64_t now_ms)
 		struct key old = {.len = key.len};
 		memcpy(old.at, key.at, key.len);
 		c = store_cursor_free(c);
-		store_del(txn, STORE_SEEN, key_bytes(&old));
-		store_del(txn, STORE_SEEN, bytes_of(old.at + 9, 32));
+		drop_seen(txn, &old);
 	}
 }
 
