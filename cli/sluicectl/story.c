@@ -229,11 +229,11 @@ static void tell_next(const char *code, const char *job, const char *plugin)
 	if (strcmp(code, "replica_failed") == 0)
 		ctl_next("sluicectl job logs %s shows all that it printed", job);
 	else if (*plugin)
-		ctl_next("sluicectl plugin list shows where %s runs, its log tells more; "
-			 "sluicectl job get %s -o wide",
-			 plugin, job);
+		ctl_next("sluicectl job explain %s; sluicectl plugin list shows where %s runs, and "
+			 "its own log tells more",
+			 job, plugin);
 	else
-		ctl_next("sluicectl job get %s -o wide", job);
+		ctl_next("sluicectl job explain %s", job);
 }
 
 void story_end(struct story *s, const struct json *json, json_at job)

@@ -69,7 +69,7 @@ static int print_replica(struct output *o, const char *role, const char *index)
 				.accept = "text/plain",
 				.piece_fn = on_piece,
 				.user = o};
-	int code = api_ask(o->ctl, &call, &answer);
+	int code = api_send(o->ctl, &call, &answer); /* no output, and no word about it */
 	if (code == CTL_DONE)
 		print_lines(o, buf_str(&name));
 	return code;

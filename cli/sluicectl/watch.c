@@ -49,6 +49,7 @@ struct watch {
 	uint32_t pause_ms;
 	struct buf line;    /**< What the progress line said last. */
 	struct story story; /**< For people: events as they read them. */
+	bool held;          /**< Suspended, and what to do about it was told. */
 };
 
 /* ---- the progress line ---- */
@@ -175,6 +176,20 @@ static int outcome(const struct json *json, json_at detail)
 	return i == countof(final) ? -1 : i == 0 ? CTL_DONE : CTL_REFUSED;
 }
 
+/* A job that is held goes on by its gate, or by somebody. */
+static void tell_held(struct watch *w, const struct json *json, json_at detail)
+{
+	json_at state = output_find(json, detail, "job.state");
+	bool held = state != JSON_NONE && json_string_is(json, state, BYTES("suspended"));
+	if (held && !w->held && w->show != WATCH_QUIETLY) {
+		clear_line(w);
+		ctl_next("sluicectl job explain %s tells what it waits for; "
+			 "sluicectl job resume %s lets it go on",
+			 w->job, w->job);
+	}
+	w->held = held;
+}
+
 static void print_outcome(struct watch *w, const struct json *json, json_at detail)
 {
 	bool story = w->ctl->format == FORMAT_TABLE && w->show != WATCH_QUIETLY;
@@ -205,6 +220,7 @@ static int turn(struct watch *w)
 		if (code)
 			return again ? -1 : code;
 	}
+	tell_held(w, &answer.json, answer.payload);
 	code = outcome(&answer.json, answer.payload);
 	if (code >= 0)
 		print_outcome(w, &answer.json, answer.payload);

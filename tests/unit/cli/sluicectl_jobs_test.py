@@ -154,11 +154,27 @@ class Submitting(Case):
     def test_a_failure_says_what_to_do_next(self):
         for code, words in (("no_translator", "plugin list TemplateTranslator"),
                             ("engine_refused", "correct the job"),
-                            ("something_new", f"sluicectl job get {self.JOB}")):
+                            ("something_new", f"sluicectl job explain {self.JOB}")):
             _, err = self.story([], state="failed", code=code, exit_code=1)
             self.assertIn(words, err)
         _, err = self.story([])
         self.assertEqual(err, "")
+
+    def test_a_job_that_is_held_says_who_lets_it_go_on(self):
+        held = {"type": "state", "state": "suspended", "reason": "ask ann"}
+        path = self.file("a.yml", "kind: k\n")
+        self.answers[f"GET /v1/job/detail/{self.JOB}"] = [
+            self.detail("suspended"), self.detail("suspended"), self.detail("succeeded")]
+        self.answers[f"GET /v1/job/events/{self.JOB}"] = [ok([{"number": 0, **held}])]
+        _, err = self.run_ctl("submit", path, "-u", "a", "--watch")
+        self.assertEqual(err.count(f"sluicectl job resume {self.JOB} lets it go on"), 1)
+
+    def test_no_output_is_no_error(self):
+        logs = f"GET /v1/job/logs/{self.JOB}?role=main&replica=0&tail=50"
+        self.story([])
+        self.answers[logs] = [no(404, "OPERATION_TARGET_NOT_FOUND", "no roles yet")]
+        out, err = self.run_ctl("submit", self.file("a.yml", "kind: k\n"), "-u", "a", "--watch", "-o", "table")
+        self.assertEqual((out, err), (f"{self.JOB}\n\nsucceeded after 0.000 s\n", ""))
 
     def test_events_in_a_table_are_the_same_story(self):
         out, _ = self.story(self.STORY)
