@@ -96,7 +96,8 @@ struct job_request { /* what a person asks of one job */
 /** Stop it. `*ret_state` is its state now, `*ret_stopping` whether it is still to end. */
 SL_MUST_USE int driver_stop(struct driver *d, const struct job_request *r,
 			    enum job_state *ret_state, bool *ret_stopping, struct sl_error *err);
-/** Let a suspended job go on. Of two at once one wins, the other gets SL_E_CONFLICT. */
+/** Let a suspended job go on. Of two at once one wins, the other gets SL_E_CONFLICT.
+ * SL_E_BUSY: too many in admission. */
 SL_MUST_USE int driver_resume(struct driver *d, const struct job_request *r, struct sl_error *err);
 
 /** Told of every move of a job, once it is on disk: where its submitter waits. Ended by its

@@ -106,6 +106,7 @@ static void start_replica(struct policy *p, uint32_t role, uint32_t index)
 	r->reason[0] = r->message[0] = '\0';
 	p->role[role].active++;
 	p->active++;
+	assert(!p->role[role].dirty[index]);
 	effect(p, POLICY_START, role, index);
 	save(p, role, index);
 }

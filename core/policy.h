@@ -41,9 +41,10 @@ struct replica {
 };
 
 enum policy_fx_kind {
-	POLICY_START, /**< Ask the engine to start role/index, attempt `attempt`. */
-	POLICY_STOP,  /**< Ask it to end that attempt. */
-	POLICY_SAVE,  /**< This replica's record changed: store it. */
+	/** Ask the engine to start role/index, attempt `attempt`. The next effect saves it. */
+	POLICY_START,
+	POLICY_STOP, /**< Ask it to end that attempt. */
+	POLICY_SAVE, /**< This replica's record changed: store it. */
 };
 
 struct policy_fx {

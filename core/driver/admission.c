@@ -276,8 +276,8 @@ static void progress_written(struct driver *d, struct change *c, int rc)
 	if (!a)
 		return;
 	a->writing = false;
-	if (rc)
-		admission_drop(a); /* somebody moved the job elsewhere */
+	if (rc || c->flaw)
+		admission_drop(a); /* somebody moved the job elsewhere, or it failed */
 	else if (a->last)
 		change_submit(take_ptr(&a->last));
 	else if (a->dirty && !a->ended)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { CHANGE_ARENA_MAX = 32 << 20, RECORD_MAX = 1024 };
+enum { CHANGE_ARENA_MAX = 512 << 20 };
 
 int change_create(struct driver *d, struct uuid id, uint32_t moves, struct change **ret)
 {
@@ -34,7 +34,7 @@ struct bytes change_copy(struct change *c, struct bytes text)
 {
 	struct bytes copy = {"", 0};
 	if (text.len && arena_copy(c->arena, text, &copy))
-		c->rc = SL_E_NO_MEMORY;
+		c->flaw = SL_E_NO_MEMORY;
 	return copy;
 }
 
@@ -53,7 +53,7 @@ void change_add_event(struct change *c, const struct event *event)
 {
 	struct change_event *e = arena_alloc(c->arena, sizeof(*e));
 	if (!e) {
-		c->rc = SL_E_NO_MEMORY;
+		c->flaw = SL_E_NO_MEMORY;
 		return;
 	}
 	e->event = *event;
@@ -172,7 +172,7 @@ static bool is_verdict(int rc) { return rc == 0 || rc == SL_E_CONFLICT || rc == 
 static void come_back(struct driver *d, struct note *note)
 {
 	struct change *c = container_of(note, struct change, note);
-	if (!is_verdict(c->rc) && !atomic_load(&d->ending)) {
+	if (!is_verdict(c->rc) && !c->flaw && !atomic_load(&d->ending)) {
 		driver_log(d, LOG_ERROR, c->id, "the store refused a change; trying again", "why",
 			   sl_err_text(c->rc));
 		list_push(&d->stuck, &c->link);
@@ -188,14 +188,30 @@ static void come_back(struct driver *d, struct note *note)
 	change_free(c);
 }
 
+/* What lacks a part is not written, now or later. Where no replica is at work the job
+ * fails instead. */
+static void fail_instead(struct change *c)
+{
+	c->path[0] = JOB_FAILED;
+	c->path_n = 1;
+	c->why = (struct why){.code = BYTES("internal_error"), .reason = BYTES("out of memory")};
+	c->stay = c->vain = false;
+	c->next = NEXT_NOTHING;
+	c->next_ms = c->expires_ms = 0;
+	c->engine = (struct bytes){"", 0};
+	c->docs = 0;
+	c->event = NULL;
+}
+
 static void submit(struct driver *d, struct change *c)
 {
+	bool whole = !c->flaw || !c->replica;
 	c->write.apply = apply;
 	c->write.done = done;
 	c->note.handle = come_back;
 	int rc = d->closed ? SL_E_CANCELED
-		 : c->rc   ? c->rc
-			   : writer_submit_always(d->parts.writer, &c->write);
+		 : whole   ? writer_submit_always(d->parts.writer, &c->write)
+			   : c->flaw;
 	if (rc) {
 		c->rc = rc;
 		driver_post(d, &c->note);
@@ -205,6 +221,10 @@ static void submit(struct driver *d, struct change *c)
 void change_submit(struct change *c)
 {
 	c->driver->changes_open++;
+	if (c->flaw)
+		driver_log(c->driver, LOG_ERROR, c->id, "out of memory", NULL, NULL);
+	if (c->flaw && !c->replica)
+		fail_instead(c);
 	submit(c->driver, c);
 }
 
@@ -217,7 +237,6 @@ void change_retry_stuck(struct driver *d)
 		list_push(&again, l);
 	for (struct list *l; (l = list_pop(&again));) {
 		struct change *c = container_of(l, struct change, link);
-		c->rc = 0;
 		submit(d, c);
 	}
 }

@@ -12,8 +12,8 @@ struct due {
 	struct driver *driver;
 	struct admit *admit[BATCH];
 	size_t n;
-	struct uuid expired[BATCH];
-	size_t n_expired;
+	struct uuid over[BATCH]; /* stopped or failed here */
+	size_t n_over;
 	struct stopped *stopped;
 	int64_t next_ms;
 	int rc;
@@ -30,15 +30,29 @@ static bool full(const struct due *q)
 	return atomic_load(&q->driver->in_admission) + q->n >= q->driver->config.in_admission_max;
 }
 
-/* To be asked: the timer stays, far off, so that a crash meanwhile loses nothing. */
+/* One job that cannot be read does not hold up the others. */
+static int fail(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
+{
+	struct why why = {.code = BYTES("internal_error"),
+			  .reason = BYTES("what is stored of the job cannot be read")};
+	q->over[q->n_over++] = job->id;
+	return ledger_move(txn, job, JOB_FAILED, &why, now_ms);
+}
+
+/* To be asked: the timer stays, somewhat later, so that a crash meanwhile loses nothing. */
 static int take(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
 {
 	int64_t old_next_ms = job->next_ms;
 	int rc = admit_load(txn, job->id, &q->admit[q->n]);
-	if (rc)
-		return rc;
-	q->admit[q->n++]->by_timer = true;
+	if (rc && rc != SL_E_NO_MEMORY)
+		return store_failed(txn) ? rc : fail(q, txn, job, now_ms);
+	if (!rc)
+		q->admit[q->n++]->by_timer = true;
 	job->next_ms = now_ms + DUE_LEASE_MS;
+	if (job->expires_ms && job->expires_ms < job->next_ms)
+		job->next_ms = job->expires_ms;
+	if (!q->next_ms || job->next_ms < q->next_ms)
+		q->next_ms = job->next_ms;
 	ledger_save(txn, job, old_next_ms);
 	return 0;
 }
@@ -48,7 +62,7 @@ static int expire(struct due *q, struct store_txn *txn, struct job *job, int64_t
 	struct why why = {.code = BYTES("expired"),
 			  .reason = BYTES("nobody let it go on before its time was over"),
 			  .plugin = job->plugin};
-	q->expired[q->n_expired++] = job->id;
+	q->over[q->n_over++] = job->id;
 	return ledger_move(txn, job, JOB_STOPPED, &why, now_ms);
 }
 
@@ -79,7 +93,7 @@ static int apply(struct write *w, struct store_txn *txn)
 	size_t n = 0;
 	int64_t now_ms = driver_now(q->driver);
 	forget_admits(q);
-	q->n_expired = 0;
+	q->n_over = 0;
 	int rc = ledger_due(txn, now_ms, id, BATCH, &n, &q->next_ms);
 	for (size_t i = 0; i < n && !rc; i++) {
 		if (full(q)) { /* later: the timers stay where they are */
@@ -95,8 +109,8 @@ static void done(struct write *w, int rc)
 {
 	struct due *q = container_of(w, struct due, write);
 	q->rc = rc;
-	for (size_t i = 0; i < q->n_expired && !rc; i++)
-		watch_tell(q->driver->watch, q->expired[i]);
+	for (size_t i = 0; i < q->n_over && !rc; i++)
+		watch_tell(q->driver->watch, q->over[i]);
 	stopped_tell(&q->stopped, rc);
 	driver_post(q->driver, &q->note);
 }

@@ -32,10 +32,9 @@
 #include <stdatomic.h>
 
 enum {
-	ADMIT_ARENA_MAX = 64 << 20,
+	ADMIT_ARENA_MAX = 512 << 20,
 	STUCK_RETRY_MS = 1000, /**< A change that the store could not take is tried again. */
-	DUE_LEASE_MS =
-		600000, /**< A job that is being asked again comes back after this at the latest. */
+	DUE_LEASE_MS = 60000,  /**< A job that is being asked again is due again after this. */
 };
 
 /** A message to the loop. */
@@ -76,6 +75,8 @@ void driver_post(struct driver *d, struct note *note);
 uint32_t driver_together_max(const struct driver *d, const struct engine *engine);
 int64_t driver_now(const struct driver *d); /* wall time */
 void driver_set_timer(struct driver *d, int64_t at_ms);
+/** Count one more job in admission; any thread. SL_E_BUSY: there are enough. */
+int driver_enter(struct driver *d, struct sl_error *err);
 void driver_log(struct driver *d, enum log_level level, struct uuid job, const char *msg,
 		const char *key, const char *value);
 
@@ -97,6 +98,7 @@ struct stopped *stopped_free(struct stopped *s);
 struct replica_change_record {
 	struct replica_change_record *next;
 	uint32_t role, index;
+	bool start; /* with this record on disk the engine is asked to start it */
 	struct replica replica;
 };
 
@@ -130,10 +132,12 @@ struct change {
 	struct change_event *event, **event_end;
 	struct replica_change_record *replica, **replica_end;
 	/** On the loop, when it is on disk (0) or void (SL_E_CONFLICT, SL_E_NOT_FOUND); other
-	 * failures are tried again until they pass. The change is freed afterwards. */
+	 * failures are tried again until they pass. With a flaw: SL_E_NO_MEMORY, or 0 when the
+	 * job failed instead. The change is freed afterwards. */
 	void (*then)(struct driver *d, struct change *c, int rc);
 	uint64_t owner; /* serial of the admission or run that it belongs to */
 	struct stopped *stopped;
+	int flaw; /* memory ran out while it was put together: it lacks a part */
 	int rc;
 };
 

@@ -34,6 +34,15 @@ void driver_log(struct driver *d, enum log_level level, struct uuid job, const c
 		log_line(d->parts.log, level, "driver", msg, "job", uuid_format(job, id), NULL);
 }
 
+int driver_enter(struct driver *d, struct sl_error *err)
+{
+	size_t most = d->config.in_admission_max;
+	if (atomic_fetch_add(&d->in_admission, 1) < most)
+		return 0;
+	atomic_fetch_sub(&d->in_admission, 1);
+	return sl_fail(err, SL_E_BUSY, "%zu jobs are in admission already; try again soon", most);
+}
+
 struct engine *driver_engine(const struct driver *d, struct bytes name)
 {
 	for (int i = 0; i < DRIVER_ENGINES_MAX && d->engine[i]; i++)

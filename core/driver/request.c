@@ -179,18 +179,25 @@ static void resume_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
 	q->rc = rc;
-	if (!rc)
-		watch_tell(q->driver->watch, q->request->job);
-	if (!rc)
-		driver_post(q->driver, &q->admit->note);
-	else
+	if (rc) {
 		admit_free(q->admit);
+	} else {
+		watch_tell(q->driver->watch, q->request->job);
+		q->admit->counted = true;
+		driver_post(q->driver, &q->admit->note);
+	}
 	sem_post(&q->over);
 }
 
 int driver_resume(struct driver *d, const struct job_request *r, struct sl_error *err)
 {
 	struct asking q = {.driver = d, .request = r};
+	int rc = driver_enter(d, err);
+	if (rc)
+		return rc;
 	q.write.apply = apply_resume;
-	return wait_for(&q, resume_done, err);
+	rc = wait_for(&q, resume_done, err);
+	if (rc)
+		atomic_fetch_sub(&d->in_admission, 1);
+	return rc;
 }

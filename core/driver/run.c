@@ -78,8 +78,8 @@ static void launch(struct run *r, const struct change *c)
 {
 	for (const struct replica_change_record *n = c->replica; n; n = n->next) {
 		const struct replica *now = policy_replica(r->policy, n->role, n->index);
-		if (n->replica.state != REPLICA_STARTING || n->replica.stopping ||
-		    now->state != REPLICA_STARTING || now->attempts != n->replica.attempts)
+		if (!n->start || now->state != REPLICA_STARTING ||
+		    now->attempts != n->replica.attempts)
 			continue;
 		if (now->stopping) {
 			struct engine_report ended = {.name = name_of(r, n->role, n->index),
@@ -163,15 +163,15 @@ static void add_replica_event(struct run *r, struct change *c, const struct poli
 	change_add_event(c, &event);
 }
 
-static void save_replica(struct run *r, struct change *c, const struct policy_fx *fx)
+static void save_replica(struct run *r, struct change *c, const struct policy_fx *fx, bool start)
 {
 	const struct replica *replica = policy_replica(r->policy, fx->role, fx->index);
 	struct replica_change_record *record = arena_alloc(c->arena, sizeof(*record));
 	if (!record) {
-		c->rc = SL_E_NO_MEMORY;
+		c->flaw = SL_E_NO_MEMORY;
 		return;
 	}
-	*record = (struct replica_change_record){NULL, fx->role, fx->index, *replica};
+	*record = (struct replica_change_record){NULL, fx->role, fx->index, start, *replica};
 	*c->replica_end = record;
 	c->replica_end = &record->next;
 	add_replica_event(r, c, fx, replica);
@@ -215,7 +215,8 @@ static void save(struct run *r, const struct policy_out *out)
 	}
 	for (size_t i = 0; i < out->n; i++)
 		if (out->fx[i].kind == POLICY_SAVE)
-			save_replica(r, r->next, &out->fx[i]);
+			save_replica(r, r->next, &out->fx[i],
+				     i > 0 && out->fx[i - 1].kind == POLICY_START);
 	add_moves(r, r->next, out);
 	if (!r->next->replica && !r->next->path_n)
 		r->next = change_free(r->next);

@@ -253,11 +253,9 @@ int driver_submit(struct driver *d, const struct submission *s, struct uuid *ret
 	int rc = enough_room(d, err);
 	if (rc)
 		return rc;
-	if (atomic_fetch_add(&d->in_admission, 1) >= d->config.in_admission_max) {
-		atomic_fetch_sub(&d->in_admission, 1);
-		return sl_fail(err, SL_E_BUSY, "%zu jobs are in admission already; try again soon",
-			       d->config.in_admission_max);
-	}
+	rc = driver_enter(d, err);
+	if (rc)
+		return rc;
 	rc = accept_now(d, &q, err);
 	if (!rc)
 		*ret = q.id;
