@@ -3,10 +3,11 @@
 #include "api/conns.h"
 #include "api/envelope.h"
 #include "api/head.h"
-#include "api/listen.h"
+#include "api/hosts.h"
 
 #include <arpa/inet.h>
 #include <civetweb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -24,11 +25,11 @@ struct server {
 	struct conns *conns;
 	const struct server_front *front;
 	void *user;
-	bool always_200;
+	atomic_bool always_200;
 	unsigned port[LISTEN_MAX];
 	int ports;
 	const struct clock *clock;
-	struct listen listen;
+	struct hosts *hosts;
 };
 
 /* One request on its way, on its thread. */
@@ -244,7 +245,7 @@ static bool check_head(struct exchange *x)
 	struct sl_error err = {0};
 	int rc = head_framing(&x->req, x->http_1_0, &x->head, &err);
 	if (rc == 0)
-		rc = head_host(&x->req, &x->server->listen.hosts, &err);
+		rc = hosts_check(x->server->hosts, &x->req, &err);
 	if (rc == 0)
 		rc = head_size(&x->req, &err);
 	if (rc < 0)
@@ -379,7 +380,7 @@ static int start(struct server *s, const struct server_config *config, struct sl
 	snprintf(idle_ms, sizeof(idle_ms), "%lld", (long long)config->idle_ms);
 	snprintf(head, sizeof(head), "%d", LIBRARY_HEAD_MAX);
 	const char *options[] = {"listening_ports",
-				 s->listen.text,
+				 hosts_listen(s->hosts),
 				 "num_threads",
 				 threads,
 				 "tcp_nodelay",
@@ -406,13 +407,22 @@ static int start(struct server *s, const struct server_config *config, struct sl
 	raise_descriptors(config->connections_max + SURPLUS);
 	s->http = mg_start2(&init, &error);
 	if (!s->http)
-		return sl_fail(err, SL_E_UNAVAILABLE, "cannot listen on %s%s%s", s->listen.text,
-			       text[0] ? ": " : "", text);
+		return sl_fail(err, SL_E_UNAVAILABLE, "cannot listen on %s%s%s",
+			       hosts_listen(s->hosts), text[0] ? ": " : "", text);
 	struct mg_server_port port[LISTEN_MAX];
 	s->ports = mg_get_server_ports(s->http, LISTEN_MAX, port);
 	for (int i = 0; i < s->ports; i++)
 		s->port[i] = (unsigned)port[i].port;
 	return 0;
+}
+
+int server_reconfigure(struct server *s, const char *const *hosts, bool always_200,
+		       struct sl_error *err)
+{
+	int rc = hosts_replace(s->hosts, hosts, err);
+	if (rc == 0)
+		atomic_store(&s->always_200, always_200);
+	return rc;
 }
 
 int server_create(const struct server_config *config, const struct server_front *front, void *user,
@@ -436,7 +446,7 @@ int server_create(const struct server_config *config, const struct server_front 
 		.tick = on_tick,
 		.user = s,
 	};
-	int rc = listen_read(config->listen, config->hosts, &s->listen, err);
+	int rc = hosts_create(config->listen, config->hosts, &s->hosts, err);
 	if (rc == 0)
 		rc = conns_create(&conns, &s->conns);
 	if (rc == 0)
@@ -476,6 +486,7 @@ struct server *server_free(struct server *s)
 	if (s->http)
 		mg_stop(s->http);
 	conns_free(s->conns);
+	hosts_free(s->hosts);
 	free(s);
 	return NULL;
 }

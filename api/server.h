@@ -55,6 +55,12 @@ void server_drain(struct server *server, int64_t grace_ms);
 /** Stop at once, end all threads, free. NULL is fine; returns NULL. */
 struct server *server_free(struct server *server);
 
+/** Other names that a Host may say, and another manner of statuses, for requests that
+ * arrive from now on. SL_E_INVALID: too many or malformed names; all is as it was. Any
+ * thread. */
+SL_MUST_USE int server_reconfigure(struct server *server, const char *const *hosts, bool always_200,
+				   struct sl_error *err);
+
 void server_stats(struct server *server, struct server_stats *ret);
 
 SL_DEFINE_SCOPED(struct server, server_free)

@@ -88,6 +88,12 @@ struct config *config_free(struct config *config);
 /** Does `listen` name a loopback address? */
 bool config_is_loopback(const struct config *config);
 
+/** Append, with spaces between, the names of settings whose value differs: of those that
+ * take effect when the configuration is read again (`live`), or of those that wait for a
+ * restart. */
+void config_changes(const struct config *old, const struct config *fresh, bool live,
+		    struct buf *to);
+
 /** Append the whole configuration as YAML, as it is in force: for --check-config. */
 void config_print(const struct config *config, struct buf *to);
 /** Append the names (one a line) of SLUICE_ variables that look like settings and are none. */

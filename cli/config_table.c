@@ -6,104 +6,113 @@
 #define GIB        (1024 * MIB)
 #define SECOND     INT64_C(1000)
 #define HOUR       (3600 * SECOND)
+#define LIVE       true
+#define RESTART    false
 
-/* name, type, place, least, greatest, choices, default, help */
+/* name, type, place, least, greatest, choices, default, help, live */
 
 static const struct config_key outermost[] = {
 	{"listen", CONFIG_ADDRESS, AT(listen), 0, 0, NULL, "127.0.0.1:8080",
-	 "Address and port of the API; port 0 takes a free one."},
+	 "Address and port of the API; port 0 takes a free one.", RESTART},
 	{"data", CONFIG_TEXT, AT(data), 1, 0, NULL, "./sluice-data",
-	 "Directory of everything that is kept: store, key file, job logs."},
+	 "Directory of everything that is kept: store, key file, job logs.", RESTART},
 	{"shutdown_grace", CONFIG_DURATION, AT(shutdown_grace_ms), 0, HOUR, NULL, "10 s",
-	 "How long plugin calls in progress may go on after SIGTERM."},
+	 "How long plugin calls in progress may go on after SIGTERM.", LIVE},
 };
 
 static const struct config_key api[] = {
 	{"http_status", CONFIG_CHOICE, AT(api.http_status), 0, 0, "proper|always_200", "proper",
-	 "always_200 answers every call with status 200, for clients that only look at `code`."},
+	 "always_200 answers every call with status 200, for clients that only look at `code`.",
+	 LIVE},
 	{"hosts", CONFIG_HOSTS, AT(api.hosts), 0, 0, NULL, "",
-	 "Further names that a request's Host may have: those of a reverse proxy, say."},
+	 "Further names that a request's Host may have: those of a reverse proxy, say.", LIVE},
 };
 
 static const struct config_key limits[] = {
 	{"connections", CONFIG_COUNT, AT(limits.connections), 8, 65536, NULL, "1024",
-	 "Connections to the API at one time."},
-	{"body", CONFIG_SIZE, AT(limits.body), KIB, 256 * MIB, NULL, "1 MiB", "A request's body."},
+	 "Connections to the API at one time.", RESTART},
+	{"body", CONFIG_SIZE, AT(limits.body), KIB, 256 * MIB, NULL, "1 MiB", "A request's body.",
+	 RESTART},
 	{"json_depth", CONFIG_COUNT, AT(limits.json_depth), 8, 512, NULL, "64",
-	 "Nesting of JSON from outside."},
+	 "Nesting of JSON from outside.", RESTART},
 	{"header", CONFIG_SIZE, AT(limits.header), KIB, 16 * MIB, NULL, "64 KiB",
-	 "A job's `header` object."},
+	 "A job's `header` object.", RESTART},
 	{"plugin_answer", CONFIG_SIZE, AT(limits.plugin_answer), KIB, 256 * MIB, NULL, "1 MiB",
-	 "The body of a plugin's answer."},
+	 "The body of a plugin's answer.", RESTART},
 	{"features", CONFIG_COUNT, AT(limits.features), 1, 100000, NULL, "10000",
-	 "Registered features."},
+	 "Registered features.", RESTART},
 	{"plugins", CONFIG_COUNT, AT(limits.plugins), 1, 200000, NULL, "20000",
-	 "Plugins of all features together."},
+	 "Plugins of all features together.", RESTART},
 	{"jobs_in_admission", CONFIG_COUNT, AT(limits.jobs_in_admission), 1, 1000000, NULL, "10000",
-	 "Jobs in admission at one time; over it a submission is answered 429."},
+	 "Jobs in admission at one time; over it a submission is answered 429.", LIVE},
 };
 
 static const struct config_key store[] = {
 	{"size_max", CONFIG_SIZE, AT(store.size_max), 16 * MIB, 16 * 1024 * GIB, NULL, "64 GiB",
-	 "Greatest size of the store; address space is reserved for it, disk is not."},
+	 "Greatest size of the store; address space is reserved for it, disk is not.", RESTART},
 };
 
 static const struct config_key plugins[] = {
 	{"timeout", CONFIG_DURATION, AT(plugins.timeout_ms), 10, 300 * SECOND, NULL, "10 s",
-	 "One attempt of a call, where the plugin does not say."},
+	 "One attempt of a call, where the plugin does not say.", LIVE},
 	{"retries", CONFIG_COUNT, AT(plugins.retries), 0, 10, NULL, "2",
-	 "Further attempts when a plugin cannot be asked, where the plugin does not say."},
+	 "Further attempts when a plugin cannot be asked, where the plugin does not say.", LIVE},
 	{"budget", CONFIG_DURATION, AT(plugins.budget_ms), SECOND, 24 * HOUR, NULL, "120 s",
-	 "Active time that the admission of one job may take."},
+	 "Active time that the admission of one job may take.", LIVE},
 	{"wait_for", CONFIG_DURATION, AT(plugins.wait_for_ms), SECOND, 720 * HOUR, NULL, "1 h",
-	 "How long a job waits for a plugin that cannot be asked before it fails."},
+	 "How long a job waits for a plugin that cannot be asked before it fails.", LIVE},
 	{"allow_networks", CONFIG_NETWORKS, AT(plugins.allow_networks), 0, 0, NULL, "",
-	 "Networks (ADDRESS/BITS) that plugins may be called in; empty means any."},
+	 "Networks (ADDRESS/BITS) that plugins may be called in; empty means any.", RESTART},
 	{"require_tls", CONFIG_BOOL, AT(plugins.require_tls), 0, 0, NULL, "false",
-	 "Refuse plain http to plugins that are not on loopback."},
+	 "Refuse plain http to plugins that are not on loopback.", RESTART},
 	{"unix_dirs", CONFIG_DIRS, AT(plugins.unix_dirs), 0, 0, NULL, "",
 	 "Directories below which `unix:` plugins may have their sockets; empty means plugins/ in "
-	 "the data directory."},
+	 "the data directory.",
+	 RESTART},
 	{"ca_file", CONFIG_TEXT, AT(plugins.ca_file), 0, 0, NULL, "",
-	 "Certificates (PEM) that vouch for plugins; empty means the system's."},
+	 "Certificates (PEM) that vouch for plugins; empty means the system's.", RESTART},
 };
 
 static const struct config_key selector[] = {
 	{"regex_value_max", CONFIG_SIZE, AT(selector.regex_value_max), 64, 64 * KIB, NULL, "1 KiB",
-	 "Longest value that a pattern is tried on; a longer one is an error, never a miss."},
+	 "Longest value that a pattern is tried on; a longer one is an error, never a miss.",
+	 RESTART},
 };
 
 static const struct config_key increment[] = {
 	{"protect", CONFIG_POINTERS, AT(increment.protect), 0, 0, NULL, "",
-	 "More paths of the TaskSet (JSON pointers, * for any part) that no plugin may add to."},
+	 "More paths of the TaskSet (JSON pointers, * for any part) that no plugin may add to.",
+	 RESTART},
 };
 
 static const struct config_key engines[] = {
 	{"default", CONFIG_TEXT, AT(engines.standard), 1, 0, NULL, "local",
-	 "Engine of a TaskSet that names none."},
+	 "Engine of a TaskSet that names none.", RESTART},
 };
 
 static const struct config_key engines_local[] = {
 	{"slots", CONFIG_COUNT, AT(engines.local.slots), 0, 100000, NULL, "0",
-	 "Replicas that run at one time; 0 means as many as there are cores."},
+	 "Replicas that run at one time; 0 means as many as there are cores.", RESTART},
 	{"images", CONFIG_CHOICE, AT(engines.local.images), 0, 0, "refuse|ignore", "refuse",
-	 "What happens to a container that names an image, which cannot run as a process."},
+	 "What happens to a container that names an image, which cannot run as a process.",
+	 RESTART},
 	{"trust_submitters", CONFIG_BOOL, AT(engines.local.trust_submitters), 0, 0, NULL, "false",
-	 "Listen off loopback although whoever may submit can act as the gateway's own user."},
+	 "Listen off loopback although whoever may submit can act as the gateway's own user.",
+	 RESTART},
 	{"log_max", CONFIG_SIZE, AT(engines.local.log_max), 4 * KIB, 64 * GIB, NULL, "64 MiB",
-	 "Kept output of one replica's stdout or stderr."},
+	 "Kept output of one replica's stdout or stderr.", RESTART},
 };
 
 static const struct config_key admin[] = {
 	{"password_file", CONFIG_TEXT, AT(admin.password_file), 0, 0, NULL, "",
-	 "File with the admin's first password; used as long as none was set."},
+	 "File with the admin's first password; used as long as none was set.", RESTART},
 };
 
 static const struct config_key log_keys[] = {
 	{"format", CONFIG_CHOICE, AT(log.format), 0, 0, "pairs|json", "pairs",
-	 "key=value pairs, or one JSON object a line."},
+	 "key=value pairs, or one JSON object a line.", LIVE},
 	{"level", CONFIG_CHOICE, AT(log.level), 0, 0, "error|warn|info|debug", "info",
-	 "The least important lines that are written."},
+	 "The least important lines that are written.", LIVE},
 };
 
 #define SECTION(name, help, keys)                                                                  \

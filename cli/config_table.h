@@ -27,6 +27,7 @@ struct config_key {
 	const char *choices;  /**< "proper|always_200" */
 	const char *standard; /**< The default as a person would write it; "" is empty. */
 	const char *help;     /**< One line, no full stop needed elsewhere. */
+	bool live;            /**< Takes effect when the configuration is read again. */
 };
 
 struct config_section {

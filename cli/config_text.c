@@ -1,7 +1,7 @@
 /* What the table of settings looks like to people: the file in force, the sample, the manual. */
 #include "cli/config_table.h"
 
-enum { NAME_MAX_BYTES = 256, INDENT = 2 };
+enum { NAME_MAX_BYTES = 256, INDENT = 2, TEXT_MAX = 1 << 20 };
 
 /* How deep a section's keys are indented: "engines.local" twice. */
 static int depth_of(const char *section)
@@ -62,6 +62,30 @@ void config_foreign(char *const *env, struct buf *to)
 			buf_add_char(to, '\n');
 		}
 	}
+}
+
+/* ---- what a reload changes ---- */
+
+static bool differs(const struct config *a, const struct config *b, const struct config_key *key)
+{
+	scoped(buf_finip) struct buf one = {0}, other = {0};
+	buf_init(&one, TEXT_MAX);
+	buf_init(&other, TEXT_MAX);
+	config_value_print(a, key, &one);
+	config_value_print(b, key, &other);
+	return one.rc || other.rc || !bytes_eq(buf_bytes(&one), buf_bytes(&other));
+}
+
+void config_changes(const struct config *old, const struct config *fresh, bool live, struct buf *to)
+{
+	for (size_t s = 0; s < config_section_count; s++)
+		for (size_t k = 0; k < config_sections[s].n; k++) {
+			const struct config_key *key = &config_sections[s].key[k];
+			if (key->live != live || !differs(old, fresh, key))
+				continue;
+			buf_add_str(to, to->len ? " " : "");
+			config_key_name(&config_sections[s], key, to);
+		}
 }
 
 /* ---- the sample file ---- */
@@ -135,6 +159,7 @@ static void manual_key(const struct config_section *section, const struct config
 	config_range_print(key, to);
 	buf_addf(to, *key->standard ? " | `%s` | " : " | %sempty | ", key->standard);
 	add_cell(to, key->help);
+	buf_add_str(to, key->live ? " *(live)*" : "");
 	buf_add_str(to, " |\n");
 }
 
@@ -167,6 +192,9 @@ static const char manual_head[] =
 	"its line; then `sluiced` does not start (exit code 78), and a reload keeps what was "
 	"before.\n"
 	"Relative paths start where `sluiced` was started.\n"
+	"\n"
+	"SIGHUP reads everything again. Settings marked *live* take effect then; the log names\n"
+	"changed ones that wait for a restart.\n"
 	"\n"
 	"- **size**: bytes, or a whole number with `KiB`, `MiB`, `GiB`, `TiB`: `1 MiB`, `64KiB`, "
 	"`4096`.\n"

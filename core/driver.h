@@ -104,6 +104,14 @@ SL_MUST_USE int driver_resume(struct driver *d, const struct job_request *r, str
  * users (watch_end()) before the driver is. */
 struct watch *driver_watch(struct driver *d);
 
+/** What may change while it runs. */
+struct driver_settings {
+	size_t in_admission_max;
+	uint32_t budget_ms, wait_for_ms;
+};
+/** From now on; what is in progress follows soon. SL_E_NO_MEMORY: all is as it was. */
+SL_MUST_USE int driver_reconfigure(struct driver *d, const struct driver_settings *settings);
+
 /** Reports of engines come in here: any thread. `user` is the driver. */
 void driver_report(void *user, const struct engine_report *report);
 

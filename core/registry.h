@@ -45,6 +45,8 @@ SL_MUST_USE int registry_create(const struct registry_config *config, struct sto
 				struct writer *writer, const struct clock *clock,
 				struct registry **ret, struct sl_error *err);
 struct registry *registry_free(struct registry *r);
+/** Other defaults for plugins that are registered from now on. Any thread. */
+void registry_reconfigure(struct registry *r, uint32_t timeout_ms, uint32_t retries);
 
 const struct registry_ref *registry_take(struct registry *r);
 /** A further reference to one that is held. */

@@ -312,6 +312,24 @@ int gateway_open(const struct config *config, const struct spawner *spawner, str
 	return 0;
 }
 
+/* First what can be refused. */
+int gateway_reconfigure(struct gateway *g, const struct config *c, struct sl_error *err)
+{
+	struct driver_settings settings = {
+		.in_admission_max = (size_t)c->limits.jobs_in_admission,
+		.budget_ms = (uint32_t)c->plugins.budget_ms,
+		.wait_for_ms = (uint32_t)c->plugins.wait_for_ms,
+	};
+	int rc = server_reconfigure(g->server, c->api.hosts.n ? c->api.hosts.at : NULL,
+				    c->api.http_status == CONFIG_STATUS_ALWAYS_200, err);
+	if (!rc)
+		rc = driver_reconfigure(g->driver, &settings);
+	if (!rc)
+		registry_reconfigure(g->registry, (uint32_t)c->plugins.timeout_ms,
+				     (uint32_t)c->plugins.retries);
+	return rc && err && !err->code ? sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc)) : rc;
+}
+
 unsigned gateway_port(const struct gateway *g) { return server_port(g->server); }
 
 struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)

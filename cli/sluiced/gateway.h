@@ -16,6 +16,10 @@ SL_BEGIN_DECLS
  * allowed), others; `err` has the words. `config` is borrowed. */
 SL_MUST_USE int gateway_open(const struct config *config, const struct spawner *spawner,
 			     struct log *log, struct gateway **ret, struct sl_error *err);
+/** Take over the settings of `fresh` that take effect while it runs. SL_E_INVALID,
+ * SL_E_NO_MEMORY: none of them was. `fresh` is not needed afterwards. */
+SL_MUST_USE int gateway_reconfigure(struct gateway *g, const struct config *fresh,
+				    struct sl_error *err);
 unsigned gateway_port(const struct gateway *g);
 /** Stop accepting, let what is in progress end for at most `grace_ms`, store, end. NULL is
  * fine; returns NULL. */

@@ -117,23 +117,60 @@ static void block_signals(sigset_t *set)
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
+/** What a reload works on. */
+struct running {
+	const struct config_source *source;
+	const struct config *first; /* what it was started with */
+	struct config *newest;      /* as read again; NULL: not yet */
+	struct gateway *gateway;
+	struct log *log;
+};
+
+static const struct config *in_force(const struct running *r)
+{
+	return r->newest ? r->newest : r->first;
+}
+
+static void tell_changes(const struct running *r, const struct config *before)
+{
+	scoped(buf_finip) struct buf now = {0}, later = {0};
+	buf_init(&now, 64 * 1024);
+	buf_init(&later, 64 * 1024);
+	config_changes(before, r->newest, true, &now);
+	config_changes(r->first, r->newest, false, &later);
+	log_line(r->log, LOG_INFO, "config", "configuration read again", "changed",
+		 now.len ? buf_str(&now) : "nothing", NULL);
+	if (later.len)
+		log_line(r->log, LOG_WARN, "config", "settings that wait for a restart", "names",
+			 buf_str(&later), NULL);
+}
+
+static void refuse(const struct running *r, int rc, const struct sl_error *err)
+{
+	log_line(r->log, LOG_ERROR, "config", "the new configuration is refused, the old one stays",
+		 "why", err->code ? err->text : sl_err_text(rc), NULL);
+}
+
 /* What can change while it runs does so now; the rest is named and waits for a restart. */
-static void reload(const struct config_source *source, struct log *log)
+static void reload(struct running *r)
 {
 	scoped(config_freep) struct config *fresh = NULL;
 	struct sl_error err = {0};
-	if (config_load(source, &fresh, &err)) {
-		log_line(log, LOG_ERROR, "config",
-			 "the new configuration is refused, the old one stays", "why", err.text,
-			 NULL);
+	int rc = config_load(r->source, &fresh, &err);
+	if (!rc)
+		rc = gateway_reconfigure(r->gateway, fresh, &err);
+	if (rc) {
+		refuse(r, rc, &err);
 		return;
 	}
-	log_set(log, (enum log_format)fresh->log.format, (enum log_level)fresh->log.level);
-	log_line(log, LOG_INFO, "config", "configuration read again", "now", "log.format log.level",
-		 "after a restart", "all others", NULL);
+	scoped(config_freep) struct config *before = r->newest;
+	r->newest = take_ptr(&fresh);
+	log_set(r->log, (enum log_format)r->newest->log.format,
+		(enum log_level)r->newest->log.level);
+	tell_changes(r, before ? before : r->first);
 }
 
-static void wait_for_signals(const struct options *o, const sigset_t *set, struct log *log)
+static void wait_for_signals(struct running *r, const sigset_t *set)
 {
 	for (;;) {
 		int signal_number = 0;
@@ -141,7 +178,7 @@ static void wait_for_signals(const struct options *o, const sigset_t *set, struc
 			continue;
 		if (signal_number != SIGHUP)
 			return;
-		reload(&o->source, log);
+		reload(r);
 	}
 }
 
@@ -176,11 +213,13 @@ static int serve(const struct options *o, const struct config *config, struct sp
 		 config->listen, "port", port, "data", config->data, NULL);
 	log_line(log, LOG_WARN, "engine",
 		 "single-user mode: everyone who may submit can act as the gateway", NULL);
-	wait_for_signals(o, &set, log);
+	struct running running = {&o->source, config, NULL, gateway, log};
+	wait_for_signals(&running, &set);
 	log_line(log, LOG_INFO, "sluiced", "stopping", NULL);
 	signal(SIGHUP, SIG_IGN);
 	obey_second_signal(&set);
-	gateway_close(gateway, (uint32_t)config->shutdown_grace_ms);
+	gateway_close(gateway, (uint32_t)in_force(&running)->shutdown_grace_ms);
+	config_free(running.newest);
 	log_line(log, LOG_INFO, "sluiced", "stopped", NULL);
 	return 0;
 }

@@ -27,7 +27,8 @@ static void forget_admits(struct due *q)
 
 static bool full(const struct due *q)
 {
-	return atomic_load(&q->driver->in_admission) + q->n >= q->driver->config.in_admission_max;
+	return atomic_load(&q->driver->in_admission) + q->n >=
+	       atomic_load(&q->driver->in_admission_max);
 }
 
 /* One job that cannot be read does not hold up the others. */

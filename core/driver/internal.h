@@ -55,7 +55,7 @@ struct driver {
 	struct selector_scratch *scratch;
 	struct increment_rules *rules;
 	struct id_source ids; /* the writer's thread */
-	atomic_size_t in_admission;
+	atomic_size_t in_admission, in_admission_max; /* the latter in place of the config's */
 	atomic_bool ending;
 	atomic_size_t busy; /* admissions and runs, for driver_idle() */
 	pthread_t thread;

@@ -36,7 +36,7 @@ void driver_log(struct driver *d, enum log_level level, struct uuid job, const c
 
 int driver_enter(struct driver *d, struct sl_error *err)
 {
-	size_t most = d->config.in_admission_max;
+	size_t most = atomic_load(&d->in_admission_max);
 	if (atomic_fetch_add(&d->in_admission, 1) < most)
 		return 0;
 	atomic_fetch_sub(&d->in_admission, 1);
@@ -97,6 +97,33 @@ void driver_report(void *user, const struct engine_report *report)
 	n->note.handle = handle_report;
 	n->report = *report;
 	driver_post(d, &n->note);
+}
+
+/* ---- settings ---- */
+
+struct settings_note {
+	struct note note;
+	struct driver_settings settings;
+};
+
+static void handle_settings(struct driver *d, struct note *note)
+{
+	struct settings_note *n = container_of(note, struct settings_note, note);
+	d->config.budget_ms = n->settings.budget_ms;
+	d->config.wait_for_ms = n->settings.wait_for_ms;
+	free(n);
+}
+
+int driver_reconfigure(struct driver *d, const struct driver_settings *settings)
+{
+	struct settings_note *n = calloc(1, sizeof(*n));
+	if (!n)
+		return SL_E_NO_MEMORY;
+	n->note.handle = handle_settings;
+	n->settings = *settings;
+	atomic_store(&d->in_admission_max, settings->in_admission_max);
+	driver_post(d, &n->note);
+	return 0;
 }
 
 /* ---- turns ---- */
@@ -228,6 +255,7 @@ int driver_create(const struct driver_config *config, const struct driver_parts 
 		return sl_fail(err, SL_E_NO_MEMORY, "out of memory");
 	d->config = *config;
 	d->parts = *parts;
+	atomic_store(&d->in_admission_max, config->in_admission_max);
 	list_init(&d->stuck);
 	list_init(&d->waking);
 	int rc = create_parts(d, err);

@@ -270,6 +270,12 @@ static int load_all(struct registry *r, struct loading *q, struct sl_error *err)
 	return rc == SL_E_NOT_FOUND ? 0 : rc;
 }
 
+void registry_reconfigure(struct registry *r, uint32_t timeout_ms, uint32_t retries)
+{
+	__atomic_store_n(&r->config.timeout_ms, timeout_ms, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->config.retries, retries, __ATOMIC_RELAXED);
+}
+
 int registry_create(const struct registry_config *config, struct store *store,
 		    struct writer *writer, const struct clock *clock, struct registry **ret,
 		    struct sl_error *err)

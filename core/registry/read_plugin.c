@@ -199,8 +199,8 @@ static int check_fit(struct reading *r, json_at at, struct plugin *p)
 int reading_plugin(struct reading *r, json_at at, struct plugin *p)
 {
 	p->name = p->description = "";
-	p->timeout_ms = r->config->timeout_ms;
-	p->retries = r->config->retries;
+	p->timeout_ms = __atomic_load_n(&r->config->timeout_ms, __ATOMIC_RELAXED);
+	p->retries = __atomic_load_n(&r->config->retries, __ATOMIC_RELAXED);
 	p->in_flight_max = IN_FLIGHT_DEFAULT;
 	int rc = reading_members(r, at, members, p);
 	return rc ? rc : check_fit(r, at, p);

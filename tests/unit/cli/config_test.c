@@ -329,6 +329,33 @@ static void a_missing_file_is_named(void **state)
 	assert_string_equal(err.text, "/nonexistent/sluice.yml: No such file or directory");
 }
 
+static void expect_changes(const char *before, const char *after, const char *live,
+			   const char *later)
+{
+	scoped(config_freep) struct config *old = load(before, NULL, NULL);
+	scoped(config_freep) struct config *fresh = load(after, NULL, NULL);
+	scoped(buf_finip) struct buf now = {0}, then = {0};
+	buf_init(&now, 4096);
+	buf_init(&then, 4096);
+	config_changes(old, fresh, true, &now);
+	config_changes(old, fresh, false, &then);
+	assert_string_equal(now.len ? buf_str(&now) : "", live);
+	assert_string_equal(then.len ? buf_str(&then) : "", later);
+}
+
+static void a_reload_tells_what_changes_now_and_what_waits(void **state)
+{
+	(void)state;
+	expect_changes("{}", "{}", "", "");
+	expect_changes("{}", "limits:\n  body: 1 MiB\nlog:\n  level: info\n", "", "");
+	expect_changes("{}", "log:\n  level: debug\nlimits:\n  body: 2 MiB\n", "log.level",
+		       "limits.body");
+	expect_changes("api:\n  hosts: [a]\n", "api:\n  hosts: [a, b]\nplugins:\n  retries: 0\n",
+		       "api.hosts plugins.retries", "");
+	expect_changes("engines:\n  local:\n    slots: 3\nstore:\n  size_max: 1 GiB\n", "{}", "",
+		       "store.size_max engines.local.slots");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +371,7 @@ int main(void)
 		cmocka_unit_test(sample_and_print_are_read_back_as_the_defaults),
 		cmocka_unit_test(every_key_of_the_sample_can_be_switched_on),
 		cmocka_unit_test(a_missing_file_is_named),
+		cmocka_unit_test(a_reload_tells_what_changes_now_and_what_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
