@@ -97,13 +97,15 @@ static void a_changed_password_ends_the_old_one(void **state)
 	struct sl_error err;
 	assert_true(admin_is_default(f->admin));
 	assert_int_equal(admin_set(f->admin, BYTES("short"), &err), SL_E_INVALID);
-	assert_int_equal(admin_set(f->admin, BYTES("with blank"), &err), SL_E_INVALID);
-	assert_int_equal(admin_set(f->admin, BYTES("first-password"), &err), 0);
+	assert_int_equal(admin_set(f->admin, BYTES(" with-blank"), &err), SL_E_INVALID);
+	assert_int_equal(admin_set(f->admin, BYTES("with-blank "), &err), SL_E_INVALID);
+	assert_int_equal(admin_set(f->admin, BYTES("with\ttab"), &err), SL_E_INVALID);
+	assert_int_equal(admin_set(f->admin, BYTES("first password"), &err), 0);
 	assert_false(admin_is_default(f->admin));
 	assert_int_equal(bearer(f, "127.0.0.1", "admin"), SL_E_UNKNOWN_CALLER);
-	assert_int_equal(bearer(f, "10.0.0.1", "first-password"), 0);
+	assert_int_equal(bearer(f, "10.0.0.1", "first password"), 0);
 	assert_int_equal(admin_set(f->admin, BYTES("second-password"), &err), 0);
-	assert_int_equal(bearer(f, "10.0.0.1", "first-password"), SL_E_UNKNOWN_CALLER);
+	assert_int_equal(bearer(f, "10.0.0.1", "first password"), SL_E_UNKNOWN_CALLER);
 	assert_int_equal(bearer(f, "10.0.0.1", "second-password"), 0);
 }
 

@@ -83,7 +83,7 @@ static void test_the_place_is_where_it_was_written(void **state SL_UNUSED)
 static void test_members(void **state SL_UNUSED)
 {
 	refuse(NULL, "{'expression': '*', 'condition': []}", SL_E_INVALID,
-	       "plugins[0].jobSelector: unknown member \"condition\"", NULL);
+	       "plugins[0].jobSelector.condition: unknown field", NULL);
 	refuse(NULL, "{'expression': '*', 'conditions': {}}", SL_E_INVALID,
 	       "plugins[0].jobSelector.conditions: must be an array, not an object", NULL);
 	refuse(NULL, "{'expression': 1}", SL_E_INVALID,
@@ -96,7 +96,7 @@ static void test_members(void **state SL_UNUSED)
 	/* The first fault in the order of the document is told. */
 	refuse(NULL, "{'conditions': [{'name': '-'}], 'x': 1}", SL_E_INVALID,
 	       "conditions[0].name: ", NULL);
-	refuse(NULL, "{'x': 1, 'conditions': [{'name': '-'}]}", SL_E_INVALID, "unknown member",
+	refuse(NULL, "{'x': 1, 'conditions': [{'name': '-'}]}", SL_E_INVALID, "unknown field",
 	       NULL);
 }
 

@@ -262,7 +262,7 @@ static void test_members_of_a_condition(void **state SL_UNUSED)
 	refuse_condition("{'name': 'a', 'key': 'k', 'expect': 'a', 'match': true}", SL_E_INVALID,
 			 "conditions[1].match: ", "must be a string");
 	refuse_condition("{'name': 'a', 'key': 'k', 'expect': 'a', 'except': 'b'}", SL_E_INVALID,
-			 "plugins[0].jobSelector.conditions[1]: ", "unknown member \"except\"");
+			 "plugins[0].jobSelector.conditions[1].except: ", "unknown field");
 	refuse_condition("'a'", SL_E_INVALID, "plugins[0].jobSelector.conditions[1]: ",
 			 "must be an object, not a string");
 	refuse_condition("null", SL_E_INVALID, "conditions[1]: ", "must be an object");
