@@ -129,9 +129,8 @@ static const struct route routes[] = {
 		.handle = job_read_count,
 		.summary = "How many jobs match",
 		.query = job_count_query,
-		.payload =
-			"{\"type\":\"object\",\"properties\":{\"count\":{\"type\":\"integer\"},"
-			"\"groups\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}",
+		.payload = "{\"type\":\"object\",\"properties\":{\"count\":{\"type\":\"integer\"},"
+			   "\"groups\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}",
 	},
 	{
 		.method = "GET",

@@ -54,7 +54,7 @@ struct driver {
 	struct watch *watch;
 	struct selector_scratch *scratch;
 	struct increment_rules *rules;
-	struct id_source ids; /* the writer's thread */
+	struct id_source ids;                         /* the writer's thread */
 	atomic_size_t in_admission, in_admission_max; /* the latter in place of the config's */
 	atomic_bool ending;
 	atomic_size_t busy; /* admissions and runs, for driver_idle() */
