@@ -32,8 +32,8 @@ struct event {
 
 enum { EVENT_NO_STAGE = 255, EVENT_DETAIL_MAX = 4096 };
 
-/** At most this many events of a job are kept: the first and the last ones. */
-enum { EVENTS_MAX = 1000, EVENTS_FIRST = 100 };
+/** At most this many events of a job, and bytes, are kept: the first and the last ones. */
+enum { EVENTS_MAX = 1000, EVENTS_FIRST = 100, EVENTS_BYTES_MAX = 1 << 20 };
 
 SL_BEGIN_DECLS
 

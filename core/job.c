@@ -43,6 +43,8 @@ void job_encode(const struct job *job, struct buf *to)
 	wire_put(to, job->next, 1);
 	wire_put(to, job->moves, 4);
 	wire_put(to, job->events, 4);
+	wire_put(to, job->log_from, 4);
+	wire_put(to, job->log_bytes, 4);
 	wire_put(to, job->asked, 4);
 	const int64_t times[] = {job->created_ms,    job->since_ms, job->started_ms,
 				 job->finished_ms,   job->next_ms,  job->expires_ms,
@@ -76,6 +78,8 @@ int job_decode(struct bytes record, struct job *ret)
 	job.next = (enum job_next)wire_get(&w, 1);
 	job.moves = (uint32_t)wire_get(&w, 4);
 	job.events = (uint32_t)wire_get(&w, 4);
+	job.log_from = (uint32_t)wire_get(&w, 4);
+	job.log_bytes = (uint32_t)wire_get(&w, 4);
 	job.asked = (uint32_t)wire_get(&w, 4);
 	int64_t *const times[] = {&job.created_ms,    &job.since_ms, &job.started_ms,
 				  &job.finished_ms,   &job.next_ms,  &job.expires_ms,

@@ -48,9 +48,11 @@ enum job_next { NEXT_NOTHING, NEXT_ASK, NEXT_EXPIRE };
 	X(decorator_conflict)                                                                      \
 	X(budget_exhausted)                                                                        \
 	X(invalid_taskset)                                                                         \
-	X(engine_unknown) X(engine_refused) X(waiting_for_slot) X(waiting_for_dependency)          \
-		X(running) X(replica_failed) X(deadline_exceeded) X(lost) X(expired)               \
-			X(stopped_by_user) X(stopped_with_parent) X(succeeded) X(internal_error)
+	X(engine_unknown)                                                                          \
+	X(engine_refused)                                                                          \
+	X(waiting_for_slot) X(waiting_for_dependency) X(running) X(replica_failed)                 \
+		X(deadline_exceeded) X(lost) X(expired) X(stopped_by_user) X(stopped_with_parent)  \
+			X(succeeded) X(internal_error)
 
 enum {
 	JOB_REASON_MAX = 1024, /**< Bytes of a reason; longer ones are cut. */
@@ -63,9 +65,10 @@ struct job {
 	enum job_state state;
 	bool stopping; /**< Somebody stopped it: whatever replicas report, it ends stopped. */
 	enum job_next next;
-	uint32_t moves;  /**< State changes so far, the first (preparing) included. */
-	uint32_t events; /**< Number of the next event. */
-	uint32_t asked;  /**< Times in a row that a waiting job asked in vain. */
+	uint32_t moves;               /**< State changes so far, the first (preparing) included. */
+	uint32_t events;              /**< Number of the next event. */
+	uint32_t log_from, log_bytes; /**< Oldest event kept behind the first ones; size of all. */
+	uint32_t asked;               /**< Times in a row that a waiting job asked in vain. */
 	int64_t created_ms, since_ms, started_ms, finished_ms;
 	int64_t next_ms;        /**< 0 without `next`. */
 	int64_t expires_ms;     /**< A gate's expiresAt, or 0. */

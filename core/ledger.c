@@ -143,6 +143,27 @@ static struct key event_key(struct uuid id, uint32_t number)
 	return k;
 }
 
+static bool log_is_full(const struct job *job)
+{
+	return job->log_bytes > EVENTS_BYTES_MAX ||
+	       job->events - job->log_from > EVENTS_MAX - EVENTS_FIRST;
+}
+
+/* Those behind the first ones go, the oldest first; the newest always stays. */
+static void drop_old_events(struct store_txn *txn, struct job *job)
+{
+	if (job->log_from < EVENTS_FIRST)
+		job->log_from = EVENTS_FIRST;
+	while (job->log_from + 1 < job->events && log_is_full(job)) {
+		struct key k = event_key(job->id, job->log_from++);
+		struct bytes record;
+		if (store_get(txn, STORE_EVENTS, key_bytes(&k), &record))
+			continue;
+		job->log_bytes -= (uint32_t)record.len;
+		store_del(txn, STORE_EVENTS, key_bytes(&k));
+	}
+}
+
 void ledger_add_event(struct store_txn *txn, struct job *job, const struct event *event)
 {
 	scoped(buf_finip) struct buf record = {0};
@@ -151,10 +172,8 @@ void ledger_add_event(struct store_txn *txn, struct job *job, const struct event
 	uint32_t number = job->events++;
 	struct key k = event_key(job->id, number);
 	store_put(txn, STORE_EVENTS, key_bytes(&k), buf_bytes(&record));
-	if (number >= EVENTS_MAX) {
-		k = event_key(job->id, number - (EVENTS_MAX - EVENTS_FIRST));
-		store_del(txn, STORE_EVENTS, key_bytes(&k));
-	}
+	job->log_bytes += (uint32_t)record.len;
+	drop_old_events(txn, job);
 }
 
 bool ledger_repeat_call(struct store_txn *txn, const struct job *job, const struct event *event)
