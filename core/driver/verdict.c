@@ -75,7 +75,8 @@ void verdict_suspend(struct admission *a, struct step *step)
 	a->progress.waits = step->gate.ask_on_resume ? WAITS_GATE_ASK : WAITS_GATE_NEXT;
 	a->progress.stage = PLUGIN_GATE;
 	progress_count(&a->progress, bytes_str(step_key(a, step)));
-	a->progress.used_ms = admission_used_ms(a);
+	if (a->state != JOB_SUSPENDED) /* a gate may be asked again as often as it likes */
+		a->progress.used_ms = admission_used_ms(a);
 	struct change *c = last_change(a, gate_code(step, "gate_suspended", code),
 				       step->gate.reason, step_key(a, step));
 	if (!c)

@@ -245,6 +245,23 @@ static void test_resume_needs_a_place(void **state SL_UNUSED)
 	world_close(w);
 }
 
+/* Waiting for a gate that is slow to say "not yet" uses up no budget. */
+static void test_asked_again_and_again(void **state SL_UNUSED)
+{
+	struct world *w = world_open(10);
+	add_gate(w);
+	w->answer = "{\"decision\":\"suspend\",\"retryAfterSec\":1}";
+	w->delay_ms = 9000;
+	struct uuid id = submit(w, JOB(ONE_ROLE));
+	let_go_on(w, 300000);
+	assert_true(w->executor.started > 20);
+	assert_is(w, id, JOB_SUSPENDED, "gate_suspended");
+	w->answer = "{\"decision\":\"pass\"}";
+	let_go_on(w, 30000);
+	assert_is(w, id, JOB_SUCCEEDED, "succeeded");
+	world_close(w);
+}
+
 /* What memory was short for is never written in part. */
 static void test_change_with_a_flaw(void **state SL_UNUSED)
 {
@@ -276,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_started_and_stopped_at_once),
 		cmocka_unit_test(test_unreadable_job_holds_up_nobody),
 		cmocka_unit_test(test_resume_needs_a_place),
+		cmocka_unit_test(test_asked_again_and_again),
 		cmocka_unit_test(test_change_with_a_flaw),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
