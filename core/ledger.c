@@ -191,7 +191,7 @@ bool ledger_repeat_call(struct store_txn *txn, const struct job *job, const stru
 			continue;
 		if (!bytes_eq(last.plugin, event->plugin) ||
 		    !bytes_eq(last.outcome, event->outcome) ||
-		    !bytes_eq(last.reason, event->reason))
+		    !bytes_eq(last.reason, bytes_cut(event->reason, JOB_REASON_MAX)))
 			return false;
 		last.repeats++;
 		buf_init(&record, RECORD_MAX);

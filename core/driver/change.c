@@ -173,8 +173,9 @@ static void come_back(struct driver *d, struct note *note)
 {
 	struct change *c = container_of(note, struct change, note);
 	if (!is_verdict(c->rc) && !c->flaw && !atomic_load(&d->ending)) {
-		driver_log(d, LOG_ERROR, c->id, "the store refused a change; trying again", "why",
-			   sl_err_text(c->rc));
+		if (list_empty(&d->stuck)) /* one line for all of them */
+			driver_log(d, LOG_ERROR, c->id, "the store refused a change; trying again",
+				   "why", sl_err_text(c->rc));
 		list_push(&d->stuck, &c->link);
 		if (!d->stuck_ms)
 			d->stuck_ms = clock_mono_ms(d->parts.clock) + STUCK_RETRY_MS;
