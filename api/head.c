@@ -46,6 +46,37 @@ static int not_once(const struct request *req, struct sl_error *err)
 	return 0;
 }
 
+/* The library puts a NUL in place of the colon, and of each space in front of it. */
+static bool spaced(const struct header *h)
+{
+	const char *behind = (const char *)h->name.at + h->name.len + 1;
+	return *behind == 0 && (const char *)h->value.at > behind;
+}
+
+static int too_big(struct sl_error *err)
+{
+	return sl_fail(err, SL_E_HEADERS_TOO_BIG, "request line and headers: at most %d bytes",
+		       HEAD_MAX);
+}
+
+int head_whole(const struct request *req, struct sl_error *err)
+{
+	for (size_t i = 0; i < req->headers; i++)
+		if (spaced(&req->header[i]))
+			return sl_fail(err, SL_E_INVALID, "a header has a space before its colon");
+	if (req->headers == 0 || req->headers >= REQUEST_HEADERS_MAX)
+		return 0; /* Refused for what is missing, or for being too many. */
+	const char *last = req->header[req->headers - 1].value.at;
+	const char *end = last + strlen(last); /* CR, LF and the very last LF are NULs by now. */
+	if (end - (const char *)req->method.at > HEAD_MAX)
+		return too_big(err);
+	return end[1] == 0 && end[2] == '\r'
+		       ? 0
+		       : sl_fail(err, SL_E_INVALID,
+				 "a header line is malformed (each must begin with its name and "
+				 "end in CR LF)");
+}
+
 int head_framing(const struct request *req, bool http_1_0, struct head *ret, struct sl_error *err)
 {
 	struct head head = {0};
@@ -85,8 +116,7 @@ int head_size(const struct request *req, struct sl_error *err)
 		return sl_fail(err, SL_E_HEADERS_TOO_BIG, "fewer than %d header lines are taken",
 			       REQUEST_HEADERS_MAX);
 	if (size > HEAD_MAX)
-		return sl_fail(err, SL_E_HEADERS_TOO_BIG,
-			       "request line and headers: at most %d bytes", HEAD_MAX);
+		return too_big(err);
 	return 0;
 }
 

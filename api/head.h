@@ -23,6 +23,12 @@ struct host_list {
 
 SL_BEGIN_DECLS
 
+/** Were all header lines read? The library stops without a word at a line that begins with
+ * no name (a continuation line is one), and so would hide what follows; it also takes a
+ * space before the colon, and lines without CR. SL_E_INVALID, SL_E_HEADERS_TOO_BIG: refuse
+ * and close. Looks behind the names and values, which must stand where the library left
+ * them, each ended by a NUL. */
+SL_MUST_USE int head_whole(const struct request *req, struct sl_error *err);
 /** Read what frames the request. SL_E_INVALID: refuse and close. `http_1_0`: its version. */
 SL_MUST_USE int head_framing(const struct request *req, bool http_1_0, struct head *ret,
 			     struct sl_error *err);

@@ -243,7 +243,9 @@ static void note_arrival(struct exchange *x)
 static bool check_head(struct exchange *x)
 {
 	struct sl_error err = {0};
-	int rc = head_framing(&x->req, x->http_1_0, &x->head, &err);
+	int rc = head_whole(&x->req, &err);
+	if (rc == 0)
+		rc = head_framing(&x->req, x->http_1_0, &x->head, &err);
 	if (rc == 0)
 		rc = hosts_check(x->server->hosts, &x->req, &err);
 	if (rc == 0)

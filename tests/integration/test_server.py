@@ -66,8 +66,30 @@ BAD_FRAMING = {
     "two encodings": b"POST /v1/job HTTP/1.1\r\n" + HOST + AUTH
                      + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "negative length": b"POST /v1/job HTTP/1.1\r\n" + HOST + AUTH + b"Content-Length: -1\r\n\r\n",
+    "continuation line": GET + HOST + AUTH + b"X: a\r\n b\r\n\r\n",
+    "line without a name": GET + HOST + AUTH + b": a\r\n\r\n",
+    "line that begins with no letter": GET + HOST + AUTH + b"\xc3\xa9: a\r\nVia: 1.1 x\r\n\r\n",
+    "length behind a continuation line": b"POST /v1/job HTTP/1.1\r\n" + HOST + AUTH
+                                         + b"X: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
+    "no carriage returns": (GET + HOST + AUTH + b"\r\n").replace(b"\r", b""),
+    "space before the colon": b"POST /v1/job HTTP/1.1\r\n" + HOST + AUTH
+                              + b"Content-Length : 2\r\n\r\n{}",
     "length no number": b"POST /v1/job HTTP/1.1\r\n" + HOST + AUTH + b"Content-Length: 2x\r\n\r\n{}",
 }
+
+
+def test_header_lines_that_are_odd_but_right(shared_daemon):
+    """What the check of the above must let pass."""
+    for lines in (b"X:\r\n", b"X: \r\n", b"X:a\r\n", b"X: a \r\n"):
+        for more in (lines, lines + b"Y: z\r\n"):
+            for head in (GET + HOST + AUTH + more + b"\r\n", GET + more + AUTH + HOST + b"\r\n"):
+                assert exchange_once(shared_daemon, head) == 200, head
+
+
+def exchange_once(daemon, request):
+    with connect(daemon) as peer:
+        peer.sendall(request)
+        return read_answer(peer)[0]
 
 
 @pytest.mark.parametrize("fault", BAD_FRAMING)
