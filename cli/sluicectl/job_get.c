@@ -32,7 +32,7 @@ static const struct column task_columns[] = {
 	{"MIN-SUCCEEDED", "minSucceededTaskCount", CELL_TEXT, true},
 	{"MAX-FAILED", "maxFailedTaskCount", CELL_TEXT, true},
 	{"IMAGE", "image", CELL_TEXT, true},
-	{"COMMAND", "command", CELL_WORDS, false},
+	{"COMMAND", "command", CELL_LINE, false},
 };
 
 static const struct column replica_columns[] = {

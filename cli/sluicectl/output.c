@@ -108,12 +108,15 @@ void output_cell(const struct ctl *ctl, const struct json *json, json_at row,
 	json_at at = output_find(json, row, column->path);
 	if (at == JSON_NONE)
 		return;
-	if (column->kind != CELL_WORDS || json_type(json, at) != JSON_ARRAY) {
+	bool list = column->kind == CELL_WORDS || column->kind == CELL_LINE;
+	if (!list || json_type(json, at) != JSON_ARRAY) {
 		add_value(ctl, json, at, column->kind, to);
 		return;
 	}
 	for (json_at i = json_first(json, at); i != JSON_NONE; i = json_next(json, at, i)) {
-		buf_add_str(to, i == json_first(json, at) ? "" : ",");
+		buf_add_str(to, i == json_first(json, at)   ? ""
+				: column->kind == CELL_LINE ? " "
+							    : ",");
 		add_value(ctl, json, i, CELL_TEXT, to);
 	}
 }

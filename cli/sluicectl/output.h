@@ -13,6 +13,7 @@ enum cell_kind {
 	CELL_TEXT,
 	CELL_TIME,
 	CELL_WORDS,  /**< A list (or one) of texts: "a,b". */
+	CELL_LINE,   /**< Likewise, with spaces between: a command line. */
 	CELL_SWITCH, /**< true: on, false: off. */
 };
 
