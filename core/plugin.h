@@ -49,6 +49,7 @@ struct feature {
 	struct bytes old_key;      /**< Signs too until old_key_until_ms, or empty. */
 	int64_t old_key_until_ms;
 	bool enabled;
+	bool secrets_lost; /**< They could not be opened with the key that there is now. */
 	uint64_t revision;
 	int64_t created_ms, updated_ms;
 	struct plugin *plugin;

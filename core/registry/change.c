@@ -69,6 +69,11 @@ static int turn_locked(struct registry *r, struct bytes name, bool on,
 	int rc = find(now, name, caller, &f, err);
 	if (rc || f->enabled == on)
 		return rc;
+	if (on && f->secrets_lost)
+		return sl_fail(err, SL_E_CONFLICT,
+			       "its secrets cannot be read with the key file that is there now; "
+			       "put the right secret.key back, or register the feature again with "
+			       "its authorization and a new signingKey");
 	return store_turned(r, f, on, err);
 }
 

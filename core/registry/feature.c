@@ -112,7 +112,7 @@ int feature_copy(const struct registry_config *config, const struct feature *f,
 {
 	const struct full_feature *full = container_of(f, struct full_feature, pub);
 	scoped(feature_dropp) struct full_feature *copy = NULL;
-	struct reading reading = {0};
+	struct reading reading = {.stored = true};
 	int rc = feature_make(config, &full->json, &copy, &reading);
 	if (!rc)
 		rc = copy_secrets(copy, f);

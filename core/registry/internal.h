@@ -43,6 +43,7 @@ struct reading {
 	json_at selector; /* of the feature, or JSON_NONE */
 	bool has_authorization, has_signing_key;
 	int enabled; /* -1: not said */
+	bool stored; /* its addresses were checked when it came, and are at each connection */
 	struct sl_error *err;
 };
 

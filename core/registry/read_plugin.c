@@ -30,7 +30,7 @@ static int read_address(struct plugin *p, struct reading *r, json_at at)
 		return rc;
 	if (!*text)
 		return reading_fail(r, at, SL_E_LACK, "must not be empty");
-	if (http_check_address(r->config->http, bytes_str(text), &err))
+	if (!r->stored && http_check_address(r->config->http, bytes_str(text), &err))
 		return reading_fail(r, at, SL_E_INVALID, "%s", err.text);
 	p->address[p->addresses++] = text;
 	return 0;

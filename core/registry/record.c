@@ -88,7 +88,7 @@ int record_read(const struct registry_config *config, struct bytes record,
 	struct bytes sealed = wire_get_bytes(&w), document = wire_get_bytes(&w);
 	if (w.bad)
 		return sl_fail(err, SL_E_CORRUPT, "a feature's record is cut short");
-	struct reading reading = {.err = err};
+	struct reading reading = {.err = err, .stored = true};
 	int rc = json_parse(&json, document, &limits, err);
 	if (!rc)
 		rc = feature_make(config, &json, &f, &reading);
@@ -101,6 +101,7 @@ int record_read(const struct registry_config *config, struct bytes record,
 	*ret_sealed = rc == SL_E_CORRUPT;
 	if (rc && rc != SL_E_CORRUPT)
 		return rc;
+	f->pub.secrets_lost = *ret_sealed;
 	f->pub.enabled = enabled && !*ret_sealed;
 	*ret = take_ptr(&f);
 	return 0;

@@ -100,10 +100,26 @@ static int make_signing_key(struct registering *q)
 	return rc;
 }
 
+/* A rotation goes on over a replacement. */
+static int keep_keys(struct registering *q)
+{
+	struct feature *f = &q->new->pub;
+	int rc = arena_copy(q->new->arena, q->old->signing_key, &f->signing_key);
+	if (!rc && q->old->old_key.len)
+		rc = arena_copy(q->new->arena, q->old->old_key, &f->old_key);
+	f->old_key_until_ms = q->old->old_key_until_ms;
+	return rc;
+}
+
 static int settle_secrets(struct registering *q)
 {
 	struct feature *f = &q->new->pub;
-	bool kept = q->old && places_kept(q->old, f);
+	bool lost = q->old && q->old->secrets_lost;
+	bool kept = q->old && !lost && places_kept(q->old, f);
+	if (lost && !q->reading.has_authorization)
+		return sl_fail(q->err, SL_E_INVALID,
+			       "authorization: send authorization again (\"\" for none): the "
+			       "stored one cannot be read with the key file that is there now");
 	if (!q->reading.has_authorization && q->old && *q->old->authorization) {
 		if (!kept)
 			return sl_fail(
@@ -116,8 +132,7 @@ static int settle_secrets(struct registering *q)
 	}
 	if (q->reading.has_signing_key)
 		return 0;
-	return kept ? arena_copy(q->new->arena, q->old->signing_key, &f->signing_key)
-		    : make_signing_key(q);
+	return kept ? keep_keys(q) : make_signing_key(q);
 }
 
 /* ---- what comes of it ---- */
@@ -125,7 +140,7 @@ static int settle_secrets(struct registering *q)
 static bool same(const struct registering *q)
 {
 	const struct full_feature *old = container_of(q->old, struct full_feature, pub);
-	return json_equal(&old->json, 0, &q->new->json, 0) &&
+	return !q->old->secrets_lost && json_equal(&old->json, 0, &q->new->json, 0) &&
 	       strcmp(q->old->authorization, q->new->pub.authorization) == 0 &&
 	       bytes_eq(q->old->signing_key, q->new->pub.signing_key);
 }
