@@ -250,7 +250,7 @@ class Jobs(Case):
         self.assertIn("state    running\n", out)
         self.assertIn("engine   local\n", out)
         self.assertNotIn("exit code", out)
-        self.assertIn("worker  running  1         sh,-c,x\n", out)
+        self.assertIn("worker  running  1         sh -c x\n", out)
         self.assertIn("replicas of worker\n", out)
 
     def test_stop_and_resume(self):
