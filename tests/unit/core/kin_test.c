@@ -156,6 +156,28 @@ static void who_runs_is_ordered_to_end(void **state)
 	commit(txn);
 }
 
+/* They stay among the unfinished: each go takes up behind the last one. */
+static void many_who_run_are_told_once(void **state)
+{
+	enum { MANY = 2 * KIN_MAX + 1, GOES = 3 };
+	struct store_txn *txn = begin(*state);
+	struct kin kin = {.more = true};
+	size_t total = 0, goes = 0;
+	add(txn, 0, nobody);
+	for (unsigned i = 1; i <= MANY; i++) {
+		add(txn, i, id_of(0));
+		move(txn, i, JOB_WAITING);
+	}
+	assert_int_equal(stop(txn, 0), 0);
+	for (; kin.more && goes < GOES; goes++) {
+		assert_int_equal(ledger_stop_kin(txn, NOW, &kin), 0);
+		total += kin.n;
+	}
+	assert_false(kin.more);
+	assert_int_equal(total, MANY);
+	commit(txn);
+}
+
 static void what_has_ended_is_left_alone(void **state)
 {
 	struct store_txn *txn = begin(*state);
@@ -193,6 +215,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(many_are_stopped_once_each, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_runs_is_ordered_to_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_who_run_are_told_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_has_ended_is_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_a_stop_takes_children_along, setup, teardown),
 	};
