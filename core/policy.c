@@ -6,7 +6,8 @@
 
 enum role_state { ROLE_WAITING, ROLE_ACTIVE, ROLE_DONE, ROLE_BROKEN };
 
-/* A replica that ran out of its own time keeps this as its reason, so that a restart knows. */
+/* A replica that ran out of its time, or its role's, keeps this as its reason, so that a
+ * restart knows. */
 static const char overdue_reason[] = "DeadlineExceeded";
 
 struct role_run {
@@ -15,6 +16,7 @@ struct role_run {
 	bool *dirty;
 	uint32_t active, succeeded, failed; /* active: starting or running */
 	bool overdue;                       /* restored: a replica of it had run out of its time */
+	uint32_t stopped;                   /* restored: ended because something was decided */
 	int64_t started_ms;
 };
 
@@ -409,8 +411,24 @@ static void recount(struct policy *p, uint32_t role)
 		r->active += is_active(replica);
 		r->succeeded += replica->state == REPLICA_SUCCEEDED;
 		r->failed += replica->state == REPLICA_FAILED;
+		r->stopped += replica->state == REPLICA_STOPPED;
 	}
 	p->active += r->active;
+}
+
+static void check_deadlines(struct policy *p, int64_t now_ms);
+
+/* Replicas were stopped for a decision that cannot be found again in what is stored: what
+ * they were to do will not be done. */
+static void fail_stopped(struct policy *p)
+{
+	for (uint32_t i = 0; i < p->set->roles && p->wanted == SET_OPEN; i++) {
+		const struct role *spec = &p->set->role[i];
+		const struct role_run *r = &p->role[i];
+		if (!role_ended(p, i) && r->stopped &&
+		    spec->replicas - r->failed - r->stopped < spec->min_succeeded)
+			role_failed(p, i, "replica_failed", "failed: replicas of it were stopped");
+	}
 }
 
 void policy_start(struct policy *p, int64_t started_ms, int64_t now_ms, struct policy_out *out)
@@ -430,6 +448,10 @@ void policy_start(struct policy *p, int64_t started_ms, int64_t now_ms, struct p
 		if (p->role[i].state == ROLE_ACTIVE && p->wanted == SET_OPEN)
 			start_role(p, i, now_ms); /* those that never started */
 	}
+	check_deadlines(p, now_ms);
+	if (!p->again_ms)
+		start_roles(p, now_ms);
+	fail_stopped(p);
 	finish(p, now_ms, out);
 }
 
@@ -522,6 +544,15 @@ void policy_report(struct policy *p, const struct engine_report *report, int64_t
 	finish(p, now_ms, out);
 }
 
+static void mark_overdue(struct policy *p, uint32_t role)
+{
+	for (uint32_t i = 0; i < p->set->role[role].replicas; i++) {
+		struct replica *r = &p->role[role].replica[i];
+		if (is_active(r) || r->state == REPLICA_IDLE)
+			snprintf(r->reason, sizeof(r->reason), "%s", overdue_reason);
+	}
+}
+
 static void check_deadlines(struct policy *p, int64_t now_ms)
 {
 	if (p->set->deadline_s && now_ms >= p->started_ms + (int64_t)p->set->deadline_s * 1000 &&
@@ -536,9 +567,11 @@ static void check_deadlines(struct policy *p, int64_t now_ms)
 		char what[100];
 		snprintf(what, sizeof(what), "failed: not over after %u s (activeDeadlineSeconds)",
 			 spec->deadline_s);
-		if (spec->deadline_s && p->role[i].state == ROLE_ACTIVE &&
-		    now_ms >= p->role[i].started_ms + (int64_t)spec->deadline_s * 1000)
-			role_failed(p, i, "deadline_exceeded", what);
+		if (!spec->deadline_s || p->role[i].state != ROLE_ACTIVE ||
+		    now_ms < p->role[i].started_ms + (int64_t)spec->deadline_s * 1000)
+			continue;
+		mark_overdue(p, i);
+		role_failed(p, i, "deadline_exceeded", what);
 	}
 }
 

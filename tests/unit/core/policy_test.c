@@ -388,6 +388,47 @@ static void test_deadline_of_a_role(void **state SL_UNUSED)
 	assert_over(&h, SET_FAILED, "deadline_exceeded");
 }
 
+/* As after a crash: another policy, from what the first one has stored of each replica. */
+static void restart(struct house *h)
+{
+	struct policy *old = h->policy;
+	assert_int_equal(policy_create(h->set, UINT32_MAX, &h->policy), 0);
+	for (uint32_t r = 0; r < h->set->roles; r++)
+		for (uint32_t k = 0; k < h->set->role[r].replicas; k++)
+			policy_restore(h->policy, r, k, policy_replica(old, r, k));
+	policy_free(old);
+	policy_start(h->policy, 0, h->now, &h->out);
+	say(h);
+}
+
+/* Once decided it stays so, also when its last replica does well in the end. */
+static void test_deadline_of_a_role_outlives_a_crash(void **state SL_UNUSED)
+{
+	struct house h;
+	begin(&h,
+	      SET("", ROLE("a", "\"replicas\":2,") "," ROLE("b", "\"activeDeadlineSeconds\":5,")));
+	tick(&h, 5000);
+	ended(&h, 0, 0, 0, 143);
+	restart(&h);
+	assert_string_equal(h.said, "-1/0.0 -0/1.0");
+	ended(&h, 0, 1, 0, 0);
+	ended(&h, 1, 0, 0, 0);
+	assert_over(&h, SET_FAILED, "deadline_exceeded");
+}
+
+/* Why one was stopped is not known any more: the role cannot wait for it. */
+static void test_stopped_before_a_crash(void **state SL_UNUSED)
+{
+	struct house h;
+	struct replica gone = {.state = REPLICA_STOPPED, .attempts = 1, .started_ms = T0};
+	struct replica good = {.state = REPLICA_SUCCEEDED, .attempts = 1, .started_ms = T0};
+	open_at(&h, SET("", ROLE("a", "\"replicas\":2,")));
+	policy_restore(h.policy, 0, 0, &gone);
+	policy_restore(h.policy, 0, 1, &good);
+	policy_start(h.policy, T0, h.now, &h.out);
+	assert_over(&h, SET_FAILED, "replica_failed");
+}
+
 static void test_deadline_of_a_pod(void **state SL_UNUSED)
 {
 	struct house h;
@@ -526,6 +567,8 @@ static const char *const sets[] = {
 	SET("\"activeDeadlineSeconds\":40,",
 	    ROLE("a", "\"replicas\":3,\"activeDeadlineSeconds\":15," RETRY("1"))),
 	SET("", "{\"name\":\"a\",\"replicas\":2," POD_DL("6") "}," ROLE("b", QUIET)),
+	SET("", "{\"name\":\"a\",\"replicas\":2," POD_DL("6") "}," ROLE(
+			"b", "\"activeDeadlineSeconds\":4,")),
 	SET(SET_RETRY("1") "\"activeDeadlineSeconds\":100,",
 	    ROLE("a", EVENTS(ON("RoleCompleted", "NoAction"))) "," ROLE(
 		    "b", AFTER("{\"role\":\"a\",\"on\":\"ended\"}"))),
@@ -665,6 +708,8 @@ int main(void)
 		cmocka_unit_test(test_on_ended),
 		cmocka_unit_test(test_deadline_of_the_set),
 		cmocka_unit_test(test_deadline_of_a_role),
+		cmocka_unit_test(test_deadline_of_a_role_outlives_a_crash),
+		cmocka_unit_test(test_stopped_before_a_crash),
 		cmocka_unit_test(test_deadline_of_a_pod),
 		cmocka_unit_test(test_retry_of_the_set),
 		cmocka_unit_test(test_the_next_round_waits_until_all_are_gone),
