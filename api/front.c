@@ -140,7 +140,9 @@ static void serve(void *user, struct request *req, struct reply *reply)
 {
 	struct api *api = user;
 	int rc = 0;
-	if (req->route->flags & ROUTE_JSON)
+	if (!req->route->query)
+		rc = request_query_only(req, "", &reply->err);
+	if (rc == 0 && (req->route->flags & ROUTE_JSON))
 		rc = index_body(api, req, reply);
 	if (rc == 0)
 		rc = req->route->handle(api, req, reply);

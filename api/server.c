@@ -93,6 +93,8 @@ static void answer(struct exchange *x)
 		.no_body = bytes_is(x->req.method, "HEAD"),
 	};
 	int status = envelope_write(&x->reply, x->req.path, &how, &out);
+	/* Whoever reads slowly holds the text, not the tree, which is many times as large. */
+	x->reply.payload = jb_free(x->reply.payload);
 	bool sent = status > 0 && mg_write(x->http, out.at, out.len) == (int)out.len;
 	x->keep = x->keep && sent;
 	if (x->reply.stream)

@@ -35,6 +35,8 @@ struct config {
 	struct {
 		int64_t connections, body, json_depth, header, plugin_answer;
 		int64_t features, plugins, jobs_in_admission;
+		int64_t rate, rate_burst;
+		bool rate_loopback;
 	} limits;
 	struct {
 		int64_t size_max;

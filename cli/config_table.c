@@ -33,9 +33,9 @@ static const struct config_key limits[] = {
 	 "Connections to the API at one time.", RESTART},
 	{"body", CONFIG_SIZE, AT(limits.body), KIB, 256 * MIB, NULL, "1 MiB", "A request's body.",
 	 RESTART},
-	{"json_depth", CONFIG_COUNT, AT(limits.json_depth), 8, 512, NULL, "64",
+	{"json_depth", CONFIG_COUNT, AT(limits.json_depth), 8, 200, NULL, "64",
 	 "Nesting of JSON from outside.", RESTART},
-	{"header", CONFIG_SIZE, AT(limits.header), KIB, 16 * MIB, NULL, "64 KiB",
+	{"header", CONFIG_SIZE, AT(limits.header), KIB, 512 * KIB, NULL, "64 KiB",
 	 "A job's `header` object.", RESTART},
 	{"plugin_answer", CONFIG_SIZE, AT(limits.plugin_answer), KIB, 256 * MIB, NULL, "1 MiB",
 	 "The body of a plugin's answer.", RESTART},
@@ -45,6 +45,12 @@ static const struct config_key limits[] = {
 	 "Plugins of all features together.", RESTART},
 	{"jobs_in_admission", CONFIG_COUNT, AT(limits.jobs_in_admission), 1, 1000000, NULL, "10000",
 	 "Jobs in admission at one time; over it a submission is answered 429.", LIVE},
+	{"rate", CONFIG_COUNT, AT(limits.rate), 0, 1000000, NULL, "200",
+	 "Requests a second with one token; 0 means any number.", RESTART},
+	{"rate_burst", CONFIG_COUNT, AT(limits.rate_burst), 1, 1000000, NULL, "400",
+	 "Requests that a token may make at once after a pause.", RESTART},
+	{"rate_loopback", CONFIG_BOOL, AT(limits.rate_loopback), 0, 0, NULL, "false",
+	 "Hold callers on this machine to that rate, too.", RESTART},
 };
 
 static const struct config_key store[] = {
@@ -74,7 +80,7 @@ static const struct config_key plugins[] = {
 };
 
 static const struct config_key selector[] = {
-	{"regex_value_max", CONFIG_SIZE, AT(selector.regex_value_max), 64, 64 * KIB, NULL, "1 KiB",
+	{"regex_value_max", CONFIG_SIZE, AT(selector.regex_value_max), 64, 2 * KIB, NULL, "1 KiB",
 	 "Longest value that a pattern is tried on; a longer one is an error, never a miss.",
 	 RESTART},
 };

@@ -1,5 +1,5 @@
 /* Port: an engine runs replicas. It knows no policy: what starts, what is tried again
- * and when a TaskSet has ended is decided above (core/policy, core/runner).
+ * and when a TaskSet has ended is decided above (core/policy, core/driver/run.c).
  *
  * Everything is asynchronous: a request returns at once, what became of it arrives as
  * a `struct engine_report`. Reports of one replica come in order; a report may come

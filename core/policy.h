@@ -26,7 +26,7 @@ enum replica_state {
 
 enum set_outcome { SET_OPEN, SET_SUCCEEDED, SET_FAILED, SET_STOPPED };
 
-/** One replica as it is stored (core/codec) and shown. */
+/** One replica as it is stored (core/replica) and shown. */
 struct replica {
 	enum replica_state state;
 	bool stopping;     /**< The engine was asked to end it. */

@@ -1,10 +1,12 @@
 #include "core/taskset.h"
 
+#include "core/base/arena.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SECONDS_MAX = 366 * 24 * 3600, RETRIES_MAX = 1000000, PLACE_MAX = 4096 };
+enum { SECONDS_MAX = 366 * 24 * 3600, RETRIES_MAX = 1000000, PLACE_MAX = 4096, TEXT_MAX = 1 << 20 };
 
 static const char *const event_names[ROLE_EVENTS] = {"RoleFailed", "RoleSucceeded",
 						     "RoleCompleted"};
@@ -14,6 +16,7 @@ static const char *const dep_names[] = {"succeeded", "failed", "ended"};
 
 struct reader {
 	const struct json *j;
+	struct taskset *set;
 	struct sl_error *err;
 };
 
@@ -89,17 +92,22 @@ static int flag(struct reader *r, json_at object, const char *name, bool *into)
 	return rc;
 }
 
-/* A text without escapes, borrowed from the document: names have none. */
+/* A text, borrowed from the document unless something in it is escaped. */
 static int text(struct reader *r, json_at at, struct bytes *ret)
 {
+	scoped(buf_finip) struct buf decoded = {0};
 	int rc = want(r, at, JSON_STRING);
 	if (rc)
 		return rc;
-	struct bytes raw = json_raw(r->j, at);
-	if (memchr(raw.at, '\\', raw.len))
-		return fail(r, at, SL_E_INVALID, "must not hold escaped characters");
-	*ret = bytes_of((const char *)raw.at + 1, raw.len - 2);
-	return 0;
+	buf_init(&decoded, TEXT_MAX);
+	rc = json_string(r->j, at, &decoded, ret);
+	if (rc)
+		return fail(r, at, (enum sl_err)rc, "%s", sl_err_text(rc));
+	if (!decoded.len)
+		return 0;
+	if (!r->set->texts && (rc = arena_create(TEXT_MAX, &r->set->texts)))
+		return rc;
+	return arena_copy(r->set->texts, *ret, ret);
 }
 
 static int word(struct reader *r, json_at at, const char *const *words, size_t n, size_t *ret)
@@ -412,10 +420,10 @@ static int read_head(struct reader *r, struct taskset *t, json_at at)
 
 int taskset_read(const struct json *json, json_at at, struct taskset **ret, struct sl_error *err)
 {
-	struct reader r = {json, err};
 	scoped(taskset_freep) struct taskset *t = calloc(1, sizeof(*t));
 	if (!t)
 		return SL_E_NO_MEMORY;
+	struct reader r = {json, t, err};
 	int rc = read_head(&r, t, at);
 	if (!rc)
 		rc = read_spec(&r, t, at);
@@ -431,6 +439,7 @@ struct taskset *taskset_free(struct taskset *t)
 	for (uint32_t i = 0; i < t->roles; i++)
 		free(t->role[i].dep);
 	free(t->role);
+	arena_free(t->texts);
 	free(t);
 	return NULL;
 }

@@ -7,6 +7,8 @@
 
 #include "core/json/index.h"
 
+struct arena;
+
 enum { TASKSET_ROLES_MAX = 256, TASKSET_REPLICAS_MAX = 10000 };
 
 enum dep_on { DEP_SUCCEEDED, DEP_FAILED, DEP_ENDED };
@@ -43,6 +45,7 @@ struct taskset {
 	enum gang gang;
 	struct retry_policy retry;
 	uint32_t deadline_s;
+	struct arena *texts; /**< Names that had to be decoded. */
 	struct role *role;
 	uint32_t roles, replicas; /**< `replicas` in all roles together. */
 };

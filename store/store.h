@@ -1,6 +1,6 @@
 /* Durable tables of bytes under bytes, in transactions.
  *
- * The store knows no job: core/codec turns a job into bytes. Two implementations stand
+ * The store knows no job: core/job turns a job into bytes. Two implementations stand
  * behind this header: store/lmdb.c (the only file that includes <lmdb.h>) and
  * store/mem.c (tests and simulation).
  *

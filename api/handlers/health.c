@@ -32,6 +32,10 @@ static int readyz(struct api *api, struct request *req, struct reply *reply)
 	if (admin_is_default(api->admin))
 		jb_add_bytes(notes, BYTES("the admin password is still the default; it is accepted "
 					  "from this machine only"));
+	if (api->single_user)
+		jb_add_bytes(notes,
+			     BYTES("the engine local is in single-user mode: everyone who may "
+				   "submit can act as the gateway"));
 	jb_put_str(body, "status", state_word(state));
 	jb_put(body, "notes", notes);
 	if (state != API_READY) {

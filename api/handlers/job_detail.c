@@ -94,7 +94,8 @@ static struct json_object *show_job(const struct set_view *v)
 	jb_put_time(to, "startAt", job->started_ms);
 	jb_put_time(to, "finishedAt", job->finished_ms);
 	jb_put_int(to, "totalRetriedCount", (int64_t)set_view_retries(v));
-	if (job_final(job->state) && job->started_ms)
+	bool by_itself = job->state == JOB_SUCCEEDED || job->state == JOB_FAILED;
+	if (by_itself && job->started_ms)
 		jb_put_int(to, "exitCode", job->exit_code);
 	else
 		jb_put_null(to, "exitCode");

@@ -42,6 +42,8 @@ static int check_expires(const struct fields_in *in, json_at at, void *to, struc
 	if (time_parse(body->expires, &body->expires_ms) < 0)
 		return fields_fail(in, at, err, SL_E_INVALID,
 				   "must be a time as in RFC 3339, 2026-01-31T12:00:00Z");
+	if (body->expires_ms == 0)
+		body->expires_ms = 1; /* 0 is "never"; this is past either way */
 	return 0;
 }
 

@@ -123,6 +123,19 @@ void output_cell(const struct ctl *ctl, const struct json *json, json_at row,
 
 /* ---- whole values ---- */
 
+/* JSON with what a terminal would obey as escapes; other controls are escapes already. */
+static void add_json(struct buf *to, struct bytes text)
+{
+	const unsigned char *at = text.at;
+	for (size_t i = 0; i < text.len; i++) {
+		bool c1 = at[i] == 0xc2 && i + 1 < text.len && at[i + 1] < 0xa0;
+		if (c1 || at[i] == 0x7f)
+			buf_addf(to, "\\u%04x", at[c1 ? ++i : i]);
+		else
+			buf_add_char(to, (char)at[i]);
+	}
+}
+
 int output_value(const struct ctl *ctl, const struct json *json, json_at at)
 {
 	scoped(buf_finip) struct buf text;
@@ -133,7 +146,7 @@ int output_value(const struct ctl *ctl, const struct json *json, json_at at)
 	if (ctl->format == FORMAT_YAML)
 		rc = json_to_yaml(json, at, &text);
 	else
-		buf_add_bytes(&text, json_raw(json, at));
+		add_json(&text, json_raw(json, at));
 	if (ctl->format != FORMAT_YAML)
 		buf_add_char(&text, '\n');
 	if (rc || text.rc)

@@ -80,6 +80,16 @@ static int open_executor(struct gateway *g, struct sl_error *err)
 	return http_executor_create(&g->http, &g->executor, err);
 }
 
+static void warn_of_lost_secrets(struct gateway *g)
+{
+	scoped(registry_dropp) const struct registry_ref *now = registry_take(g->registry);
+	for (size_t i = 0; i < now->features; i++)
+		if (now->feature[i]->secrets_lost)
+			log_line(g->log, LOG_ERROR, "registry",
+				 "a feature is off: its secrets cannot be read with this secret.key",
+				 "feature", now->feature[i]->name, NULL);
+}
+
 static int open_registry(struct gateway *g, struct sl_error *err)
 {
 	struct registry_config config = {
@@ -90,7 +100,10 @@ static int open_registry(struct gateway *g, struct sl_error *err)
 		.http = &g->http,
 		.secret_key = g->secret_key,
 	};
-	return registry_create(&config, g->store, g->writer, &clock_system, &g->registry, err);
+	int rc = registry_create(&config, g->store, g->writer, &clock_system, &g->registry, err);
+	if (!rc)
+		warn_of_lost_secrets(g);
+	return rc;
 }
 
 static unsigned held_max(const struct config *c)
@@ -156,6 +169,10 @@ static int open_engines(struct gateway *g, const struct spawner *spawner, struct
 		rc = driver_add_engine(g->driver, g->local, config.slots);
 	if (!rc)
 		rc = driver_add_engine(g->driver, g->null, UINT32_MAX);
+	if (!rc && !driver_engine(g->driver, bytes_of("", 0)))
+		rc = sl_fail(err, SL_E_INVALID,
+			     "engines.default: there is no engine %s; there are local and null",
+			     g->config->engines.standard);
 	return rc;
 }
 
@@ -241,6 +258,9 @@ static int open_api(struct gateway *g, struct sl_error *err)
 		.regex_value_max = (size_t)c->selector.regex_value_max,
 		.json_depth_max = (unsigned)c->limits.json_depth,
 		.single_user = true,
+		.rate = (unsigned)c->limits.rate,
+		.rate_burst = (unsigned)c->limits.rate_burst,
+		.rate_loopback = c->limits.rate_loopback,
 		.routes = api_routes,
 	};
 	struct server_config config = {
@@ -269,9 +289,10 @@ static int start_driver(struct gateway *g, struct sl_error *err)
 
 static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_error *err)
 {
-	int rc = keyfile_load(g->config->data, g->secret_key, err);
+	/* The store's lock first: two gateways must not both make a key. */
+	int rc = open_store(g, err);
 	if (!rc)
-		rc = open_store(g, err);
+		rc = keyfile_load(g->config->data, g->secret_key, err);
 	if (!rc)
 		rc = open_callers(g, err);
 	if (!rc)

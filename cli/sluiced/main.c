@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -203,8 +204,10 @@ static int serve(const struct options *o, const struct config *config, struct sp
 	struct gateway *gateway;
 	struct sl_error err = {0};
 	char port[16];
+	static const struct rlimit no_dumps = {0, 0}; /* they would hold secrets */
 	sigset_t set;
 	block_signals(&set);
+	setrlimit(RLIMIT_CORE, &no_dumps);
 	int rc = gateway_open(config, spawner, log, &gateway, &err);
 	if (rc)
 		return complain(rc, &err);
@@ -224,6 +227,15 @@ static int serve(const struct options *o, const struct config *config, struct sp
 	return 0;
 }
 
+/* Secrets are in memory: no core dumps, and no looking in from other processes of the same
+ * user. The leak check of a sanitizer looks in that way. */
+static void close_to_others(void)
+{
+#if !defined(__SANITIZE_ADDRESS__)
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 static int start(const struct options *o, const struct config *config)
 {
 	scoped(log_freep) struct log *log = NULL;
@@ -231,6 +243,7 @@ static int start(const struct options *o, const struct config *config)
 	struct spawner spawner;
 	struct spawner_config spawning = {
 		.data_dir = config->data, .log_max = config->engines.local.log_max, .shield = true};
+	close_to_others();
 	int rc = spawner_start(&spawning, &spawner, &err);
 	if (rc)
 		return complain(rc, &err);

@@ -4,7 +4,7 @@
  * a person must understand the failure it also takes, last, a `struct sl_error *err`
  * (NULL is allowed), which holds the words and is written only on failure. The API's
  * `code`, the HTTP status, the plain text and "may be tried again" all come from this
- * table, so that API, log and doc/errors.md cannot drift apart. */
+ * table, so that API, log and doc/api.md cannot drift apart. */
 #pragma once
 
 #include "core/base/base.h"

@@ -7,7 +7,7 @@ enum {
 	OWN_BYTES_MAX = 64 << 20,
 	PROVENANCE_MAX = 1 << 20,
 	EVENT_ARENA_MAX = 4 << 20,
-	DOC_DEPTH_MAX = 80
+	DOC_DEPTH_MAX = JSON_DEPTH_MAX
 };
 
 static const struct json_limits own_limits = {OWN_BYTES_MAX, DOC_DEPTH_MAX};

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BYTES_MAX = 64 << 20, DEPTH_MAX = 80, TOLD_MAX = 1 << 20 };
+enum { BYTES_MAX = 64 << 20, DEPTH_MAX = JSON_DEPTH_MAX, TOLD_MAX = 1 << 20 };
 
 static const struct json_limits limits = {BYTES_MAX, DEPTH_MAX};
 

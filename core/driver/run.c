@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TEXT_BYTES_MAX = 64 << 20, DEPTH_MAX = 80, ENV_MAX = 5 };
+enum { TEXT_BYTES_MAX = 64 << 20, DEPTH_MAX = JSON_DEPTH_MAX, ENV_MAX = 5 };
 
 struct run *run_free(struct run *r)
 {

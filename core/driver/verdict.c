@@ -224,11 +224,14 @@ static bool engine_takes(struct admission *a, const struct taskset *set, struct 
 		verdict_fail_words(a, "engine_refused", err.text);
 		return false;
 	}
-	if (set->gang == GANG_TOGETHER && set->replicas > most) {
+	uint32_t together = 0; /* the roles that wait for no other */
+	for (uint32_t i = 0; i < set->roles; i++)
+		together += set->role[i].deps ? 0 : set->role[i].replicas;
+	if (set->gang == GANG_TOGETHER && together > most) {
 		snprintf(words, sizeof(words),
 			 "spec.gang: the %u replicas are to start together, but the engine %s "
 			 "holds at most %u at once",
-			 set->replicas, engine->ops->name, most);
+			 together, engine->ops->name, most);
 		verdict_fail_words(a, "engine_refused", words);
 		return false;
 	}

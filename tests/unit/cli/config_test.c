@@ -123,7 +123,7 @@ static void errors_tell_line_and_key(void **state)
 	expect_error("limits:\n  body: 1 GiB\n",
 		     "line 2: limits.body: 1 GiB is out of range: 1 KiB to 256 MiB");
 	expect_error("limits:\n  json_depth: 7\n",
-		     "line 2: limits.json_depth: 7 is out of range: 8 to 512");
+		     "line 2: limits.json_depth: 7 is out of range: 8 to 200");
 	expect_error("\n\nlimits: {features: -1}\n",
 		     "line 3: limits.features: \"-1\" is not a whole number");
 	expect_error("limits: {features: 1.5}\n",
@@ -312,7 +312,7 @@ static void every_key_of_the_sample_can_be_switched_on(void **state)
 	buf_init(&sample, 1 << 16);
 	buf_init(&on, 1 << 16);
 	config_sample(&sample);
-	assert_int_equal(switch_on(buf_str(&sample), &on), 32);
+	assert_int_equal(switch_on(buf_str(&sample), &on), 35);
 	struct sl_error err = {0};
 	scoped(config_freep) struct config *c = load(buf_str(&on), NULL, &err);
 	assert_string_equal(err.text, "");
