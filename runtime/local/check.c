@@ -1,5 +1,6 @@
 #include "runtime/local/check.h"
 
+#include "runtime/local/plan.h"
 #include "runtime/local/pod.h"
 
 #include <inttypes.h>
@@ -109,6 +110,8 @@ static int check_volumes(struct look *l, json_at spec)
 	json_at list = get(l, spec, "volumes");
 	for (json_at at = first(l, list); at != JSON_NONE; at = json_next(&l->json, list, at)) {
 		json_at host = get(l, at, "hostPath");
+		if (!plan_role_ok(text(l, get(l, at, "name"))))
+			return refuse(l, at, "its name must be 1-63 of letters, digits, - _ .");
 		if (host == JSON_NONE && get(l, at, "emptyDir") != JSON_NONE)
 			continue;
 		if (host == JSON_NONE)
