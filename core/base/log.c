@@ -53,6 +53,10 @@ static void add_escaped(struct buf *to, const char *text)
 			buf_addf(to, "\\%c", c);
 		else if (c < 0x20 || c == 0x7f)
 			buf_addf(to, "\\u%04x", c);
+		else if (c == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+			 (unsigned char)text[1] < 0xa0)
+			buf_addf(to, "\\u%04x",
+				 (unsigned char)*++text); /* terminals obey U+0080-9F */
 		else
 			buf_add_char(to, (char)c);
 	}

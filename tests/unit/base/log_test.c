@@ -96,8 +96,12 @@ static void test_values_that_look_like_pairs_are_quoted(void **state SL_UNUSED)
 	struct tape t;
 	tape_open(&t, LOG_PAIRS, LOG_INFO);
 	log_line(t.log, LOG_INFO, "t", "m", "a", "x=y", "b", "x y", "c", "\xc3\xa9", "d",
-		 "plain-1/2", NULL);
-	assert_holds(tape_close(&t), " a=\"x=y\" b=\"x y\" c=\"\xc3\xa9\" d=plain-1/2\n");
+		 "plain-1/2", "e",
+		 "\xc2\x9b"
+		 "1m\xc2\xa0",
+		 NULL);
+	assert_holds(tape_close(&t), " a=\"x=y\" b=\"x y\" c=\"\xc3\xa9\" d=plain-1/2 "
+				     "e=\"\\u009b1m\xc2\xa0\"\n");
 }
 
 static void test_levels(void **state SL_UNUSED)
