@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 300, STEPS = 1200, CALM_TURNS = 4000 };
+enum { SEEDS = 150, STEPS = 1200, CALM_TURNS = 4000 };
 
 static bool all_final(const struct sim *s)
 {
