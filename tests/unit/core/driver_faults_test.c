@@ -7,6 +7,7 @@
 #include "tests/lib/sim_engine.h"
 #include "tests/unit/core/support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define POD      "\"template\":{\"spec\":{\"containers\":[{\"command\":[\"x\"]}]}}"
@@ -262,6 +263,30 @@ static void test_asked_again_and_again(void **state SL_UNUSED)
 	world_close(w);
 }
 
+/* A job that expires while it is asked again is over: what is asked is not wanted any more. */
+static void test_expires_while_asked(void **state SL_UNUSED)
+{
+	struct world *w = world_open(10);
+	char text[200], when[TIME_TEXT_SIZE];
+	add_gate(w);
+	time_format(w->clock.now_wall_ms + 8000, when);
+	snprintf(text, sizeof(text),
+		 "{\"decision\":\"suspend\",\"retryAfterSec\":3,\"expiresAt\":\"%s\"}", when);
+	w->answer = text;
+	struct uuid id = submit(w, JOB(ONE_ROLE));
+	let_go_on(w, 1000);
+	assert_is(w, id, JOB_SUSPENDED, "gate_suspended");
+	w->answer = "{\"decision\":\"pass\"}";
+	w->delay_ms = 9000; /* asked at the 3rd second or so */
+	let_go_on(w, 5000);
+	assert_int_equal(w->executor.open, 1);
+	let_go_on(w, 4000);
+	assert_is(w, id, JOB_STOPPED, "expired");
+	assert_int_equal(w->executor.open, 0);
+	assert_true(driver_idle(w->driver));
+	world_close(w);
+}
+
 /* What memory was short for is never written in part. */
 static void test_change_with_a_flaw(void **state SL_UNUSED)
 {
@@ -294,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_unreadable_job_holds_up_nobody),
 		cmocka_unit_test(test_resume_needs_a_place),
 		cmocka_unit_test(test_asked_again_and_again),
+		cmocka_unit_test(test_expires_while_asked),
 		cmocka_unit_test(test_change_with_a_flaw),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
