@@ -39,6 +39,7 @@ struct admission *admission_free(struct admission *a)
 	buf_fini(&a->body);
 	arena_free(a->event_arena);
 	admit_free(a->from);
+	admit_free(a->resumed);
 	change_free(a->last);
 	free(a);
 	return NULL;
@@ -186,14 +187,41 @@ static void begin(struct admission *a)
 	run_effects(a, pipeline_step(a->pipeline, &start));
 }
 
+bool admission_go_on_resumed(struct admission *a)
+{
+	struct driver *d = a->driver;
+	struct admit *resumed = take_ptr(&a->resumed);
+	if (!resumed)
+		return false;
+	admission_drop(a);
+	admission_begin(d, &resumed->note);
+	return true;
+}
+
+/* A resume while the job is being asked again by itself waits for the answer: what lets
+ * it go on or ends it counts, and only otherwise the resume does. */
+static bool leave_resume(struct admission *old, struct admit *from)
+{
+	if (!old->from->by_timer || old->state != JOB_SUSPENDED || old->ended)
+		return false;
+	admit_free(old->resumed);
+	old->resumed = from;
+	old->moves = from->job.moves;
+	old->state = from->job.state;
+	return true;
+}
+
 void admission_begin(struct driver *d, struct note *note)
 {
 	struct admit *from = container_of(note, struct admit, note);
 	struct table_node *old = table_get(&d->admissions, from->job.id);
+	admit_charge(d, from);
 	if (d->closed || (old && from->by_timer)) { /* it is being asked already */
 		admit_free(from);
 		return;
 	}
+	if (old && leave_resume(container_of(old, struct admission, node), from))
+		return;
 	if (old)
 		admission_drop(container_of(old, struct admission, node));
 	struct admission *a;
@@ -276,9 +304,10 @@ static void progress_written(struct driver *d, struct change *c, int rc)
 	if (!a)
 		return;
 	a->writing = false;
-	if (rc || c->flaw)
-		admission_drop(a); /* somebody moved the job elsewhere, or it failed */
-	else if (a->last)
+	if (rc || c->flaw) { /* somebody moved the job elsewhere, or it failed */
+		if (!admission_go_on_resumed(a))
+			admission_drop(a);
+	} else if (a->last)
 		change_submit(take_ptr(&a->last));
 	else if (a->dirty && !a->ended)
 		write_progress(a);
@@ -537,6 +566,7 @@ static void answered(void *user, ask_id id SL_UNUSED, const struct ask_result *r
 
 static void note_progress(struct admission *a, const struct pl_fx *fx)
 {
+	a->resumed = admit_free(a->resumed); /* it goes on: nobody has to help */
 	a->progress.stage = (uint8_t)fx->stage;
 	a->stage_waited_ms = 0;
 	if (fx->step != PL_NO_STEP &&

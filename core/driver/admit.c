@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+enum { TIMES = 4 };
+
 int admit_create(struct admit **ret)
 {
 	struct admit *a = calloc(1, sizeof(*a));
@@ -18,9 +20,22 @@ struct admit *admit_free(struct admit *a)
 {
 	if (!a)
 		return NULL;
+	if (a->charged)
+		atomic_fetch_sub(a->charged, a->weight);
 	arena_free(a->arena);
 	free(a);
 	return NULL;
+}
+
+/* Its texts, their index, the TaskSet made of them and the body for the plugins. */
+void admit_charge(struct driver *d, struct admit *a)
+{
+	if (a->charged)
+		return;
+	a->weight = TIMES * (a->header.len + a->submitted.len + a->taskset.len + a->factors.len +
+			     a->provenance.len);
+	a->charged = &d->documents;
+	atomic_fetch_add(a->charged, a->weight);
 }
 
 static int load_doc(struct store_txn *txn, struct admit *a, enum job_part part, bool needed,

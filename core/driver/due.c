@@ -27,8 +27,8 @@ static void forget_admits(struct due *q)
 
 static bool full(const struct due *q)
 {
-	return atomic_load(&q->driver->in_admission) + q->n >=
-	       atomic_load(&q->driver->in_admission_max);
+	return driver_is_heavy(q->driver) || atomic_load(&q->driver->in_admission) + q->n >=
+						     atomic_load(&q->driver->in_admission_max);
 }
 
 /* One job that cannot be read does not hold up the others. */

@@ -56,6 +56,7 @@ struct driver {
 	struct increment_rules *rules;
 	struct id_source ids;                         /* the writer's thread */
 	atomic_size_t in_admission, in_admission_max; /* the latter in place of the config's */
+	atomic_size_t documents; /* bytes held by admissions and runs, roughly */
 	atomic_bool ending;
 	atomic_size_t busy; /* admissions and runs, for driver_idle() */
 	pthread_t thread;
@@ -77,6 +78,8 @@ int64_t driver_now(const struct driver *d); /* wall time */
 void driver_set_timer(struct driver *d, int64_t at_ms);
 /** Count one more job in admission; any thread. SL_E_BUSY: there are enough. */
 int driver_enter(struct driver *d, struct sl_error *err);
+/** Are more documents in memory than there shall be? Any thread. */
+bool driver_is_heavy(const struct driver *d);
 void driver_log(struct driver *d, enum log_level level, struct uuid job, const char *msg,
 		const char *key, const char *value);
 
@@ -162,10 +165,14 @@ struct admit {
 	struct bytes header, submitted, taskset, factors, provenance, progress;
 	bool counted; /* already in driver->in_admission */
 	bool by_timer;
+	atomic_size_t *charged; /* driver->documents, with `weight`, until it is freed */
+	size_t weight;
 };
 
 SL_MUST_USE int admit_create(struct admit **ret);
 struct admit *admit_free(struct admit *a);
+/** Count what it and its admission hold as documents in memory, once. */
+void admit_charge(struct driver *d, struct admit *a);
 /** Copy everything of job `id` out of the store. */
 SL_MUST_USE int admit_load(struct store_txn *txn, struct uuid id, struct admit **ret);
 SL_DEFINE_SCOPED(struct admit, admit_free)
@@ -215,12 +222,13 @@ struct admission {
 	uint32_t stage_waited_ms;  /* of it in the present stage: the longest of its calls */
 	struct arena *event_arena; /* events not yet written */
 	struct change_event *event, **event_end;
-	uint64_t serial;     /* of its life: an answer to an earlier one is not taken for its own */
-	bool writing;        /* a progress change is on its way */
-	bool dirty;          /* there is newer progress */
-	bool ended;          /* its last change is made */
-	struct change *last; /* and waits for the one on its way, or NULL */
-	const char *fault;   /* reason code of a stage that could not be composed */
+	uint64_t serial; /* of its life: an answer to an earlier one is not taken for its own */
+	bool writing;    /* a progress change is on its way */
+	bool dirty;      /* there is newer progress */
+	struct admit *resumed; /* a resume that came while a plugin was asked again */
+	bool ended;            /* its last change is made */
+	struct change *last;   /* and waits for the one on its way, or NULL */
+	const char *fault;     /* reason code of a stage that could not be composed */
 	struct bytes fault_plugin;
 	char fault_words[600];
 };
@@ -228,6 +236,9 @@ struct admission {
 void admission_begin(struct driver *d, struct note *note); /* note: struct admit */
 struct admission *admission_free(struct admission *a);     /* also out of the table */
 void admission_drop(struct admission *a); /* somebody else decided: calls canceled, freed */
+/** The plugin was asked again in vain: let the resume that came meanwhile go on instead.
+ * False when there is none; else `a` is gone. */
+bool admission_go_on_resumed(struct admission *a);
 void admission_event(struct admission *a, const struct event *event);
 /** The admission of this id and serial, or NULL. */
 struct admission *admission_find(struct driver *d, struct uuid id, uint64_t serial);
@@ -268,6 +279,7 @@ struct run {
 	struct engine *engine;
 	struct buf text;
 	struct json json;
+	size_t weight; /* in driver->documents */
 	struct taskset *set;
 	struct policy *policy;
 	uint32_t moves;       /* changes on their way and `next` included */

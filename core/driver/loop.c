@@ -43,6 +43,12 @@ int driver_enter(struct driver *d, struct sl_error *err)
 	return sl_fail(err, SL_E_BUSY, "%zu jobs are in admission already; try again soon", most);
 }
 
+bool driver_is_heavy(const struct driver *d)
+{
+	size_t most = d->config.documents_max;
+	return most && atomic_load(&d->documents) >= most;
+}
+
 struct engine *driver_engine(const struct driver *d, struct bytes name)
 {
 	for (int i = 0; i < DRIVER_ENGINES_MAX && d->engine[i]; i++)

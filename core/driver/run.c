@@ -25,6 +25,7 @@ static void drop(struct run *r)
 	table_remove(&r->driver->runs, &r->node);
 	list_remove(&r->link);
 	atomic_fetch_sub(&r->driver->busy, 1);
+	atomic_fetch_sub(&r->driver->documents, r->weight);
 	run_free(r);
 }
 
@@ -335,6 +336,8 @@ void run_begin(struct driver *d, const struct job *job, struct buf *text, bool r
 	}
 	table_put(&d->runs, &r->node);
 	atomic_fetch_add(&d->busy, 1);
+	r->weight = r->text.cap + r->json.cap * sizeof(*r->json.node);
+	atomic_fetch_add(&d->documents, r->weight);
 	if (recovering) {
 		restore(r);
 		find_again(r);

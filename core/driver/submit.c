@@ -123,6 +123,8 @@ static int make_admit(struct accepting *q)
 		rc = arena_copy(arena, s->token, &a->job.token);
 	if (!rc && is_traceparent(s->traceparent))
 		rc = arena_copy(arena, s->traceparent, &a->job.trace);
+	if (!rc)
+		admit_charge(q->driver, a);
 	return rc;
 }
 
@@ -253,6 +255,8 @@ int driver_submit(struct driver *d, const struct submission *s, struct uuid *ret
 	int rc = enough_room(d, err);
 	if (rc)
 		return rc;
+	if (driver_is_heavy(d))
+		return sl_fail(err, SL_E_BUSY, "the jobs at work fill the memory; try again soon");
 	rc = driver_enter(d, err);
 	if (rc)
 		return rc;

@@ -72,6 +72,8 @@ void verdict_suspend(struct admission *a, struct step *step)
 {
 	char code[64];
 	int64_t now = driver_now(a->driver);
+	if (admission_go_on_resumed(a))
+		return;
 	a->progress.waits = step->gate.ask_on_resume ? WAITS_GATE_ASK : WAITS_GATE_NEXT;
 	a->progress.stage = PLUGIN_GATE;
 	progress_count(&a->progress, bytes_str(step_key(a, step)));
@@ -151,6 +153,8 @@ static void keep_expiry(const struct admission *a, struct change *c)
 void verdict_wait(struct admission *a, struct step *step)
 {
 	int64_t now = driver_now(a->driver);
+	if (admission_go_on_resumed(a))
+		return;
 	if (a->job.unavailable_ms && now - a->job.unavailable_ms >= a->driver->config.wait_for_ms) {
 		step->code = "plugin_unavailable";
 		verdict_fail(a, step, NULL);

@@ -361,3 +361,21 @@ def test_states_only_move_as_allowed(api, plugin_server):
     assert moves and moves[-1][1] in FINAL
     for before, after in moves:
         assert after in allowed[before], moves
+
+
+def test_a_stop_of_a_gate_that_is_asked_again_wins_over_a_resume(api, plugin_server):
+    """A resume takes effect if the gate suspends again; what else it says counts."""
+    go = threading.Event()
+
+    def act(_call):
+        if len(plugin_server.at("/0")) > 1:
+            go.wait(15)
+            return {"decision": "stop", "reason": "never"}
+        return {**SUSPEND, "retryAfterSec": 1}
+
+    gates(api, plugin_server, act, timeoutMs=60000)
+    job_id, _ = suspended(api)
+    plugin_server.wait_calls("/0", 2)
+    assert resume(api, job_id).status == 200
+    go.set()
+    assert api.wait_final(job_id)["state"] == "stopped"
