@@ -52,9 +52,9 @@ static int read_one(const char *item, struct listen *to, struct sl_error *err)
 	memcpy(address, item, len);
 	address[len] = '\0';
 	if (strcmp(address, "*") == 0)
-		strcpy(address, "0.0.0.0");
+		snprintf(address, sizeof(address), "0.0.0.0");
 	if (strcmp(address, "localhost") == 0)
-		strcpy(address, "127.0.0.1");
+		snprintf(address, sizeof(address), "127.0.0.1");
 	size_t digits = strspn(colon + 1, "0123456789");
 	if (digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535 ||
 	    inet_pton(AF_INET, address, &in) != 1)
@@ -77,7 +77,7 @@ int listen_read(const char *text, const char *const *hosts, struct listen *ret,
 	ret->local = true;
 	if (!text[0] || strlen(text) >= sizeof(copy))
 		return sl_fail(err, SL_E_INVALID, "listen: is empty or too long");
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	size_t n = 0;
 	for (char *item = strtok_r(copy, ", ", &save); item && rc == 0;
 	     item = strtok_r(NULL, ", ", &save)) {

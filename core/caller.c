@@ -65,10 +65,11 @@ static struct lane *lane_of(struct caller *c, const char *key)
 	struct lane **slot = lane_slot(c, key);
 	if (*slot)
 		return *slot;
-	struct lane *lane = calloc(1, sizeof(*lane) + strlen(key) + 1);
+	size_t size = strlen(key) + 1;
+	struct lane *lane = calloc(1, sizeof(*lane) + size);
 	if (!lane)
 		return NULL;
-	strcpy(lane->text, key);
+	memcpy(lane->text, key, size);
 	list_init(&lane->waiting);
 	*slot = lane;
 	return lane;

@@ -223,7 +223,7 @@ static int insert(struct mem_table *t, struct entry *e)
 		rc = split(t, i);
 	if (rc)
 		return rc;
-	struct leaf *l = t->leaf[i = leaf_for(t, e->pair.key)];
+	struct leaf *l = t->leaf[leaf_for(t, e->pair.key)];
 	unsigned j = slot_for(l, e->pair.key);
 	if (j < l->n && bytes_eq(l->at[j]->pair.key, e->pair.key)) {
 		entry_unref(l->at[j]);

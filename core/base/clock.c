@@ -44,10 +44,12 @@ static bool read_zone(const char *at, int *ret_min)
 		*ret_min = 0;
 		return true;
 	}
-	int hour, min, end = 0;
-	if ((*at != '+' && *at != '-') || !isdigit((unsigned char)at[1]) ||
-	    sscanf(at + 1, "%2d:%2d%n", &hour, &min, &end) != 2 || end != 5 || at[6] != '\0' ||
-	    hour > 23 || min < 0 || min > 59)
+	static const char digits[] = "0123456789";
+	if ((*at != '+' && *at != '-') || strspn(at + 1, digits) != 2 || at[3] != ':' ||
+	    strspn(at + 4, digits) != 2 || at[6] != '\0')
+		return false;
+	int hour = (at[1] - '0') * 10 + at[2] - '0', min = (at[4] - '0') * 10 + at[5] - '0';
+	if (hour > 23 || min > 59)
 		return false;
 	*ret_min = (*at == '-' ? -1 : 1) * (hour * 60 + min);
 	return true;

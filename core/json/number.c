@@ -2,6 +2,7 @@
  * unless that is what was asked for. */
 #include "core/json/internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* value = 0.DDD * 10^(exponent + shift), the digits without zeros at either end; the
@@ -125,9 +126,9 @@ void json_number_canonical(struct bytes text, struct buf *to)
 	if (n.digits == 0)
 		buf_add_char(to, '0');
 	else if (exponent != FAR)
-		buf_addf(to, "e%lld", (long long)(exponent + n.shift));
+		buf_addf(to, "e%" PRId64, exponent + n.shift);
 	else
-		buf_addf(to, "e%lld%c%.*s", (long long)n.shift, n.exp_negative ? '-' : '+',
+		buf_addf(to, "e%" PRId64 "%c%.*s", n.shift, n.exp_negative ? '-' : '+',
 			 (int)(n.exp_end - n.exp), (const char *)n.exp);
 }
 

@@ -79,7 +79,8 @@ static int allow_beside(const struct ruleset *set, const char *dir, const char *
 	if (!list)
 		return errno == EACCES ? 0 : -1;
 	for (struct dirent *e; !rc && (e = readdir(list));) {
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && strcmp(e->d_name, except))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    strcmp(e->d_name, except) != 0)
 			rc = allow(set, dirfd(list), e->d_name);
 	}
 	closedir(list);
