@@ -124,16 +124,6 @@ static void let_go(struct driver *d, struct uuid job)
 		admission_drop(container_of(node, struct admission, node));
 }
 
-/* One that was just being asked again is over all the same. */
-static void drop_over(struct driver *d, const struct due *q)
-{
-	for (size_t i = 0; i < q->n_over; i++) {
-		struct table_node *node = table_get(&d->admissions, q->over[i]);
-		if (node)
-			admission_drop(container_of(node, struct admission, node));
-	}
-}
-
 static void come_back(struct driver *d, struct note *note)
 {
 	struct due *q = container_of(note, struct due, note);
@@ -142,10 +132,8 @@ static void come_back(struct driver *d, struct note *note)
 	if (q->rc) {
 		forget_admits(q);
 		driver_set_timer(d, driver_now(d) + STUCK_RETRY_MS);
-	} else {
-		drop_over(d, q);
-		if (q->next_ms)
-			driver_set_timer(d, q->next_ms);
+	} else if (q->next_ms) {
+		driver_set_timer(d, q->next_ms);
 	}
 	for (size_t i = 0; i < q->n_over && !q->rc; i++)
 		let_go(d, q->over[i]);
