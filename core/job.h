@@ -31,28 +31,12 @@ enum job_state {
 /** What happens by itself at `next_ms`. */
 enum job_next { NEXT_NOTHING, NEXT_ASK, NEXT_EXPIRE };
 
-/** Why a job is where it is. Gates may give codes of their own. */
-#define JOB_REASON_MAP(X)                                                                          \
-	X(in_admission)                                                                            \
-	X(held)                                                                                    \
-	X(gate_suspended)                                                                          \
-	X(gate_stopped)                                                                            \
-	X(gate_gone)                                                                               \
-	X(plugin_unavailable)                                                                      \
-	X(plugin_timeout)                                                                          \
-	X(plugin_bad_answer)                                                                       \
-	X(selector_error)                                                                          \
-	X(no_translator)                                                                           \
-	X(ambiguous_plugins)                                                                       \
-	X(increment_violation)                                                                     \
-	X(decorator_conflict)                                                                      \
-	X(budget_exhausted)                                                                        \
-	X(invalid_taskset)                                                                         \
-	X(engine_unknown)                                                                          \
-	X(engine_refused)                                                                          \
-	X(waiting_for_slot) X(waiting_for_dependency) X(running) X(replica_failed)                 \
-		X(deadline_exceeded) X(lost) X(expired) X(stopped_by_user) X(stopped_with_parent)  \
-			X(succeeded) X(internal_error)
+/* Why a job is where it is (`reason_code`): in_admission gate_suspended gate_stopped gate_gone
+ * plugin_unavailable plugin_timeout plugin_bad_answer selector_error no_translator
+ * ambiguous_plugins increment_violation decorator_conflict budget_exhausted invalid_taskset
+ * engine_unknown engine_refused waiting_for_slot running replica_failed deadline_exceeded
+ * lost expired stopped_by_user stopped_with_parent succeeded internal_error; gates may
+ * give codes of their own. */
 
 enum {
 	JOB_REASON_MAX = 1024, /**< Bytes of a reason; longer ones are cut. */
