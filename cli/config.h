@@ -34,7 +34,7 @@ struct config {
 	} api;
 	struct {
 		int64_t connections, body, json_depth, header, plugin_answer;
-		int64_t features, plugins, jobs_in_admission;
+		int64_t features, plugins, jobs_in_admission, documents;
 		int64_t rate, rate_burst;
 		bool rate_loopback;
 	} limits;

@@ -45,6 +45,8 @@ static const struct config_key limits[] = {
 	 "Plugins of all features together.", RESTART},
 	{"jobs_in_admission", CONFIG_COUNT, AT(limits.jobs_in_admission), 1, 1000000, NULL, "10000",
 	 "Jobs in admission at one time; over it a submission is answered 429.", LIVE},
+	{"documents", CONFIG_SIZE, AT(limits.documents), MIB, 1024 * GIB, NULL, "1 GiB",
+	 "Documents of all jobs at work in memory; over it a submission is answered 429.", RESTART},
 	{"rate", CONFIG_COUNT, AT(limits.rate), 0, 1000000, NULL, "200",
 	 "Requests a second with one token; 0 means any number.", RESTART},
 	{"rate_burst", CONFIG_COUNT, AT(limits.rate_burst), 1, 1000000, NULL, "400",

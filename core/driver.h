@@ -22,6 +22,7 @@ enum { DRIVER_ENGINES_MAX = 8 };
 
 struct driver_config {
 	size_t in_admission_max; /**< Jobs in admission; more are refused with SL_E_BUSY. */
+	size_t documents_max;    /**< Bytes that jobs may hold; over it: SL_E_BUSY. 0: any. */
 	size_t answer_max;       /**< Bytes of a plugin's answer. */
 	uint32_t budget_ms;      /**< Active time of one admission. */
 	uint32_t wait_for_ms;    /**< How long a job waits for a plugin that cannot be asked. */

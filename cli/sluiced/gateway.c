@@ -85,9 +85,10 @@ static void warn_of_lost_secrets(struct gateway *g)
 	scoped(registry_dropp) const struct registry_ref *now = registry_take(g->registry);
 	for (size_t i = 0; i < now->features; i++)
 		if (now->feature[i]->secrets_lost)
-			log_line(g->log, LOG_ERROR, "registry",
-				 "a feature is off: its secrets cannot be read with this secret.key",
-				 "feature", now->feature[i]->name, NULL);
+			log_line(
+				g->log, LOG_ERROR, "registry",
+				"a feature is off: its secrets cannot be read with this secret.key",
+				"feature", now->feature[i]->name, NULL);
 }
 
 static int open_registry(struct gateway *g, struct sl_error *err)
@@ -117,6 +118,7 @@ static int open_driver(struct gateway *g, struct sl_error *err)
 	const struct config *c = g->config;
 	struct driver_config config = {
 		.in_admission_max = (size_t)c->limits.jobs_in_admission,
+		.documents_max = (size_t)c->limits.documents,
 		.answer_max = (size_t)c->limits.plugin_answer,
 		.budget_ms = (uint32_t)c->plugins.budget_ms,
 		.wait_for_ms = (uint32_t)c->plugins.wait_for_ms,

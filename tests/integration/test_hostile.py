@@ -1,6 +1,7 @@
 """What submitters and plugins send in bad faith: terminals, clocks and disks are not theirs."""
 
 import subprocess
+import threading
 
 import pytest
 
@@ -28,6 +29,25 @@ def test_a_token_cannot_expire_before_time_began_and_live_for_ever(api):
     reply = api.post("/v1/tokens", {"privileges": ["read_job"], "forwho": "x",
                                     "expiresAt": "1970-01-01T00:00:00Z"})
     assert (reply.status, reply.code) == (400, "WRONG_PARAM")
+
+
+def test_documents_in_memory_are_bounded(make_daemon, plugin_server):
+    daemon = make_daemon(config="limits:\n  documents: 1 MiB\n").start()
+    held = threading.Event()
+
+    def gate(_call):
+        held.wait(30)
+        return {"decision": "pass"}
+
+    daemon.api.register(feature("gate", plugin("AccessGate", plugin_server.on("/gate", gate))))
+    large = job(taskset(role("main", "true #" + "x" * 500000), engine="null"))
+    first = daemon.api.submit(large)
+    reply = daemon.api.post("/v1/job", large)
+    assert (reply.status, reply.code) == (429, "TOO_MANY_REQUESTS")
+    assert int(reply.headers["Retry-After"]) > 0
+    held.set()
+    daemon.api.wait_final(first)
+    daemon.api.wait_final(daemon.api.submit(large))
 
 
 @pytest.mark.parametrize("name", ["..", "../../x", "a/b", ".hidden"])
