@@ -1,25 +1,15 @@
 #include "api/fields.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-enum { PLACE_MAX = 300 };
+#include "core/json/fail.h"
 
 int fields_fail(const struct fields_in *in, json_at at, struct sl_error *err, enum sl_err code,
 		const char *fmt, ...)
 {
-	char words[256];
 	va_list args;
 	va_start(args, fmt);
-	vsnprintf(words, sizeof(words), fmt, args);
+	int rc = json_vfail(in->json, at, err, code, fmt, args);
 	va_end(args);
-	scoped(buf_finip) struct buf place;
-	buf_init(&place, 64 * 1024);
-	json_place(in->json, at, &place);
-	if (!place.len)
-		return sl_fail(err, code, "%s", words);
-	return sl_fail(err, code, "%.*s: %s", place.len > PLACE_MAX ? PLACE_MAX : (int)place.len,
-		       buf_str(&place), words);
+	return rc;
 }
 
 int fields_text(const struct fields_in *in, json_at at, struct bytes *ret)

@@ -1,9 +1,8 @@
 #include "core/taskset.h"
 
 #include "core/base/arena.h"
+#include "core/json/fail.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { SECONDS_MAX = 366 * 24 * 3600, RETRIES_MAX = 1000000, PLACE_MAX = 4096, TEXT_MAX = 1 << 20 };
@@ -25,15 +24,11 @@ static int fail(struct reader *r, json_at at, enum sl_err code, const char *fmt,
 
 static int fail(struct reader *r, json_at at, enum sl_err code, const char *fmt, ...)
 {
-	char words[300];
-	scoped(buf_finip) struct buf place = {0};
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(words, sizeof(words), fmt, ap);
-	va_end(ap);
-	buf_init(&place, PLACE_MAX);
-	json_place(r->j, at, &place);
-	return sl_fail(r->err, code, "%s%s%s", buf_str(&place), place.len ? ": " : "", words);
+	va_list args;
+	va_start(args, fmt);
+	int rc = json_vfail(r->j, at, r->err, code, fmt, args);
+	va_end(args);
+	return rc;
 }
 
 /* A member; null counts as absent. */

@@ -1,22 +1,19 @@
 #include "core/registry/internal.h"
 
+#include "core/json/fail.h"
+
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 enum { TEXT_MAX = 4096 };
 
 int reading_fail(struct reading *r, json_at at, enum sl_err code, const char *fmt, ...)
 {
-	char words[400];
-	scoped(buf_finip) struct buf place = {0};
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(words, sizeof(words), fmt, ap);
-	va_end(ap);
-	buf_init(&place, TEXT_MAX);
-	json_place(r->json, at, &place);
-	return sl_fail(r->err, code, "%s%s%s", buf_str(&place), place.len ? ": " : "", words);
+	va_list args;
+	va_start(args, fmt);
+	int rc = json_vfail(r->json, at, r->err, code, fmt, args);
+	va_end(args);
+	return rc;
 }
 
 static const struct member *find(const struct reading *r, json_at key, const struct member *table)

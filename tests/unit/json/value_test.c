@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "core/json/fail.h"
 #include "core/json/keys.h"
 
 static const struct json_limits wide = {1 << 30, 1000};
@@ -372,6 +373,34 @@ static void test_quoted_text_reads_back(void **state)
 		&j, 0, BYTES("a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd")));
 }
 
+static int told(const struct json *j, json_at at, struct sl_error *err, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	int rc = json_vfail(j, at, err, SL_E_INVALID, fmt, args);
+	va_end(args);
+	return rc;
+}
+
+static void test_faults_begin_with_their_place(void **state)
+{
+	(void)state;
+	struct sl_error err = {0};
+	scoped(json_finip) struct json j = parse("{\"a\":[1,{\"b\":2}]}");
+	json_at b = json_get(&j, json_element(&j, json_get(&j, 0, BYTES("a")), 1), BYTES("b"));
+	assert_int_equal(told(&j, b, &err, "%d is %s", 2, "little"), SL_E_INVALID);
+	assert_int_equal(err.code, SL_E_INVALID);
+	assert_string_equal(err.text, "a[1].b: 2 is little");
+	assert_int_equal(told(&j, 0, &err, "is small"), SL_E_INVALID);
+	assert_string_equal(err.text, "is small");
+	/* The words stand behind a place of any length. */
+	char text[1200];
+	snprintf(text, sizeof(text), "{\"%01000d\":1}", 0);
+	scoped(json_finip) struct json deep = parse(text);
+	assert_int_equal(told(&deep, json_first(&deep, 0) + 1, &err, "is low"), SL_E_INVALID);
+	assert_non_null(strstr(err.text, "0: is low"));
+}
+
 static void test_places_are_told(void **state)
 {
 	(void)state;
@@ -422,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_large_objects_are_compared_in_any_order),
 		cmocka_unit_test(test_compact_drops_only_white_space_between_tokens),
 		cmocka_unit_test(test_quoted_text_reads_back),
+		cmocka_unit_test(test_faults_begin_with_their_place),
 		cmocka_unit_test(test_places_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
