@@ -113,16 +113,17 @@ def test_a_smuggled_request_is_not_answered(shared_daemon):
 
 
 @pytest.mark.parametrize("junk", [b"\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"\x00" * 64,
-                                  b"GET / HTTP/9.9\r\n" + HOST + b"\r\n", b"A" * 100000])
+                                  b"GET / HTTP/9.9\r\n" + HOST + b"\r\n", b"A" * 100000],
+                         ids=["empty", "no path", "TLS", "zeros", "version", "endless"])
 def test_junk_disturbs_nobody(shared_daemon, junk):
     with connect(shared_daemon) as peer:
         peer.sendall(junk)
-        peer.shutdown(socket.SHUT_WR)
         try:
+            peer.shutdown(socket.SHUT_WR)
             while peer.recv(65536):
                 pass
-        except ConnectionError:
-            pass
+        except OSError:
+            pass  # the gateway may hang up first
     assert shared_daemon.api.get("/readyz").status == 200
 
 

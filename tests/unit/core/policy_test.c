@@ -1,107 +1,5 @@
-/* How a TaskSet runs to an end: the rules of doc/taskset.md, one by one, then random runs
- * with a crash at every point. */
-#include "core/policy.h"
-#include "tests/lib/seeded.h"
-#include "tests/unit/core/support.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define POD "\"template\":{\"spec\":{\"containers\":[{\"command\":[\"x\"]}]}}"
-#define POD_DL(s)                                                                                  \
-	"\"template\":{\"spec\":{\"activeDeadlineSeconds\":" s                                     \
-	",\"containers\":[{\"command\":[\"x\"]}]}}"
-#define SET(more, roles) "{\"kind\":\"TaskSet\",\"spec\":{" more "\"roles\":[" roles "]}}"
-#define ROLE(name, more) "{\"name\":\"" name "\"," more POD "}"
-
-enum { T0 = 1000000 };
-
-struct house {
-	struct json json;
-	struct taskset *set;
-	struct policy *policy;
-	struct policy_out out;
-	int64_t now;
-	char said[2000]; /* effects of the last event, without saves */
-};
-
-static void say(struct house *h)
-{
-	size_t used = 0;
-	h->said[0] = '\0';
-	for (size_t i = 0; i < h->out.n; i++) {
-		const struct policy_fx *fx = &h->out.fx[i];
-		if (fx->kind == POLICY_SAVE)
-			continue;
-		used += (size_t)snprintf(h->said + used, sizeof(h->said) - used, "%s%s%u/%u.%u",
-					 used ? " " : "", fx->kind == POLICY_START ? "+" : "-",
-					 fx->role, fx->index, fx->attempt);
-	}
-}
-
-static void open_at(struct house *h, const char *text)
-{
-	struct sl_error err = {0};
-	*h = (struct house){.now = T0};
-	h->json = test_json(text);
-	if (taskset_read(&h->json, 0, &h->set, &err))
-		fail_msg("%s", err.text);
-	assert_int_equal(policy_create(h->set, UINT32_MAX, &h->policy), 0);
-}
-
-static void begin(struct house *h, const char *text)
-{
-	open_at(h, text);
-	policy_start(h->policy, 0, h->now, &h->out);
-	say(h);
-}
-
-static void end(struct house *h)
-{
-	policy_free(h->policy);
-	taskset_free(h->set);
-	json_fini(&h->json);
-}
-
-static void report(struct house *h, enum replica_change change, uint32_t role, uint32_t index,
-		   uint32_t attempt, int32_t code)
-{
-	struct engine_report r = {.name = {.role = role, .index = index, .attempt = attempt},
-				  .change = change,
-				  .exit = {.code = code},
-				  .reason = "x"};
-	policy_report(h->policy, &r, h->now, &h->out);
-	say(h);
-}
-
-#define started(h, role, index, attempt)     report(h, REPLICA_STARTED, role, index, attempt, 0)
-#define ended(h, role, index, attempt, code) report(h, REPLICA_ENDED, role, index, attempt, code)
-
-static void tick(struct house *h, int64_t ms)
-{
-	h->now += ms;
-	policy_tick(h->policy, h->now, &h->out);
-	say(h);
-}
-
-static void stop(struct house *h)
-{
-	policy_stop(h->policy, h->now, &h->out);
-	say(h);
-}
-
-static void assert_over(struct house *h, enum set_outcome outcome, const char *code)
-{
-	assert_int_equal(h->out.outcome, outcome);
-	assert_string_equal(h->out.reason_code, code);
-	assert_true(h->out.reason[0]);
-	end(h);
-}
-
-static enum replica_state state_of(struct house *h, uint32_t role, uint32_t index)
-{
-	return policy_replica(h->policy, role, index)->state;
-}
+/* How a TaskSet runs to an end: the rules of doc/taskset.md, one by one. */
+#include "tests/unit/core/policy_house.h"
 
 /* ---- replicas ---- */
 
@@ -146,8 +44,6 @@ static void test_refused_is_a_failure(void **state SL_UNUSED)
 	assert_over(&h, SET_FAILED, "replica_failed");
 }
 
-#define RETRY(n) "\"retryPolicy\":{\"retry\":true,\"delay\":10,\"maxRetryCount\":" n "},"
-
 static void test_retries_after_a_delay(void **state SL_UNUSED)
 {
 	struct house h;
@@ -178,9 +74,6 @@ static void test_no_retry_unless_it_is_on(void **state SL_UNUSED)
 }
 
 /* ---- completion ---- */
-
-#define COMPLETION(max, min)                                                                       \
-	"\"completionPolicy\":{\"maxFailed\":" max ",\"minSucceeded\":" min "},"
 
 static void test_min_succeeded(void **state SL_UNUSED)
 {
@@ -236,9 +129,6 @@ static void test_success_is_looked_at_first(void **state SL_UNUSED)
 }
 
 /* ---- events ---- */
-
-#define EVENTS(list)      "\"eventPolicy\":[" list "],"
-#define ON(event, action) "{\"event\":\"" event "\",\"action\":\"" action "\"}"
 
 struct event_row {
 	const char *policies;
@@ -305,9 +195,6 @@ static void test_without_an_action_all_roles_decide(void **state SL_UNUSED)
 }
 
 /* ---- dependencies ---- */
-
-#define AFTER(list) "\"dependsOn\":[" list "],"
-#define QUIET       EVENTS(ON("RoleFailed", "NoAction"))
 
 static void test_starts_when_dependencies_hold(void **state SL_UNUSED)
 {
@@ -388,19 +275,6 @@ static void test_deadline_of_a_role(void **state SL_UNUSED)
 	assert_over(&h, SET_FAILED, "deadline_exceeded");
 }
 
-/* As after a crash: another policy, from what the first one has stored of each replica. */
-static void restart(struct house *h)
-{
-	struct policy *old = h->policy;
-	assert_int_equal(policy_create(h->set, UINT32_MAX, &h->policy), 0);
-	for (uint32_t r = 0; r < h->set->roles; r++)
-		for (uint32_t k = 0; k < h->set->role[r].replicas; k++)
-			policy_restore(h->policy, r, k, policy_replica(old, r, k));
-	policy_free(old);
-	policy_start(h->policy, 0, h->now, &h->out);
-	say(h);
-}
-
 /* Once decided it stays so, also when its last replica does well in the end. */
 static void test_deadline_of_a_role_outlives_a_crash(void **state SL_UNUSED)
 {
@@ -443,8 +317,6 @@ static void test_deadline_of_a_pod(void **state SL_UNUSED)
 }
 
 /* ---- retry of the set ---- */
-
-#define SET_RETRY(n) "\"retryPolicy\":{\"retry\":true,\"delay\":30,\"maxRetryCount\":" n "},"
 
 static void test_retry_of_the_set(void **state SL_UNUSED)
 {
@@ -553,139 +425,6 @@ static void test_an_end_without_a_start(void **state SL_UNUSED)
 	assert_over(&h, SET_SUCCEEDED, "succeeded");
 }
 
-/* ---- random runs with a crash at every point ---- */
-
-static const char *const sets[] = {
-	SET("", ROLE("a", "\"replicas\":3," RETRY("2")) "," ROLE("b", AFTER("\"a\""))),
-	SET(SET_RETRY("2"), ROLE("a", "\"replicas\":2," COMPLETION("2", "1")) "," ROLE(
-				    "b", AFTER("\"a\"") RETRY("1"))),
-	SET("",
-	    ROLE("a", QUIET) "," ROLE("b", AFTER("{\"role\":\"a\",\"on\":\"failed\"}")) "," ROLE(
-		    "c", AFTER("{\"role\":\"b\",\"on\":\"ended\"}") "\"replicas\":2,")),
-	SET("",
-	    ROLE("a", QUIET) "," ROLE("b", AFTER("\"a\"") QUIET) "," ROLE("c", "\"replicas\":2,")),
-	SET("\"activeDeadlineSeconds\":40,",
-	    ROLE("a", "\"replicas\":3,\"activeDeadlineSeconds\":15," RETRY("1"))),
-	SET("", "{\"name\":\"a\",\"replicas\":2," POD_DL("6") "}," ROLE("b", QUIET)),
-	SET("", "{\"name\":\"a\",\"replicas\":2," POD_DL("6") "}," ROLE(
-			"b", "\"activeDeadlineSeconds\":4,")),
-	SET(SET_RETRY("1") "\"activeDeadlineSeconds\":100,",
-	    ROLE("a", EVENTS(ON("RoleCompleted", "NoAction"))) "," ROLE(
-		    "b", AFTER("{\"role\":\"a\",\"on\":\"ended\"}"))),
-};
-
-enum { ROLES = 3, REPLICAS = 4 };
-
-/** An engine and a store in one: what was saved, and what really runs. */
-struct truth {
-	uint64_t seed;
-	struct seeded random;
-	struct replica stored[ROLES][REPLICAS];
-	bool has[ROLES][REPLICAS];
-	bool alive[ROLES][REPLICAS], known[ROLES][REPLICAS];
-	uint32_t attempt[ROLES][REPLICAS];
-	int64_t started_ms;
-};
-
-static void carry_out(struct house *h, struct truth *t)
-{
-	for (size_t i = 0; i < h->out.n; i++) {
-		const struct policy_fx *fx = &h->out.fx[i];
-		if (fx->kind == POLICY_SAVE) {
-			t->stored[fx->role][fx->index] =
-				*policy_replica(h->policy, fx->role, fx->index);
-			t->has[fx->role][fx->index] = true;
-		} else if (fx->kind == POLICY_START) {
-			if (t->alive[fx->role][fx->index])
-				fail_msg("seed %llu: %u/%u.%u starts while .%u is alive",
-					 (unsigned long long)t->seed, fx->role, fx->index,
-					 fx->attempt, t->attempt[fx->role][fx->index]);
-			if (t->known[fx->role][fx->index])
-				assert_int_equal(fx->attempt, t->attempt[fx->role][fx->index] + 1);
-			t->alive[fx->role][fx->index] = t->known[fx->role][fx->index] = true;
-			t->attempt[fx->role][fx->index] = fx->attempt;
-		} else {
-			assert_int_equal(fx->attempt, t->attempt[fx->role][fx->index]);
-		}
-	}
-	if (h->out.running && !t->started_ms)
-		t->started_ms = h->now;
-	for (uint32_t r = 0; h->out.outcome != SET_OPEN && r < h->set->roles; r++)
-		for (uint32_t k = 0; k < h->set->role[r].replicas; k++)
-			assert_false(t->alive[r][k]); /* nothing is left of it */
-}
-
-static void crash(struct house *h, struct truth *t, bool stopped)
-{
-	policy_free(h->policy);
-	assert_int_equal(policy_create(h->set, UINT32_MAX, &h->policy), 0);
-	for (uint32_t r = 0; r < h->set->roles; r++)
-		for (uint32_t k = 0; k < h->set->role[r].replicas; k++)
-			if (t->has[r][k])
-				policy_restore(h->policy, r, k, &t->stored[r][k]);
-	policy_start(h->policy, t->started_ms, h->now, &h->out);
-	carry_out(h, t);
-	if (stopped && h->out.outcome == SET_OPEN) {
-		stop(h);
-		carry_out(h, t);
-	}
-}
-
-static void random_report(struct house *h, struct truth *t)
-{
-	uint32_t role = seeded_below(&t->random, h->set->roles);
-	uint32_t index = seeded_below(&t->random, h->set->role[role].replicas);
-	bool *alive = &t->alive[role][index];
-	uint32_t dice = seeded_below(&t->random, 10);
-	if (!t->known[role][index] || (dice < 3 && !*alive))
-		return;
-	if (dice < 3) {
-		started(h, role, index, t->attempt[role][index]);
-	} else if (*alive) {
-		*alive = false;
-		report(h, dice == 3 ? REPLICA_LOST : REPLICA_ENDED, role, index,
-		       t->attempt[role][index], dice < 7 ? 1 : 0);
-	} else { /* once more */
-		ended(h, role, index, t->attempt[role][index], (int32_t)dice & 1);
-	}
-	carry_out(h, t);
-}
-
-static void random_run(uint64_t seed)
-{
-	struct house h;
-	struct truth t = {.seed = seed, .random = {seed}};
-	bool crashes = seeded_chance(&t.random, 70), stopped = false;
-	open_at(&h, sets[seed % countof(sets)]);
-	policy_start(h.policy, 0, h.now, &h.out);
-	carry_out(&h, &t);
-	for (int i = 0; h.out.outcome == SET_OPEN; i++) {
-		uint32_t dice = seeded_below(&t.random, 100);
-		if (i == 3000)
-			fail_msg("seed %llu does not end", (unsigned long long)seed);
-		if (dice < 50) {
-			random_report(&h, &t);
-		} else if (dice < 85) {
-			tick(&h, seeded_below(&t.random, 3000));
-			carry_out(&h, &t);
-		} else if (dice < 95 && crashes) {
-			crash(&h, &t, stopped);
-		} else if (dice == 99 && seeded_chance(&t.random, 20)) {
-			stopped = true;
-			stop(&h);
-			carry_out(&h, &t);
-		}
-	}
-	assert_int_equal(h.out.outcome == SET_STOPPED, stopped);
-	end(&h);
-}
-
-static void test_random_runs(void **state SL_UNUSED)
-{
-	for (uint64_t seed = 0; seed < 4000; seed++)
-		random_run(seed);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -718,7 +457,6 @@ int main(void)
 		cmocka_unit_test(test_stop_wins_over_an_end_on_its_way),
 		cmocka_unit_test(test_reports_that_do_not_count),
 		cmocka_unit_test(test_an_end_without_a_start),
-		cmocka_unit_test(test_random_runs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
