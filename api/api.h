@@ -29,6 +29,7 @@ struct api {
 	unsigned rate, rate_burst; /**< Requests a second for each token; rate 0: no limit. */
 	bool rate_loopback;        /**< Also for callers on this machine. */
 	const struct route_group *const *routes; /**< Ended by NULL: api_routes. */
+	int engine_lost;                         /**< Set once, by api_set_engine_lost(). */
 	int state;                               /**< enum api_state, by api_set_state(). */
 	int64_t flushed_ms;                      /**< Of the server's housekeeping thread. */
 };
@@ -44,6 +45,12 @@ static inline void api_set_state(struct api *api, enum api_state state)
 static inline enum api_state api_state(const struct api *api)
 {
 	return (enum api_state)__atomic_load_n(&api->state, __ATOMIC_ACQUIRE);
+}
+
+/** The engine local can start nothing any more: /readyz says so. */
+static inline void api_set_engine_lost(struct api *api)
+{
+	__atomic_store_n(&api->engine_lost, 1, __ATOMIC_RELEASE);
 }
 
 SL_BEGIN_DECLS

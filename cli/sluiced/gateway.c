@@ -144,6 +144,7 @@ static void report(void *user, const struct engine_report *what)
 static void spawner_lost(void *user)
 {
 	struct gateway *g = user;
+	api_set_engine_lost(&g->api);
 	log_line(g->log, LOG_ERROR, "engine",
 		 "the spawner has died: nothing new starts until sluiced is started again", NULL);
 }
