@@ -312,7 +312,7 @@ static void every_key_of_the_sample_can_be_switched_on(void **state)
 	buf_init(&sample, 1 << 16);
 	buf_init(&on, 1 << 16);
 	config_sample(&sample);
-	assert_int_equal(switch_on(buf_str(&sample), &on), 35);
+	assert_int_equal(switch_on(buf_str(&sample), &on), 36);
 	struct sl_error err = {0};
 	scoped(config_freep) struct config *c = load(buf_str(&on), NULL, &err);
 	assert_string_equal(err.text, "");
