@@ -243,7 +243,8 @@ static int check_exposure(struct gateway *g, struct sl_error *err)
 	return 0;
 }
 
-static int open_api(struct gateway *g, struct sl_error *err)
+/* Before the engines: they tell it when their spawner dies. */
+static void prepare_api(struct gateway *g)
 {
 	const struct config *c = g->config;
 	g->api = (struct api){
@@ -266,6 +267,11 @@ static int open_api(struct gateway *g, struct sl_error *err)
 		.rate_loopback = c->limits.rate_loopback,
 		.routes = api_routes,
 	};
+}
+
+static int open_api(struct gateway *g, struct sl_error *err)
+{
+	const struct config *c = g->config;
 	struct server_config config = {
 		.listen = c->listen,
 		.hosts = c->api.hosts.n ? c->api.hosts.at : NULL,
@@ -306,6 +312,8 @@ static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_
 		rc = open_registry(g, err);
 	if (!rc)
 		rc = open_driver(g, err);
+	if (!rc)
+		prepare_api(g);
 	if (!rc)
 		rc = open_engines(g, spawner, err);
 	if (!rc)
