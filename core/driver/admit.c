@@ -1,8 +1,8 @@
-#include "core/driver/internal.h"
+#include "core/driver/admission.h"
 
 #include <stdlib.h>
 
-enum { TIMES = 4 };
+enum { ADMIT_ARENA_MAX = 512 << 20, TIMES = 4 };
 
 int admit_create(struct admit **ret)
 {

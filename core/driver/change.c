@@ -1,4 +1,4 @@
-#include "core/driver/internal.h"
+#include "core/driver/change.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* A stage's answers put together: the next form of the TaskSet, or the factors. */
-#include "core/driver/internal.h"
+#include "core/driver/admission.h"
 #include "core/tell.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Jobs whose time has come: a gate or a plugin is asked again, or the wait is over; and
  * children that are still to be stopped with their parents. */
-#include "core/driver/internal.h"
+#include "core/driver/admission.h"
 
 #include <stdlib.h>
 

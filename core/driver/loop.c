@@ -1,4 +1,5 @@
-#include "core/driver/internal.h"
+#include "core/driver/admission.h"
+#include "core/driver/run.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* After a restart: every unfinished job goes on from what is stored. */
-#include "core/driver/internal.h"
+#include "core/driver/admission.h"
+#include "core/driver/run.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* What people ask of one job: stop and resume. The decision falls in the write's
  * transaction; the loop is told afterwards, in the order of the commits. */
-#include "core/driver/internal.h"
+#include "core/driver/admission.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* One TaskSet at work: the policy decides above, the engine carries out below, and the
  * store is told of every step. */
-#include "core/driver/internal.h"
+#include "core/driver/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>

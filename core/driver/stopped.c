@@ -1,6 +1,7 @@
 /* Jobs that a transaction stopped, and with them their children: decided there, then
  * told to the loop and to those who wait. */
-#include "core/driver/internal.h"
+#include "core/driver/admission.h"
+#include "core/driver/run.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Acceptance: a submission becomes a stored job before anybody hears its id. */
-#include "core/driver/internal.h"
+#include "core/driver/admission.h"
 
 #include <stdlib.h>
 

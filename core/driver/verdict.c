@@ -1,6 +1,7 @@
 /* How an admission ends: the last change of a job in admission. What follows from it
  * (leaving memory, starting the TaskSet) waits until it is on disk. */
-#include "core/driver/internal.h"
+#include "core/driver/admission.h"
+#include "core/driver/run.h"
 
 #include <stdio.h>
 
@@ -29,7 +30,7 @@ static struct change *last_change(struct admission *a, const char *code, struct 
 		admission_drop(a);
 		return NULL;
 	}
-	admission_flush(a, c);
+	journal_flush(a, c);
 	c->owner = a->serial;
 	c->then = ended;
 	c->why.code = change_str(c, code);
@@ -93,7 +94,7 @@ void verdict_suspend(struct admission *a, struct step *step)
 		c->next = NEXT_EXPIRE;
 		c->next_ms = c->expires_ms;
 	}
-	admission_end(a, c);
+	journal_end(a, c);
 }
 
 void verdict_gate_gone(struct admission *a)
@@ -111,7 +112,7 @@ void verdict_gate_gone(struct admission *a)
 	c->expires_ms = a->job.expires_ms;
 	c->next = c->expires_ms ? NEXT_EXPIRE : NEXT_NOTHING;
 	c->next_ms = c->expires_ms;
-	admission_end(a, c);
+	journal_end(a, c);
 }
 
 void verdict_stop(struct admission *a, struct step *step)
@@ -122,7 +123,7 @@ void verdict_stop(struct admission *a, struct step *step)
 	if (!c)
 		return;
 	move_to(c, a, JOB_STOPPED);
-	admission_end(a, c);
+	journal_end(a, c);
 }
 
 /* ---- plugins that cannot be asked ---- */
@@ -170,7 +171,7 @@ void verdict_wait(struct admission *a, struct step *step)
 	c->next = NEXT_ASK;
 	c->next_ms = now + pause_ms(a);
 	keep_expiry(a, c);
-	admission_end(a, c);
+	journal_end(a, c);
 }
 
 /* ---- failures ---- */
@@ -181,7 +182,7 @@ static void fail(struct admission *a, const char *code, const char *words, const
 	if (!c)
 		return;
 	move_to(c, a, JOB_FAILED);
-	admission_end(a, c);
+	journal_end(a, c);
 }
 
 void verdict_fail_words(struct admission *a, const char *code, const char *words)
@@ -261,5 +262,5 @@ void verdict_hand_over(struct admission *a)
 	if (a->state == JOB_SUSPENDED)
 		c->path[c->path_n++] = JOB_PREPARING;
 	c->path[c->path_n++] = JOB_WAITING;
-	admission_end(a, c);
+	journal_end(a, c);
 }

@@ -1,6 +1,7 @@
 /* The driver when a part of it is in trouble: nothing else may be held up by that, and no
  * job may be left behind. */
-#include "core/driver/internal.h"
+#include "core/driver/run.h"
+#include "core/registry.h"
 #include "store/store_mem.h"
 #include "tests/lib/fake_executor.h"
 #include "tests/lib/served.h"

@@ -1,0 +1,148 @@
+/* One job in admission: what it holds in memory, and the parts that work on it.
+ *
+ * An admission owns everything it points to but the driver. It begins with an `admit`
+ * (the job and its documents out of the store), runs its pipeline's effects, tells the
+ * store behind, and ends with one last change; after that it is freed.
+ *
+ * Layer 2; parts of the driver only. Threads: the loop, where nothing else is said. */
+#pragma once
+
+#include "core/answer.h"
+#include "core/driver/change.h"
+#include "core/merge.h"
+#include "core/pipeline.h"
+#include "core/progress.h"
+
+/* ---- admit.c ---- */
+
+struct admit {
+	struct note note;
+	struct arena *arena; /* holds everything below */
+	struct job job;
+	struct bytes header, submitted, taskset, factors, provenance, progress;
+	bool counted; /* already in driver->in_admission */
+	bool by_timer;
+	atomic_size_t *charged; /* driver->documents, with `weight`, until it is freed */
+	size_t weight;
+};
+
+SL_MUST_USE int admit_create(struct admit **ret);
+struct admit *admit_free(struct admit *a);
+/** Count what it and its admission hold as documents in memory, once. */
+void admit_charge(struct driver *d, struct admit *a);
+/** Copy everything of job `id` out of the store. */
+SL_MUST_USE int admit_load(struct store_txn *txn, struct uuid id, struct admit **ret);
+SL_DEFINE_SCOPED(struct admit, admit_free)
+
+/* ---- admission.c ---- */
+
+struct admission;
+
+enum { OWN_BYTES_MAX = 64 << 20 }; /* of a document that we made */
+
+struct step { /* one plugin of the plan */
+	struct admission *admission;
+	uint32_t index;
+	ask_id ask;
+	struct buf body; /* its answer, kept until the stage is composed */
+	struct json answer;
+	bool answered;
+	bool timed_out;
+	uint32_t used_ms;
+	const char *code; /* when it failed: the reason code */
+	char words[600];  /* and why */
+	struct gate_reply gate;
+	struct increment increment; /* decorators and the binder: what was added */
+};
+
+struct admission {
+	struct table_node node;
+	struct driver *driver;
+	struct admit *from;   /* owned: job and documents as loaded */
+	struct job job;       /* facts; strings borrowed from `from` */
+	uint32_t moves;       /* as the store has it, changes on their way included */
+	enum job_state state; /* likewise: preparing, or suspended while asked again */
+	char id_text[UUID_TEXT_SIZE];
+	struct progress progress;
+	struct json header;
+	struct buf taskset_text; /* the TaskSet as it stands */
+	struct json taskset;
+	bool has_taskset, taskset_dirty, factors_dirty, provenance_dirty;
+	struct buf provenance; /* who added what: elements of a JSON array */
+	struct buf factors;
+	const struct registry_ref *registry;
+	struct plan *plan;
+	struct pipeline *pipeline;
+	struct step *step;
+	struct buf body; /* the request of the present stage */
+	uint32_t body_stage;
+	int64_t began_ms;          /* monotonic */
+	uint32_t waited_ms;        /* for places at plugins: no active time */
+	uint32_t stage_waited_ms;  /* of it in the present stage: the longest of its calls */
+	struct arena *event_arena; /* events not yet written */
+	struct change_event *event, **event_end;
+	uint64_t serial; /* of its life: an answer to an earlier one is not taken for its own */
+	bool writing;    /* a progress change is on its way */
+	bool dirty;      /* there is newer progress */
+	struct admit *resumed; /* a resume that came while a plugin was asked again */
+	bool ended;            /* its last change is made */
+	struct change *last;   /* and waits for the one on its way, or NULL */
+	const char *fault;     /* reason code of a stage that could not be composed */
+	struct bytes fault_plugin;
+	char fault_words[600];
+};
+
+void admission_begin(struct driver *d, struct note *note); /* note: struct admit */
+struct admission *admission_free(struct admission *a);     /* also out of the table */
+void admission_drop(struct admission *a); /* somebody else decided: calls canceled, freed */
+/** The plugin was asked again in vain: let the resume that came meanwhile go on instead.
+ * False when there is none; else `a` is gone. */
+bool admission_go_on_resumed(struct admission *a);
+/** The admission of this id and serial, or NULL. */
+struct admission *admission_find(struct driver *d, struct uuid id, uint64_t serial);
+uint32_t admission_used_ms(const struct admission *a);
+
+/* ---- effects.c ---- */
+
+void effects_run(struct admission *a, struct pl_out out);
+/** Whatever the plugins' policies are: admission took too long. */
+void effects_spent_budget(struct admission *a);
+
+/* ---- ask.c, answered.c ---- */
+
+/** SL_E_TIMEOUT: the budget is spent. ask_answered() hears what comes of it. */
+int ask_plugin(struct admission *a, uint32_t stage, struct step *step);
+void ask_answered(void *user, ask_id id, const struct ask_result *result);
+
+/* ---- journal.c ---- */
+
+void journal_event(struct admission *a, const struct event *event);
+/** Progress is written behind, as soon as the change before is on disk. */
+void journal_write(struct admission *a);
+/** Submit its last change, behind what is on its way. */
+void journal_end(struct admission *a, struct change *c);
+/** Move docs, progress and events that the store has not seen into `c`. */
+void journal_flush(struct admission *a, struct change *c);
+
+/* ---- compose.c: 0, or a fault in a->fault and its words ---- */
+
+int compose_stage(struct admission *a, uint32_t stage);
+/** Is this step's answer an increment of the present TaskSet? SL_E_CONFLICT with words if not. */
+int compose_check(struct admission *a, struct step *step, struct sl_error *err);
+/** What a legal answer says, for the job's log; `to` needs buf_fini(). */
+void compose_tell(const struct admission *a, const struct step *step, struct buf *to);
+/** SL_E_INVALID for a status that is none of an answer, with what the plugin says of it:
+ * that is meant for the submitter, so it goes where everybody reads. */
+int compose_refusal(const struct ask_result *result, struct sl_error *err);
+int compose_set_taskset(struct admission *a, const struct json *json, struct sl_error *err);
+
+/* ---- verdict.c: carry out the last effect of a pipeline ---- */
+
+void verdict_suspend(struct admission *a, struct step *step);
+void verdict_wait(struct admission *a, struct step *step);
+/** Its time came, but the gate that suspended it is off or gone. */
+void verdict_gate_gone(struct admission *a);
+void verdict_stop(struct admission *a, struct step *step);
+void verdict_fail(struct admission *a, struct step *step, const struct plan_stage *stage);
+void verdict_fail_words(struct admission *a, const char *code, const char *words);
+void verdict_hand_over(struct admission *a);

@@ -1,0 +1,69 @@
+/* One job's changes, written in one transaction: moves, words and times, events, documents,
+ * replicas. What follows from them waits until they are on disk (`then`).
+ *
+ * Layer 2; parts of the driver only. Threads: made and ended on the loop, applied on the
+ * writer's. */
+#pragma once
+
+#include "core/base/arena.h"
+#include "core/driver/internal.h"
+#include "core/replica.h"
+#include "store/writer.h"
+
+struct replica_change_record {
+	struct replica_change_record *next;
+	uint32_t role, index;
+	bool start; /* with this record on disk the engine is asked to start it */
+	struct replica replica;
+};
+
+struct change_event {
+	struct change_event *next;
+	struct event event;
+};
+
+/** All bytes lie in its arena. Made and ended on the loop. */
+struct change {
+	struct write write;
+	struct note note;
+	struct driver *driver;
+	struct arena *arena;
+	struct list link; /* in driver->stuck */
+	struct uuid id;
+	uint32_t moves;         /* the job must have moved this often, or the change is void */
+	enum job_state path[3]; /* moves to make, in order */
+	size_t path_n;
+	struct why why; /* of the last move, or of staying where it is */
+	bool stay;      /* no move, but new words and times */
+	enum job_next next;
+	int64_t next_ms, expires_ms;
+	bool vain; /* a plugin could not be asked: count it */
+	struct bytes engine;
+	struct {
+		enum job_part part;
+		struct bytes text;
+	} doc[6];
+	size_t docs;
+	struct change_event *event, **event_end;
+	struct replica_change_record *replica, **replica_end;
+	/** On the loop, when it is on disk (0) or void (SL_E_CONFLICT, SL_E_NOT_FOUND); other
+	 * failures are tried again until they pass. With a flaw: SL_E_NO_MEMORY, or 0 when the
+	 * job failed instead. The change is freed afterwards. */
+	void (*then)(struct driver *d, struct change *c, int rc);
+	uint64_t owner; /* serial of the admission or run that it belongs to */
+	struct stopped *stopped;
+	int flaw; /* memory ran out while it was put together: it lacks a part */
+	int rc;
+};
+
+SL_MUST_USE int change_create(struct driver *d, struct uuid id, uint32_t moves,
+			      struct change **ret);
+struct change *change_free(struct change *c);
+void change_add_doc(struct change *c, enum job_part part, struct bytes text); /* copies */
+struct bytes change_copy(struct change *c, struct bytes text);
+struct bytes change_str(struct change *c, const char *text);
+/** The strings of `event` are copied. */
+void change_add_event(struct change *c, const struct event *event);
+void change_submit(struct change *c);
+void change_retry_stuck(struct driver *d);
+SL_DEFINE_SCOPED(struct change, change_free)

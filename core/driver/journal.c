@@ -1,0 +1,89 @@
+/* What an admission tells the store: its events, documents and progress. They are written
+ * behind, one change at a time: the next one takes all that came up meanwhile. */
+#include "core/driver/admission.h"
+
+void journal_event(struct admission *a, const struct event *event)
+{
+	struct change_event *e = arena_alloc(a->event_arena, sizeof(*e));
+	if (!e)
+		return; /* the log of one job has a ceiling */
+	e->event = *event;
+	e->event.time_ms = driver_now(a->driver);
+	struct bytes *const texts[] = {&e->event.outcome, &e->event.reason, &e->event.reason_code,
+				       &e->event.detail};
+	for (size_t i = 0; i < countof(texts); i++)
+		if (texts[i]->len && arena_copy(a->event_arena, *texts[i], texts[i]))
+			*texts[i] = bytes_of("", 0);
+	*a->event_end = e;
+	a->event_end = &e->next;
+}
+
+void journal_flush(struct admission *a, struct change *c)
+{
+	scoped(buf_finip) struct buf progress = {0};
+	buf_init(&progress, OWN_BYTES_MAX);
+	progress_encode(&a->progress, &progress);
+	change_add_doc(c, PART_PROGRESS, buf_bytes(&progress));
+	if (a->taskset_dirty)
+		change_add_doc(c, PART_TASKSET, buf_bytes(&a->taskset_text));
+	if (a->provenance_dirty) {
+		scoped(buf_finip) struct buf list = {0};
+		buf_init(&list, OWN_BYTES_MAX);
+		buf_addf(&list, "[%s]", buf_str(&a->provenance));
+		change_add_doc(c, PART_PROVENANCE, buf_bytes(&list));
+	}
+	if (a->factors_dirty)
+		change_add_doc(c, PART_FACTORS, buf_bytes(&a->factors));
+	for (struct change_event *e = a->event; e; e = e->next)
+		change_add_event(c, &e->event);
+	a->event = NULL;
+	a->event_end = &a->event;
+	a->taskset_dirty = a->factors_dirty = a->provenance_dirty = a->dirty = false;
+}
+
+static void progress_written(struct driver *d, struct change *c, int rc)
+{
+	struct admission *a = admission_find(d, c->id, c->owner);
+	if (!a)
+		return;
+	a->writing = false;
+	if (rc || c->flaw) { /* somebody moved the job elsewhere, or it failed */
+		if (!admission_go_on_resumed(a))
+			admission_drop(a);
+	} else if (a->last)
+		change_submit(take_ptr(&a->last));
+	else if (a->dirty && !a->ended)
+		journal_write(a);
+}
+
+/* Changes of one job reach the store in their order, also when one must be tried again. */
+void journal_end(struct admission *a, struct change *c)
+{
+	a->ended = true;
+	if (a->writing)
+		a->last = c;
+	else
+		change_submit(c);
+}
+
+void journal_write(struct admission *a)
+{
+	struct change *c;
+	a->dirty = true;
+	if (a->writing || change_create(a->driver, a->node.id, a->moves, &c))
+		return;
+	journal_flush(a, c);
+	if (a->state == JOB_SUSPENDED) { /* an answer that lets it go on */
+		c->path[c->path_n++] = JOB_PREPARING;
+		c->why.code = BYTES("in_admission");
+		c->why.reason = BYTES("in admission");
+		a->state = JOB_PREPARING;
+		a->moves++;
+		a->job.asked = 0;
+		a->job.unavailable_ms = 0;
+	}
+	c->owner = a->serial;
+	c->then = progress_written;
+	a->writing = true;
+	change_submit(c);
+}
