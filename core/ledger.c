@@ -1,5 +1,6 @@
 #include "core/ledger.h"
 
+#include "core/feed.h"
 #include "core/wire.h"
 
 enum { KEY_SIZE = 1 + JOB_NAME_MAX + 1 + 16, RECORD_MAX = 64 * 1024, SEEN_DROP_MAX = 8 };
@@ -266,6 +267,7 @@ void ledger_insert(struct store_txn *txn, struct job *job)
 		index_put(txn, (enum facet)facet, job, true);
 	ledger_put_child(txn, job, true);
 	add_state_event(txn, job, job->token);
+	feed_append(txn, job, job->state);
 	put_record(txn, job);
 }
 
@@ -274,6 +276,7 @@ int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const
 {
 	if (!job_may_move(job->state, to))
 		return SL_E_CONFLICT;
+	enum job_state previous = job->state;
 	index_put(txn, FACET_STATE, job, false);
 	set_timer(txn, job->id, job->next_ms, false);
 	job->state = to;
@@ -294,6 +297,7 @@ int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const
 		ledger_order_kin(txn, job->id);
 	index_put(txn, FACET_STATE, job, true);
 	add_state_event(txn, job, why->who);
+	feed_append(txn, job, previous);
 	put_record(txn, job);
 	return 0;
 }

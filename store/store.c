@@ -55,6 +55,8 @@ static int keep(struct store_txn *txn, int rc)
 	return rc;
 }
 
+void store_fail(struct store_txn *txn, int rc) { keep(txn, rc); }
+
 static bool key_fits(struct bytes key) { return key.len > 0 && key.len <= STORE_KEY_MAX; }
 
 int store_get(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes *ret)

@@ -28,7 +28,10 @@ struct store_txn;
 	X(FEATURES, "features") /* feature name -> record                     */                   \
 	X(ORDER, "order")       /* plugin type + key -> rank                  */                   \
 	X(TOKENS, "tokens")     /* token id -> record                         */                   \
-	X(HASHES, "hashes")     /* keyed hash of an access id -> token id     */
+	X(HASHES, "hashes")     /* keyed hash of an access id -> token id     */                   \
+	X(FEED, "feed")         /* number -> a job's change of state          */                   \
+	X(HOOKS, "hooks")       /* who is told of changes: LifeHook plugins   */                   \
+	X(OUTBOX, "outbox")     /* what they are still to be told             */
 
 enum store_table {
 #define X(name, text) STORE_##name,
@@ -80,6 +83,8 @@ bool store_has(struct store_txn *txn, enum store_table table, struct bytes key);
  * A full store takes every transaction that does not make it grow. */
 void store_put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val);
 void store_del(struct store_txn *txn, enum store_table table, struct bytes key);
+/** Let `rc` stick to a writing transaction, as if a put had failed with it. */
+void store_fail(struct store_txn *txn, int rc);
 /** The error that sticks to the transaction, or 0. */
 int store_failed(const struct store_txn *txn);
 
