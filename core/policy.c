@@ -1,43 +1,8 @@
-#include "core/policy.h"
+#include "core/policy_internal.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum role_state { ROLE_WAITING, ROLE_ACTIVE, ROLE_DONE, ROLE_BROKEN };
-
-/* A replica that ran out of its time, or its role's, keeps this as its reason, so that a
- * restart knows. */
-static const char overdue_reason[] = "DeadlineExceeded";
-
-struct role_run {
-	enum role_state state;
-	struct replica *replica;
-	bool *dirty;
-	uint32_t active, succeeded, failed; /* active: starting or running */
-	bool overdue;                       /* restored: a replica of it had run out of its time */
-	uint32_t stopped;                   /* restored: ended because something was decided */
-	int64_t started_ms;
-};
-
-struct policy {
-	const struct taskset *set;
-	struct role_run *role;
-	struct replica *replicas;
-	bool *dirties;
-	struct policy_fx *fx;
-	size_t n_fx, cap_fx;
-	uint32_t active;
-	uint32_t round; /* retries of the whole set so far */
-	bool running;
-	enum set_outcome wanted; /* not OPEN: everything is being ended for this outcome */
-	bool final_stop;         /* a person stopped it: no retry of the set */
-	enum set_outcome outcome;
-	int64_t started_ms, again_ms; /* again_ms: when the next round begins */
-	const char *code;
-	char reason[300];
-	int32_t exit_code;
-};
 
 /* ---- life ---- */
 
@@ -91,12 +56,7 @@ static void save(struct policy *p, uint32_t role, uint32_t index)
 	effect(p, POLICY_SAVE, role, index);
 }
 
-static bool is_active(const struct replica *r)
-{
-	return r->state == REPLICA_STARTING || r->state == REPLICA_RUNNING;
-}
-
-static void start_replica(struct policy *p, uint32_t role, uint32_t index)
+void policy_start_replica(struct policy *p, uint32_t role, uint32_t index)
 {
 	struct replica *r = &p->role[role].replica[index];
 	r->state = REPLICA_STARTING;
@@ -116,7 +76,7 @@ static void start_replica(struct policy *p, uint32_t role, uint32_t index)
 static void end_replica(struct policy *p, uint32_t role, uint32_t index)
 {
 	struct replica *r = &p->role[role].replica[index];
-	if (is_active(r) && !r->stopping) {
+	if (replica_is_active(r) && !r->stopping) {
 		r->stopping = true;
 		effect(p, POLICY_STOP, role, index);
 		save(p, role, index);
@@ -127,7 +87,7 @@ static void end_replica(struct policy *p, uint32_t role, uint32_t index)
 	}
 }
 
-static void end_role(struct policy *p, uint32_t role)
+void policy_end_role(struct policy *p, uint32_t role)
 {
 	for (uint32_t i = 0; i < p->set->role[role].replicas; i++)
 		end_replica(p, role, i);
@@ -135,167 +95,28 @@ static void end_role(struct policy *p, uint32_t role)
 
 /* ---- the set ---- */
 
-static void want(struct policy *p, enum set_outcome outcome, const char *code)
+void policy_want(struct policy *p, enum set_outcome outcome, const char *code)
 {
 	if (p->wanted != SET_OPEN)
 		return;
 	p->wanted = outcome;
 	p->code = code;
 	for (uint32_t i = 0; i < p->set->roles; i++)
-		end_role(p, i);
+		policy_end_role(p, i);
 }
-
-static void act(struct policy *p, uint32_t role, bool success, const char *code)
-{
-	const struct role *r = &p->set->role[role];
-	switch (r->action[success ? ROLE_SUCCEEDED : ROLE_FAILED]) {
-	case ACTION_NONE:
-		return;
-	case ACTION_FAIL:
-		success = false;
-		break;
-	case ACTION_SUCCEED:
-		success = true;
-		break;
-	case ACTION_COMPLETE:
-		break;
-	}
-	want(p, success ? SET_SUCCEEDED : SET_FAILED, success ? "succeeded" : code);
-}
-
-/* ---- roles ---- */
-
-static void say(struct policy *p, uint32_t role, const char *what)
-{
-	if (p->wanted == SET_OPEN)
-		snprintf(p->reason, sizeof(p->reason), "role %.*s %s",
-			 BYTES_FMT(p->set->role[role].name), what);
-}
-
-static void role_succeeded(struct policy *p, uint32_t role)
-{
-	say(p, role, "succeeded");
-	p->role[role].state = ROLE_DONE;
-	end_role(p, role);
-	act(p, role, true, "succeeded");
-}
-
-static void role_failed(struct policy *p, uint32_t role, const char *code, const char *what)
-{
-	say(p, role, what);
-	p->role[role].state = ROLE_BROKEN;
-	end_role(p, role);
-	act(p, role, false, code);
-}
-
-static bool role_ended(const struct policy *p, uint32_t role)
-{
-	return p->role[role].state == ROLE_DONE || p->role[role].state == ROLE_BROKEN;
-}
-
-enum set_outcome policy_judge(const struct role *role, uint32_t succeeded, uint32_t failed)
-{
-	uint32_t tolerated = role->max_failed ? role->max_failed : 1;
-	if (succeeded >= role->min_succeeded)
-		return SET_SUCCEEDED;
-	if (failed >= tolerated || role->replicas - failed < role->min_succeeded)
-		return SET_FAILED;
-	return SET_OPEN;
-}
-
-static void judge_role(struct policy *p, uint32_t role, const char *code, const char *last)
-{
-	struct role_run *r = &p->role[role];
-	char what[260];
-	if (r->state != ROLE_ACTIVE)
-		return;
-	switch (policy_judge(&p->set->role[role], r->succeeded, r->failed)) {
-	case SET_SUCCEEDED:
-		role_succeeded(p, role);
-		break;
-	case SET_FAILED:
-		snprintf(what, sizeof(what), "failed: %s", last);
-		role_failed(p, role, code, what);
-		break;
-	default:
-		break;
-	}
-}
-
-/* ---- dependencies ---- */
-
-enum dep_state { DEP_HOLDS, DEP_OPEN, DEP_BROKEN, DEP_NEEDLESS };
-
-static enum dep_state look_at(const struct policy *p, const struct role_dep *dep)
-{
-	bool done = p->role[dep->role].state == ROLE_DONE;
-	if (!role_ended(p, dep->role))
-		return DEP_OPEN;
-	if (dep->on == DEP_SUCCEEDED)
-		return done ? DEP_HOLDS : DEP_BROKEN;
-	if (dep->on == DEP_FAILED)
-		return done ? DEP_NEEDLESS : DEP_HOLDS;
-	return DEP_HOLDS;
-}
-
-static enum dep_state look_at_all(const struct policy *p, uint32_t role)
-{
-	const struct role *spec = &p->set->role[role];
-	enum dep_state all = DEP_HOLDS;
-	for (uint32_t i = 0; i < spec->deps; i++) {
-		enum dep_state one = look_at(p, &spec->dep[i]);
-		if (one == DEP_BROKEN)
-			return DEP_BROKEN;
-		if (one == DEP_NEEDLESS || (one == DEP_OPEN && all == DEP_HOLDS))
-			all = one;
-	}
-	return all;
-}
-
-static void start_role(struct policy *p, uint32_t role, int64_t now_ms)
-{
-	struct role_run *r = &p->role[role];
-	r->state = ROLE_ACTIVE;
-	if (!r->started_ms)
-		r->started_ms = now_ms;
-	for (uint32_t i = 0; i < p->set->role[role].replicas; i++)
-		if (r->replica[i].state == REPLICA_IDLE && !r->replica[i].retry_at_ms)
-			start_replica(p, role, i);
-}
-
-/* Start every role whose dependencies hold; one that ends here may decide others. */
-static void start_roles(struct policy *p, int64_t now_ms)
-{
-	for (bool more = true; more && p->wanted == SET_OPEN;) {
-		more = false;
-		for (uint32_t i = 0; i < p->set->roles && p->wanted == SET_OPEN; i++) {
-			if (p->role[i].state != ROLE_WAITING)
-				continue;
-			enum dep_state deps = look_at_all(p, i);
-			if (deps == DEP_HOLDS)
-				start_role(p, i, now_ms);
-			else if (deps == DEP_BROKEN)
-				role_failed(p, i, "replica_failed", "failed: dependency");
-			else if (deps == DEP_NEEDLESS)
-				role_succeeded(p, i);
-			more |= deps == DEP_BROKEN || deps == DEP_NEEDLESS;
-		}
-	}
-}
-
-/* ---- the end ---- */
 
 static void all_ended(struct policy *p)
 {
 	bool success = true;
 	for (uint32_t i = 0; i < p->set->roles; i++) {
-		if (!role_ended(p, i))
+		if (!policy_role_ended(p, i))
 			return;
 		success &= p->role[i].state == ROLE_DONE;
 	}
 	if (success)
 		snprintf(p->reason, sizeof(p->reason), "all roles succeeded");
-	want(p, success ? SET_SUCCEEDED : SET_FAILED, success ? "succeeded" : "replica_failed");
+	policy_want(p, success ? SET_SUCCEEDED : SET_FAILED,
+		    success ? "succeeded" : "replica_failed");
 }
 
 static bool next_round(struct policy *p, int64_t now_ms)
@@ -323,33 +144,6 @@ static bool next_round(struct policy *p, int64_t now_ms)
 	return true;
 }
 
-static int64_t sooner(int64_t a, int64_t b) { return !a || (b && b < a) ? b : a; }
-
-static int64_t next_wake(const struct policy *p)
-{
-	int64_t wake = p->again_ms;
-	if (p->set->deadline_s && p->wanted == SET_OPEN)
-		wake = sooner(wake, p->started_ms + (int64_t)p->set->deadline_s * 1000);
-	for (uint32_t i = 0; i < p->set->roles && p->wanted == SET_OPEN; i++) {
-		const struct role *spec = &p->set->role[i];
-		const struct role_run *r = &p->role[i];
-		if (r->state != ROLE_ACTIVE)
-			continue;
-		if (spec->deadline_s)
-			wake = sooner(wake, r->started_ms + (int64_t)spec->deadline_s * 1000);
-		if (!spec->retry.on && !spec->pod_deadline_s)
-			continue;
-		for (uint32_t k = 0; k < spec->replicas; k++) {
-			wake = sooner(wake, r->replica[k].retry_at_ms);
-			if (spec->pod_deadline_s && r->replica[k].state == REPLICA_RUNNING &&
-			    !r->replica[k].stopping)
-				wake = sooner(wake, r->replica[k].started_ms +
-							    (int64_t)spec->pod_deadline_s * 1000);
-		}
-	}
-	return wake;
-}
-
 static void begin(struct policy *p, struct policy_out *out)
 {
 	p->n_fx = 0;
@@ -360,7 +154,7 @@ static void begin(struct policy *p, struct policy_out *out)
 static void finish(struct policy *p, int64_t now_ms, struct policy_out *out)
 {
 	if (p->wanted == SET_OPEN && !p->again_ms) {
-		start_roles(p, now_ms);
+		policy_start_roles(p, now_ms);
 		all_ended(p);
 	}
 	if (p->wanted != SET_OPEN && !p->active && !next_round(p, now_ms))
@@ -369,7 +163,7 @@ static void finish(struct policy *p, int64_t now_ms, struct policy_out *out)
 	out->n = p->n_fx;
 	out->running = p->running;
 	out->outcome = p->outcome;
-	out->wake_ms = p->outcome == SET_OPEN ? next_wake(p) : 0;
+	out->wake_ms = p->outcome == SET_OPEN ? policy_next_wake(p) : 0;
 	out->reason_code = p->code;
 	out->exit_code = p->exit_code;
 	snprintf(out->reason, sizeof(out->reason), "%s", p->reason);
@@ -377,81 +171,27 @@ static void finish(struct policy *p, int64_t now_ms, struct policy_out *out)
 
 /* ---- events ---- */
 
-void policy_restore(struct policy *p, uint32_t role, uint32_t index, const struct replica *stored)
-{
-	p->role[role].replica[index] = *stored;
-	p->role[role].replica[index].stopping = false; /* to be asked again if it still holds */
-	if (stored->round > p->round)
-		p->round = stored->round;
-}
-
-static void recount(struct policy *p, uint32_t role)
-{
-	struct role_run *r = &p->role[role];
-	for (uint32_t i = 0; i < p->set->role[role].replicas; i++) {
-		struct replica *replica = &r->replica[i];
-		if (replica->started_ms)
-			p->running = true;
-		if (replica->round < p->round) { /* of a round that is over */
-			replica->state = REPLICA_IDLE;
-			replica->retried = 0;
-			replica->retry_at_ms = 0;
-			continue;
-		}
-		if (replica->state == REPLICA_IDLE && replica->retry_at_ms && !replica->retried) {
-			p->again_ms = replica->retry_at_ms; /* the round waits for its time */
-			continue;
-		}
-		/* Stopped ones say nothing: a role that never started may have such, too. */
-		if (replica->state != REPLICA_STOPPED &&
-		    (replica->state != REPLICA_IDLE || replica->retry_at_ms))
-			r->state = ROLE_ACTIVE;
-		r->overdue |= strcmp(replica->reason, overdue_reason) == 0;
-		r->started_ms = sooner(r->started_ms, replica->started_ms);
-		r->active += is_active(replica);
-		r->succeeded += replica->state == REPLICA_SUCCEEDED;
-		r->failed += replica->state == REPLICA_FAILED;
-		r->stopped += replica->state == REPLICA_STOPPED;
-	}
-	p->active += r->active;
-}
-
-static void check_deadlines(struct policy *p, int64_t now_ms);
-
-/* Replicas were stopped for a decision that cannot be found again in what is stored: what
- * they were to do will not be done. */
-static void fail_stopped(struct policy *p)
-{
-	for (uint32_t i = 0; i < p->set->roles && p->wanted == SET_OPEN; i++) {
-		const struct role *spec = &p->set->role[i];
-		const struct role_run *r = &p->role[i];
-		if (!role_ended(p, i) && r->stopped &&
-		    spec->replicas - r->failed - r->stopped < spec->min_succeeded)
-			role_failed(p, i, "replica_failed", "failed: replicas of it were stopped");
-	}
-}
-
 void policy_start(struct policy *p, int64_t started_ms, int64_t now_ms, struct policy_out *out)
 {
 	begin(p, out);
 	p->started_ms = started_ms ? started_ms : now_ms;
 	for (uint32_t i = 0; i < p->set->roles; i++)
-		recount(p, i);
+		policy_recount(p, i);
 	for (uint32_t i = 0; i < p->set->roles; i++) {
 		if (p->role[i].state == ROLE_ACTIVE && !p->role[i].started_ms)
 			p->role[i].started_ms = now_ms;
-		judge_role(p, i, "replica_failed", "too many replicas failed");
-		if (p->role[i].overdue && !role_ended(p, i))
-			role_failed(p, i, "deadline_exceeded",
-				    "failed: a replica was not over in its time "
-				    "(activeDeadlineSeconds)");
+		policy_judge_role(p, i, "replica_failed", "too many replicas failed");
+		if (p->role[i].overdue && !policy_role_ended(p, i))
+			policy_role_failed(p, i, "deadline_exceeded",
+					   "failed: a replica was not over in its time "
+					   "(activeDeadlineSeconds)");
 		if (p->role[i].state == ROLE_ACTIVE && p->wanted == SET_OPEN)
-			start_role(p, i, now_ms); /* those that never started */
+			policy_start_role(p, i, now_ms); /* those that never started */
 	}
-	check_deadlines(p, now_ms);
+	policy_check_deadlines(p, now_ms);
 	if (!p->again_ms)
-		start_roles(p, now_ms);
-	fail_stopped(p);
+		policy_start_roles(p, now_ms);
+	policy_fail_stopped(p);
 	finish(p, now_ms, out);
 }
 
@@ -461,7 +201,7 @@ static void take_exit(struct replica *r, const struct engine_report *report, int
 	r->signal = report->exit.signal;
 	r->started_ms = report->exit.started_ms ? report->exit.started_ms : r->started_ms;
 	r->finished_ms = report->exit.finished_ms ? report->exit.finished_ms : now_ms;
-	if (strcmp(r->reason, overdue_reason) != 0)
+	if (strcmp(r->reason, POLICY_OVERDUE) != 0)
 		snprintf(r->reason, sizeof(r->reason), "%s", report->reason ? report->reason : "");
 	snprintf(r->message, sizeof(r->message), "%s", report->message);
 }
@@ -482,7 +222,8 @@ static void replica_failed(struct policy *p, uint32_t role, uint32_t index, bool
 	const struct retry_policy *retry = &p->set->role[role].retry;
 	struct replica *r = &p->role[role].replica[index];
 	char last[240];
-	if (retry->on && r->retried < retry->max && p->wanted == SET_OPEN && !role_ended(p, role)) {
+	if (retry->on && r->retried < retry->max && p->wanted == SET_OPEN &&
+	    !policy_role_ended(p, role)) {
 		r->retried++;
 		r->state = REPLICA_IDLE;
 		r->retry_at_ms = now_ms + (int64_t)retry->delay_s * 1000;
@@ -493,7 +234,7 @@ static void replica_failed(struct policy *p, uint32_t role, uint32_t index, bool
 	if (p->wanted == SET_OPEN)
 		p->exit_code = r->code;
 	describe_end(r, index, last, sizeof(last));
-	judge_role(p, role, lost ? "lost" : "replica_failed", last);
+	policy_judge_role(p, role, lost ? "lost" : "replica_failed", last);
 }
 
 static void replica_ended(struct policy *p, const struct engine_report *report, int64_t now_ms)
@@ -511,7 +252,7 @@ static void replica_ended(struct policy *p, const struct engine_report *report, 
 	} else if (good) {
 		r->state = REPLICA_SUCCEEDED;
 		p->role[role].succeeded++;
-		judge_role(p, role, "succeeded", "");
+		policy_judge_role(p, role, "succeeded", "");
 	} else {
 		replica_failed(p, role, index, report->change == REPLICA_LOST, now_ms);
 	}
@@ -535,59 +276,14 @@ void policy_report(struct policy *p, const struct engine_report *report, int64_t
 {
 	struct replica *r = &p->role[report->name.role].replica[report->name.index];
 	begin(p, out);
-	if (is_active(r) && report->name.attempt == r->attempts - 1 && p->outcome == SET_OPEN) {
+	if (replica_is_active(r) && report->name.attempt == r->attempts - 1 &&
+	    p->outcome == SET_OPEN) {
 		if (report->change == REPLICA_STARTED)
 			replica_started(p, report, now_ms);
 		else
 			replica_ended(p, report, now_ms);
 	}
 	finish(p, now_ms, out);
-}
-
-static void mark_overdue(struct policy *p, uint32_t role)
-{
-	for (uint32_t i = 0; i < p->set->role[role].replicas; i++) {
-		struct replica *r = &p->role[role].replica[i];
-		if (is_active(r) || r->state == REPLICA_IDLE)
-			snprintf(r->reason, sizeof(r->reason), "%s", overdue_reason);
-	}
-}
-
-static void check_deadlines(struct policy *p, int64_t now_ms)
-{
-	if (p->set->deadline_s && now_ms >= p->started_ms + (int64_t)p->set->deadline_s * 1000 &&
-	    p->wanted == SET_OPEN) {
-		snprintf(p->reason, sizeof(p->reason),
-			 "not over after %u s (activeDeadlineSeconds)", p->set->deadline_s);
-		p->final_stop = true;
-		want(p, SET_FAILED, "deadline_exceeded");
-	}
-	for (uint32_t i = 0; i < p->set->roles; i++) {
-		const struct role *spec = &p->set->role[i];
-		char what[100];
-		snprintf(what, sizeof(what), "failed: not over after %u s (activeDeadlineSeconds)",
-			 spec->deadline_s);
-		if (!spec->deadline_s || p->role[i].state != ROLE_ACTIVE ||
-		    now_ms < p->role[i].started_ms + (int64_t)spec->deadline_s * 1000)
-			continue;
-		mark_overdue(p, i);
-		role_failed(p, i, "deadline_exceeded", what);
-	}
-}
-
-static void check_pod_deadline(struct policy *p, uint32_t role, uint32_t index, int64_t now_ms)
-{
-	const struct role *spec = &p->set->role[role];
-	struct replica *r = &p->role[role].replica[index];
-	char what[120];
-	if (!spec->pod_deadline_s || r->state != REPLICA_RUNNING || r->stopping ||
-	    now_ms < r->started_ms + (int64_t)spec->pod_deadline_s * 1000)
-		return;
-	snprintf(what, sizeof(what),
-		 "failed: replica %u not over after %u s (activeDeadlineSeconds)", index,
-		 spec->pod_deadline_s);
-	snprintf(r->reason, sizeof(r->reason), "%s", overdue_reason);
-	role_failed(p, role, "deadline_exceeded", what);
 }
 
 /* The pause before a round is over. */
@@ -604,14 +300,14 @@ void policy_tick(struct policy *p, int64_t now_ms, struct policy_out *out)
 	begin(p, out);
 	if (p->again_ms && p->again_ms <= now_ms)
 		begin_round(p);
-	check_deadlines(p, now_ms);
+	policy_check_deadlines(p, now_ms);
 	for (uint32_t i = 0; i < p->set->roles; i++)
 		for (uint32_t k = 0;
 		     k < p->set->role[i].replicas && p->role[i].state == ROLE_ACTIVE; k++) {
 			struct replica *r = &p->role[i].replica[k];
-			check_pod_deadline(p, i, k, now_ms);
+			policy_check_pod_deadline(p, i, k, now_ms);
 			if (r->state == REPLICA_IDLE && r->retry_at_ms && r->retry_at_ms <= now_ms)
-				start_replica(p, i, k);
+				policy_start_replica(p, i, k);
 		}
 	finish(p, now_ms, out);
 }
@@ -624,62 +320,7 @@ void policy_stop(struct policy *p, int64_t now_ms, struct policy_out *out)
 	if (p->outcome == SET_OPEN && p->wanted != SET_STOPPED) {
 		p->wanted = SET_OPEN; /* whatever was to come of it */
 		snprintf(p->reason, sizeof(p->reason), "stopped by a user");
-		want(p, SET_STOPPED, "stopped_by_user");
+		policy_want(p, SET_STOPPED, "stopped_by_user");
 	}
 	finish(p, now_ms, out);
-}
-
-/* ---- views ---- */
-
-static void settle_role(struct policy *p, uint32_t role)
-{
-	struct role_run *r = &p->role[role];
-	enum set_outcome so_far = policy_judge(&p->set->role[role], r->succeeded, r->failed);
-	if (so_far != SET_OPEN)
-		r->state = so_far == SET_SUCCEEDED ? ROLE_DONE : ROLE_BROKEN;
-}
-
-void policy_settle(struct policy *p)
-{
-	for (uint32_t i = 0; i < p->set->roles; i++) {
-		recount(p, i);
-		settle_role(p, i);
-	}
-	for (bool more = true; more;) {
-		more = false;
-		for (uint32_t i = 0; i < p->set->roles; i++) {
-			enum dep_state deps = look_at_all(p, i);
-			if (p->role[i].state != ROLE_WAITING ||
-			    (deps != DEP_BROKEN && deps != DEP_NEEDLESS))
-				continue;
-			p->role[i].state = deps == DEP_BROKEN ? ROLE_BROKEN : ROLE_DONE;
-			more = true;
-		}
-	}
-}
-
-const char *policy_role_state(const struct policy *p, uint32_t role)
-{
-	switch (p->role[role].state) {
-	case ROLE_ACTIVE:
-		return p->role[role].started_ms ? "running" : "waiting";
-	case ROLE_DONE:
-		return "succeeded";
-	case ROLE_BROKEN:
-		return "failed";
-	default:
-		return "waiting";
-	}
-}
-
-const struct replica *policy_replica(const struct policy *p, uint32_t role, uint32_t index)
-{
-	return &p->role[role].replica[index];
-}
-
-const char *replica_state_name(enum replica_state state)
-{
-	static const char *const names[REPLICA_STATES] = {"waiting",   "waiting", "running",
-							  "succeeded", "failed",  "stopped"};
-	return names[state];
 }
