@@ -94,6 +94,7 @@ int job_decode(struct bytes record, struct job *ret)
 		*texts[i] = wire_get_bytes(&w);
 	if (w.bad || w.at != w.end || job.state >= JOB_STATES || job.next > NEXT_EXPIRE)
 		return SL_E_CORRUPT;
+	job.group = (struct job_group){true, job.state, job.reason_code, job.plugin};
 	*ret = job;
 	return 0;
 }

@@ -44,6 +44,13 @@ enum {
 	JOB_NAME_MAX = 128, /**< userID, jobName, jobKind. */
 };
 
+/** By what unfinished jobs are counted together (core/ledger_groups.c). */
+struct job_group {
+	bool there; /**< It is in the store like this. */
+	enum job_state state;
+	struct bytes code, plugin;
+};
+
 struct job {
 	struct uuid id, parent;
 	enum job_state state;
@@ -63,6 +70,7 @@ struct job {
 	struct bytes token;                  /**< Id of the token it was submitted with. */
 	struct bytes stop_reason, stop_code; /**< Why it is `stopping`. */
 	struct bytes trace;                  /**< traceparent of the submission (W3C), or empty. */
+	struct job_group group;              /**< As its record was read or written last. */
 };
 
 SL_BEGIN_DECLS

@@ -94,8 +94,9 @@ static void index_put(struct store_txn *txn, enum facet facet, const struct job 
 		store_del(txn, STORE_INDEX, key_bytes(&k));
 }
 
-static void put_record(struct store_txn *txn, const struct job *job)
+static void put_record(struct store_txn *txn, struct job *job)
 {
+	ledger_regroup(txn, job);
 	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, RECORD_MAX);
 	job_encode(job, &record);
@@ -265,6 +266,7 @@ void ledger_insert(struct store_txn *txn, struct job *job)
 {
 	for (int facet = 0; facet < FACETS; facet++)
 		index_put(txn, (enum facet)facet, job, true);
+	job->group = (struct job_group){0}; /* a write may be tried twice */
 	ledger_put_child(txn, job, true);
 	add_state_event(txn, job, job->token);
 	feed_append(txn, job, job->state);
@@ -302,7 +304,7 @@ int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const
 	return 0;
 }
 
-void ledger_save(struct store_txn *txn, const struct job *job, int64_t old_next_ms)
+void ledger_save(struct store_txn *txn, struct job *job, int64_t old_next_ms)
 {
 	if (old_next_ms != job->next_ms) {
 		set_timer(txn, job->id, old_next_ms, false);

@@ -6,8 +6,8 @@
  *
  * Keys:  JOBS id · DOCS id+part · EVENTS id+be32(number) · REPLICAS id+be32(role)+be32(index)
  *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, and as ledger_kin.c says
- *        COUNTS 'a', 's'+state, 'u'+user, 'k'+kind · TIMERS be64(due ms)+id
- *        SEEN hash · SEEN 't'+be64(time)+hash
+ *        COUNTS 'a', 's'+state, 'u'+user, 'k'+kind, and as ledger_groups.c says · TIMERS be64(due
+ * ms)+id SEEN hash · SEEN 't'+be64(time)+hash
  *
  * Layer 2. Threads: reads in any read transaction; writes on the writer's thread. What
  * is read is borrowed until the next write or the end of the transaction. */
@@ -57,7 +57,7 @@ SL_MUST_USE int ledger_move(struct store_txn *txn, struct job *job, enum job_sta
 			    const struct why *why, int64_t now_ms);
 /** Store the record after changing members other than state, user and kind. `old_next_ms`
  * is what next_ms was when the record was read (its timer is replaced). */
-void ledger_save(struct store_txn *txn, const struct job *job, int64_t old_next_ms);
+void ledger_save(struct store_txn *txn, struct job *job, int64_t old_next_ms);
 /** Append to the job's log (bounded); changes job->events: save the record afterwards. */
 void ledger_add_event(struct store_txn *txn, struct job *job, const struct event *event);
 
@@ -118,6 +118,17 @@ SL_MUST_USE int ledger_walk(struct store_txn *txn, const struct job_filter *f, b
  * counted by walking up to `most`, then `*ret_more` is set. */
 SL_MUST_USE int ledger_count(struct store_txn *txn, const struct job_filter *f, uint64_t most,
 			     uint64_t *ret, bool *ret_more);
+
+/* ---- unfinished jobs by state, reason code and plugin ---- */
+
+typedef void (*ledger_group_fn)(void *user, const struct job_group *group, uint64_t jobs);
+/** Each group with its number of jobs, by plugin; no walk over jobs. Behind `most` groups the
+ * rest of each state is one group, code and plugin "other". */
+SL_MUST_USE int ledger_groups(struct store_txn *txn, size_t most, ledger_group_fn each, void *user);
+uint64_t ledger_count_state(struct store_txn *txn, enum job_state state);
+/** Count them once in a store that was made before they were counted. */
+SL_MUST_USE int ledger_count_groups(struct store_txn *txn);
+void ledger_regroup(struct store_txn *txn, struct job *job); /**< For core/ledger.c. */
 
 /* ---- timers ---- */
 
