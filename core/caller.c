@@ -129,7 +129,7 @@ static int make_headers(struct asking *q, uint32_t timeout_ms, struct buf *text)
 	buf_addf(text, "\nSluice-Protocol: 1\nSluice-Job-Id: %s\nSluice-Plugin-Key: %s\n",
 		 uuid_format(q->ask.job, job), plugin->key);
 	buf_addf(text, "Sluice-Stage: %s\nSluice-Attempt: %u\nSluice-Deadline-Ms: %u\n",
-		 plugin_type_name(plugin->type), q->attempts, timeout_ms);
+		 plugin_type_name(plugin->type), q->ask.earlier + q->attempts, timeout_ms);
 	if (q->ask.dry_run)
 		buf_add_str(text, "Sluice-Dry-Run: true\n");
 	if (q->traceparent)
@@ -223,7 +223,7 @@ static uint32_t pause_of(const struct asking *q, int64_t retry_after_ms)
 /* Pause and try again, if the plugin's retries and the job's budget allow it. */
 static bool try_again(struct asking *q, int64_t retry_after_ms)
 {
-	if (q->attempts > q->ask.plugin->retries)
+	if (q->ask.once || q->attempts > q->ask.plugin->retries)
 		return false;
 	int64_t now = clock_mono_ms(q->caller->clock);
 	if (retry_after_ms > q->deadline_ms - now)
@@ -250,6 +250,7 @@ static void on_answer(void *user, call_id id SL_UNUSED, const struct answer *ans
 	q->call = 0;
 	q->result.status = answer->rc ? 0 : answer->status;
 	q->result.timed_out = answer->rc == SL_E_TIMEOUT;
+	q->result.retry_after_ms = answer->rc ? -1 : answer->retry_after_ms;
 	if (!cannot_be_asked(answer)) {
 		q->result.answered = true;
 		q->result.rc = answer->rc;
@@ -279,7 +280,7 @@ static int start(struct asking *q, uint32_t timeout_ms)
 	(void)buf_str(&text);
 	split_lines(text.at, line);
 	/* Another address for another attempt; jobs spread over all of them. */
-	uint32_t which = (q->ask.job.at[15] + q->attempts - 1) % plugin->addresses;
+	uint32_t which = (q->ask.job.at[15] + q->ask.earlier + q->attempts - 1) % plugin->addresses;
 	struct call call = {.url = plugin->address[which],
 			    .headers = line,
 			    .body = q->ask.body,
@@ -315,6 +316,7 @@ static struct asking *make(struct caller *c, const struct ask *ask)
 	q->caller = c;
 	q->asked_us = clock_mono_us(c->clock);
 	q->ask = *ask;
+	q->result.retry_after_ms = -1;
 	list_init(&q->link);
 	q->webhook_id = strdup(ask->webhook_id);
 	q->traceparent = ask->traceparent ? strdup(ask->traceparent) : NULL;

@@ -20,6 +20,8 @@ struct ask {
 	struct bytes body;      /**< Borrowed until done or canceled. */
 	uint32_t budget_ms;     /**< Time left for the admission of the job. */
 	bool dry_run;
+	bool once;               /**< One attempt only: the asker has its own way to try again. */
+	uint32_t earlier;        /**< Attempts that were made in earlier asks of this webhook_id. */
 	const char *traceparent; /**< Or NULL; copied. */
 };
 
@@ -30,9 +32,10 @@ struct ask_result {
 	unsigned status;
 	struct bytes body; /**< Borrowed for the length of the callback. */
 	uint32_t attempts;
-	uint64_t took_us;   /**< From the first attempt to now, without waiting for a place. */
-	uint64_t waited_us; /**< Before the first attempt, for a place. */
-	const char *why;    /**< Words; borrowed. */
+	uint64_t took_us;       /**< From the first attempt to now, without waiting for a place. */
+	uint64_t waited_us;     /**< Before the first attempt, for a place. */
+	const char *why;        /**< Words; borrowed. */
+	int64_t retry_after_ms; /**< What the last answer asked for, or -1. */
 };
 
 /** Exactly once for each ask that was not canceled; never from inside caller_ask(). */

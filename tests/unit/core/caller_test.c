@@ -529,6 +529,30 @@ static void test_when_it_wants_to_be_called(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void test_one_attempt_only(void **state)
+{
+	struct house *h = *state;
+	struct ask ask = {.plugin = &h->plugin,
+			  .job = job,
+			  .webhook_id = "m",
+			  .body = BYTES("{}"),
+			  .budget_ms = 10000,
+			  .once = true,
+			  .earlier = 6};
+	ask_id got;
+	fake_executor_script(&h->executor, "http://one/",
+			     (struct fake_answer){.status = 503, .retry_after_ms = 7000});
+	assert_int_equal(caller_ask(h->caller, &ask, done, &h->told[0], &got), 0);
+	turn(h);
+	assert_int_equal(h->told[0].times, 1);
+	assert_false(h->told[0].result.answered);
+	assert_int_equal(h->told[0].result.attempts, 1);
+	assert_int_equal(h->told[0].result.status, 503);
+	assert_int_equal(h->told[0].result.retry_after_ms, 7000);
+	assert_string_equal(fake_call_header(fake_executor_call(&h->executor, 0), "Sluice-Attempt"),
+			    "7");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -544,6 +568,7 @@ int main(void)
 		TEST(test_time_outs),
 		TEST(test_retry_after),
 		TEST(test_retry_after_beyond_the_budget),
+		TEST(test_one_attempt_only),
 		TEST(test_budget),
 		TEST(test_several_addresses),
 		TEST(test_places_in_order),
