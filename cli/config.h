@@ -39,7 +39,7 @@ struct config {
 		bool rate_loopback;
 	} limits;
 	struct {
-		int64_t size_max;
+		int64_t size_max, keep_stages_ms;
 	} store;
 	struct {
 		int64_t timeout_ms, retries, budget_ms, wait_for_ms;

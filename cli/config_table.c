@@ -6,6 +6,7 @@
 #define GIB        (1024 * MIB)
 #define SECOND     INT64_C(1000)
 #define HOUR       (3600 * SECOND)
+#define DAY        (24 * HOUR)
 #define LIVE       true
 #define RESTART    false
 
@@ -58,6 +59,9 @@ static const struct config_key limits[] = {
 static const struct config_key store[] = {
 	{"size_max", CONFIG_SIZE, AT(store.size_max), 16 * MIB, 16 * 1024 * GIB, NULL, "64 GiB",
 	 "Greatest size of the store; address space is reserved for it, disk is not.", RESTART},
+	{"keep_stages", CONFIG_DURATION, AT(store.keep_stages_ms), SECOND, 3650 * DAY, NULL, "7 d",
+	 "How long after a job's end it is kept what its stages were given; digests stay.",
+	 RESTART},
 };
 
 static const struct config_key plugins[] = {

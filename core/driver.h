@@ -29,6 +29,7 @@ struct driver_config {
 	uint32_t wait_first_ms;  /**< The first pause (1 000); doubles up to wait_most_ms. */
 	uint32_t wait_most_ms;   /**< 60 000. */
 	unsigned held_max;       /**< Callers that may wait for a job at one time. */
+	int64_t keep_stages_ms;  /**< How long what stages were given is kept; 0: for ever. */
 	size_t regex_value_max;
 	const char *const *protect; /**< More protected paths, NULL-terminated, or NULL. */
 	const char *engine_default;

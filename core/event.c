@@ -3,7 +3,7 @@
 #include "core/plugin.h"
 #include "core/wire.h"
 
-enum { RECORD_VERSION = 1 };
+enum { RECORD_OLD = 1, RECORD_VERSION = 2 };
 
 static const char *const type_names[EVENT_TYPES] = {
 	"state", "call", "stage", "replica", "request", "note",
@@ -29,13 +29,15 @@ void event_encode(const struct event *e, struct buf *to)
 	wire_put_bytes(to, e->who);
 	wire_put_bytes(to, e->role);
 	wire_put_bytes(to, bytes_cut(e->detail, EVENT_DETAIL_MAX));
+	wire_put(to, e->generation, 8);
 }
 
 int event_decode(struct bytes record, struct event *ret)
 {
 	struct wire w = wire_of(record);
 	struct event e = {0};
-	if (wire_get(&w, 1) != RECORD_VERSION)
+	uint64_t version = wire_get(&w, 1);
+	if (version != RECORD_VERSION && version != RECORD_OLD)
 		return SL_E_CORRUPT;
 	e.time_ms = (int64_t)wire_get(&w, 8);
 	e.type = (enum event_type)wire_get(&w, 1);
@@ -51,6 +53,8 @@ int event_decode(struct bytes record, struct event *ret)
 				       &e.who,    &e.role,    &e.detail};
 	for (size_t i = 0; i < countof(texts); i++)
 		*texts[i] = wire_get_bytes(&w);
+	if (version > RECORD_OLD)
+		e.generation = wire_get(&w, 8);
 	if (w.bad || w.at != w.end || e.type >= EVENT_TYPES || e.state >= JOB_STATES ||
 	    (e.stage >= PLUGIN_TYPES && e.stage != EVENT_NO_STAGE))
 		return SL_E_CORRUPT;
@@ -70,6 +74,8 @@ static void show_call(struct json_object *to, const struct event *e)
 	jb_put_int(to, "durationUs", (int64_t)e->took_us);
 	if (e->status)
 		jb_put_int(to, "status", e->status);
+	if (e->generation)
+		jb_put_int(to, "generation", (int64_t)e->generation);
 }
 
 static void show_replica(struct json_object *to, const struct event *e)

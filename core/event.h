@@ -25,6 +25,7 @@ struct event {
 	uint32_t attempts, status;
 	uint32_t repeats; /**< Equal ones that followed and were not kept. */
 	uint64_t took_us;
+	uint64_t generation; /**< Registry that a call belongs to; 0: not known. */
 	int32_t index, code;
 	struct bytes plugin, outcome, reason, reason_code, who, role;
 	struct bytes detail; /**< First bytes of an answer that was not understood, ... */

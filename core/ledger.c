@@ -1,6 +1,7 @@
 #include "core/ledger.h"
 
 #include "core/feed.h"
+#include "core/kept.h"
 #include "core/wire.h"
 
 enum { KEY_SIZE = 1 + JOB_NAME_MAX + 1 + 16, RECORD_MAX = 64 * 1024, SEEN_DROP_MAX = 8 };
@@ -39,6 +40,12 @@ void ledger_put_doc(struct store_txn *txn, struct uuid id, enum job_part part, s
 {
 	struct key k = doc_key(id, part);
 	store_put(txn, STORE_DOCS, key_bytes(&k), doc);
+}
+
+void ledger_drop_doc(struct store_txn *txn, struct uuid id, enum job_part part)
+{
+	struct key k = doc_key(id, part);
+	store_del(txn, STORE_DOCS, key_bytes(&k));
 }
 
 /* ---- the record, its index and counters ---- */
@@ -294,6 +301,7 @@ int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const
 		job->finished_ms = now_ms;
 		job->exit_code = why->exit_code;
 		ledger_put_child(txn, job, false);
+		kept_ended(txn, job, true);
 	}
 	if (to == JOB_STOPPED)
 		ledger_order_kin(txn, job->id);

@@ -5,9 +5,9 @@
  * two who want different things one wins and the other is told.
  *
  * Keys:  JOBS id · DOCS id+part · EVENTS id+be32(number) · REPLICAS id+be32(role)+be32(index)
- *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, and as ledger_kin.c says
- *        COUNTS 'a', 's'+state, 'u'+user, 'k'+kind, and as ledger_groups.c says · TIMERS be64(due
- * ms)+id SEEN hash · SEEN 't'+be64(time)+hash
+ *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, and as ledger_kin.c and kept.h say
+ *        COUNTS 'a', 's'+state, 'u'+user, 'k'+kind, and as ledger_groups.c says
+ *        TIMERS be64(due ms)+id · SEEN hash · SEEN 't'+be64(time)+hash
  *
  * Layer 2. Threads: reads in any read transaction; writes on the writer's thread. What
  * is read is borrowed until the next write or the end of the transaction. */
@@ -16,7 +16,7 @@
 #include "core/event.h"
 #include "store/store.h"
 
-/** The documents of a job. */
+/** The documents of a job; '0' to '4' are what its stages were given (core/kept.h). */
 enum job_part {
 	PART_HEADER = 'H',     /**< Header information as plugins see it. */
 	PART_JOB = 'J',        /**< `job` as submitted, byte for byte. */
@@ -45,6 +45,7 @@ SL_MUST_USE int ledger_load(struct store_txn *txn, struct uuid id, struct buf *k
 SL_MUST_USE int ledger_doc(struct store_txn *txn, struct uuid id, enum job_part part,
 			   struct bytes *ret);
 void ledger_put_doc(struct store_txn *txn, struct uuid id, enum job_part part, struct bytes doc);
+void ledger_drop_doc(struct store_txn *txn, struct uuid id, enum job_part part);
 
 /** A new job, state preparing: record, index, counters, its first event. */
 void ledger_insert(struct store_txn *txn, struct job *job);

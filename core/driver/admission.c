@@ -30,6 +30,8 @@ struct admission *admission_free(struct admission *a)
 	buf_fini(&a->factors);
 	buf_fini(&a->provenance);
 	buf_fini(&a->body);
+	for (int i = 0; i < PLUGIN_STAGES; i++)
+		buf_fini(&a->given[i].patch);
 	arena_free(a->event_arena);
 	admit_free(a->from);
 	admit_free(a->resumed);

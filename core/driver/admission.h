@@ -9,6 +9,7 @@
 
 #include "core/answer.h"
 #include "core/driver/change.h"
+#include "core/kept.h"
 #include "core/merge.h"
 #include "core/pipeline.h"
 #include "core/progress.h"
@@ -55,6 +56,12 @@ struct step { /* one plugin of the plan */
 	struct increment increment; /* decorators and the binder: what was added */
 };
 
+struct stage_given { /* what a stage was given: core/kept.h */
+	struct kept_stage record;
+	struct buf patch;
+	bool dirty;
+};
+
 struct admission {
 	struct table_node node;
 	struct driver *driver;
@@ -74,6 +81,7 @@ struct admission {
 	struct plan *plan;
 	struct pipeline *pipeline;
 	struct step *step;
+	struct stage_given given[PLUGIN_STAGES];
 	struct buf body; /* the request of the present stage */
 	uint32_t body_stage;
 	int64_t began_ms;          /* monotonic */
@@ -117,6 +125,10 @@ void ask_answered(void *user, ask_id id, const struct ask_result *result);
 /* ---- journal.c ---- */
 
 void journal_event(struct admission *a, const struct event *event);
+/** The stage's body is made: keep what it was given. */
+void journal_given(struct admission *a, uint32_t stage);
+/** The stage has made the present TaskSet of this one. */
+void journal_changed(struct admission *a, uint32_t stage, const struct json *before);
 /** Progress is written behind, as soon as the change before is on disk. */
 void journal_write(struct admission *a);
 /** Submit its last change, behind what is on its way. */

@@ -8,15 +8,12 @@ static int make_body(struct admission *a, uint32_t stage)
 	if (a->body_stage == stage)
 		return 0;
 	buf_reset(&a->body);
-	buf_add_str(&a->body, "{\"factors\":");
-	buf_add_bytes(&a->body, buf_bytes(&a->factors));
-	buf_add_str(&a->body, ",\"header\":");
-	buf_add_bytes(&a->body, a->from->header);
-	buf_add_str(&a->body, ",\"job\":");
-	buf_add_bytes(&a->body, stage == PLUGIN_TRANSLATOR ? a->from->submitted
-							   : buf_bytes(&a->taskset_text));
-	buf_add_char(&a->body, '}');
+	kept_body(buf_bytes(&a->factors), a->from->header,
+		  stage == PLUGIN_TRANSLATOR ? a->from->submitted : buf_bytes(&a->taskset_text),
+		  &a->body);
 	a->body_stage = stage;
+	if (!a->body.rc)
+		journal_given(a, stage);
 	return a->body.rc;
 }
 

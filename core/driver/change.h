@@ -22,6 +22,9 @@ struct change_event {
 	struct event event;
 };
 
+/** Header, TaskSet, factors and the like, and what each stage was given. */
+enum { CHANGE_DOCS_MAX = 12 };
+
 /** All bytes lie in its arena. Made and ended on the loop. */
 struct change {
 	struct write write;
@@ -42,7 +45,7 @@ struct change {
 	struct {
 		enum job_part part;
 		struct bytes text;
-	} doc[6];
+	} doc[CHANGE_DOCS_MAX];
 	size_t docs;
 	struct change_event *event, **event_end;
 	struct replica_change_record *replica, **replica_end;

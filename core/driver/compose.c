@@ -32,6 +32,20 @@ static int adopt(struct admission *a, struct buf *text, struct sl_error *err)
 	return json_parse(&a->taskset, buf_bytes(&a->taskset_text), &limits, err);
 }
 
+/* Likewise, and remember how it was before the stage. */
+static int adopt_changed(struct admission *a, const struct plan_stage *stage, struct buf *text,
+			 struct sl_error *err)
+{
+	scoped(buf_finip) struct buf text_before = a->taskset_text;
+	scoped(json_finip) struct json before = a->taskset;
+	a->taskset_text = (struct buf){0};
+	a->taskset = (struct json){0};
+	int rc = adopt(a, text, err);
+	if (!rc)
+		journal_changed(a, (uint32_t)(stage - a->plan->stage), &before);
+	return rc;
+}
+
 int compose_set_taskset(struct admission *a, const struct json *json, struct sl_error *err)
 {
 	scoped(buf_finip) struct buf text = {0};
@@ -142,7 +156,7 @@ static int compose_additions(struct admission *a, const struct plan_stage *stage
 	for (uint32_t i = 0; i < stage->n; i++) /* they look into the TaskSet that goes */
 		increment_fini(&a->step[stage->first + i].increment);
 	if (n && !rc)
-		rc = adopt(a, &text, &err);
+		rc = adopt_changed(a, stage, &text, &err);
 	return rc ? fault(a, rc == SL_E_CONFLICT ? "decorator_conflict" : "invalid_taskset",
 			  bytes_of("", 0), err.text)
 		  : 0;

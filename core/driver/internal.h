@@ -7,6 +7,7 @@
  *   stopped.c    what was stopped, with its children
  *   due.c        jobs whose time has come
  *   recover.c    after a restart
+ *   trim.c       what stages were given, cut down when it is old
  *
  *   change.h     change.c     one job's changes in one transaction
  *   admission.h  admit.c      loading a job for admission
@@ -68,6 +69,8 @@ struct driver {
 	struct list waking; /* runs that want a tick */
 	int64_t timer_ms;   /* the first stored timer, wall time; 0: none known */
 	bool timer_busy;
+	int64_t trim_ms; /* when old stages are cut down next, monotonic; 0: not begun */
+	bool trim_busy;
 	size_t changes_open; /* submitted, not yet back */
 	uint64_t serial;     /* of the newest admission or run */
 };
@@ -99,3 +102,8 @@ struct stopped *stopped_free(struct stopped *s);
 /* ---- due.c ---- */
 
 void due_start(struct driver *d);
+
+/* ---- trim.c ---- */
+
+/** Every now and then: what stages were given, of jobs that ended long ago, goes. */
+void trim_start(struct driver *d);

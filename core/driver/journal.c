@@ -1,6 +1,7 @@
 /* What an admission tells the store: its events, documents and progress. They are written
  * behind, one change at a time: the next one takes all that came up meanwhile. */
 #include "core/driver/admission.h"
+#include "core/patch.h"
 
 void journal_event(struct admission *a, const struct event *event)
 {
@@ -16,6 +17,41 @@ void journal_event(struct admission *a, const struct event *event)
 			*texts[i] = bytes_of("", 0);
 	*a->event_end = e;
 	a->event_end = &e->next;
+}
+
+void journal_given(struct admission *a, uint32_t stage)
+{
+	struct stage_given *g = &a->given[stage];
+	g->record.generation = a->registry->generation;
+	crypt_hash(bytes_of("", 0), buf_bytes(&a->body), g->record.digest);
+	g->dirty = true;
+}
+
+void journal_changed(struct admission *a, uint32_t stage, const struct json *before)
+{
+	struct stage_given *g = &a->given[stage];
+	buf_fini(&g->patch);
+	buf_init(&g->patch, OWN_BYTES_MAX);
+	g->record.gone = patch_make(&a->taskset, before, &g->patch) != 0;
+	if (g->record.gone) /* it is for reading only: the digest stays */
+		buf_fini(&g->patch);
+	g->record.changed = g->dirty = true;
+}
+
+static void flush_given(struct admission *a, struct change *c)
+{
+	for (int i = 0; i < PLUGIN_STAGES; i++) {
+		struct stage_given *g = &a->given[i];
+		scoped(buf_finip) struct buf text = {0};
+		if (!g->dirty)
+			continue;
+		g->dirty = false;
+		g->record.patch = buf_bytes(&g->patch);
+		buf_init(&text, OWN_BYTES_MAX);
+		kept_encode(&g->record, &text);
+		if (!text.rc)
+			change_add_doc(c, kept_part((enum plugin_type)i), buf_bytes(&text));
+	}
 }
 
 void journal_flush(struct admission *a, struct change *c)
@@ -34,6 +70,7 @@ void journal_flush(struct admission *a, struct change *c)
 	}
 	if (a->factors_dirty)
 		change_add_doc(c, PART_FACTORS, buf_bytes(&a->factors));
+	flush_given(a, c);
 	for (struct change_event *e = a->event; e; e = e->next)
 		change_add_event(c, &e->event);
 	a->event = NULL;

@@ -160,6 +160,8 @@ static uint32_t next_wait(struct driver *d, uint32_t most)
 	wait = until(d->stuck_ms, clock_mono_ms(d->parts.clock), wait);
 	if (!d->timer_busy)
 		wait = until(d->timer_ms, now, wait);
+	if (!d->trim_busy)
+		wait = until(d->trim_ms, clock_mono_ms(d->parts.clock), wait);
 	for (struct list *l = d->waking.next; l != &d->waking; l = l->next)
 		wait = until(container_of(l, struct run, link)->wake_ms, now, wait);
 	return wait;
@@ -172,6 +174,8 @@ static void do_what_is_due(struct driver *d)
 		change_retry_stuck(d);
 	if (d->timer_ms && !d->timer_busy && d->timer_ms <= now)
 		due_start(d);
+	if (!d->trim_busy && clock_mono_ms(d->parts.clock) >= d->trim_ms)
+		trim_start(d);
 	run_tick_due(d, now);
 }
 

@@ -1,6 +1,8 @@
 /* What must hold after every step, read from what is committed. */
 #include "tests/sim/sim.h"
 
+#include "core/kept.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,11 +76,33 @@ static bool read_event(void *user, uint32_t number, const struct event *e)
 	return true;
 }
 
+/* Each stage that was asked can be read as it was given: the body made of it is the one
+ * that was sent. */
+static void check_kept(struct sim *s, struct sim_job *job, struct store_txn *txn)
+{
+	for (int stage = 0; stage < PLUGIN_STAGES; stage++) {
+		scoped(kept_finip) struct kept kept = {0};
+		scoped(buf_finip) struct buf body = {0};
+		struct kept_stage record;
+		struct sl_error err = {0};
+		if (kept_stage(txn, job->id, (enum plugin_type)stage, &record) || record.gone)
+			continue;
+		buf_init(&body, 1 << 20);
+		if (kept_read(txn, job->id, (enum plugin_type)stage, &kept, &err))
+			sim_wrong(s, job, "stage %d cannot be read back: %s", stage, err.text);
+		kept_body(kept.factors, kept.header, kept.document, &body);
+		if (!kept_matches(&kept, buf_bytes(&body)))
+			sim_wrong(s, job, "stage %d was given something else than %s", stage,
+				  buf_str(&body));
+	}
+}
+
 /* Nothing is handed over that a gate has not let go, or a person. */
 static void check_handed_over(struct sim *s, struct sim_job *job, struct store_txn *txn)
 {
 	struct bytes text;
 	job->was_waiting = true;
+	check_kept(s, job, txn);
 	for (int i = 0; job->gates && i < SIM_G4; i++)
 		if (!job->gate[i].passed && !job->gate[i].excused)
 			sim_wrong(s, job, "handed over without %s", sim_plugin_path[i]);
@@ -88,11 +112,13 @@ static void check_handed_over(struct sim *s, struct sim_job *job, struct store_t
 		sim_wrong(s, job, "handed over without what d1 added");
 }
 
-static void check_outcome(struct sim *s, struct sim_job *job, const struct job *now)
+static void check_outcome(struct sim *s, struct sim_job *job, const struct job *now,
+			  struct store_txn *txn)
 {
 	size_t alive = sim_engine_alive(&s->engine, job->id);
 	job->final = true;
 	job->final_turn = s->turn;
+	check_kept(s, job, txn);
 	if (alive)
 		sim_wrong(s, job, "%s while %zu replicas are alive", job_state_name(now->state),
 			  alive);
@@ -127,7 +153,7 @@ static void check_job(struct sim *s, struct sim_job *job, struct store_txn *txn)
 		if (!job->was_waiting)
 			check_handed_over(s, job, txn);
 	if (job_final(now.state) && !job->final)
-		check_outcome(s, job, &now);
+		check_outcome(s, job, &now, txn);
 	if (job->stopped && job_final(now.state) && now.state != JOB_STOPPED)
 		sim_wrong(s, job, "was stopped, yet it is %s", job_state_name(now.state));
 	job->state = now.state;

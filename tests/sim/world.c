@@ -11,6 +11,7 @@ static const struct driver_config driver_config = {
 	.answer_max = 1 << 20,
 	.budget_ms = 120000,
 	.wait_for_ms = 3600000,
+	.keep_stages_ms = 600000,
 	.wait_first_ms = 1000,
 	.wait_most_ms = 60000,
 	.regex_value_max = 1024,

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core/merge.h"
+#include "core/patch.h"
 
 enum { PARTS = 4, BASE = PARTS, MERGED, TEXTS, ROUNDS = 400, ANSWERS = (1 << PARTS) - 1 };
 enum { ALL = (1 << TEXTS) - 1, ONLY_MERGED = 1 << MERGED };
@@ -274,6 +275,19 @@ static void check_each_alone(struct scene *s, uint32_t seed)
 	}
 }
 
+/* What was merged leads back to what it was made of, byte for byte, and costs little. */
+static void check_back(const struct scene *s, const struct json *merged, uint32_t seed)
+{
+	scoped(buf_finip) struct buf patch, back;
+	buf_init(&patch, 1 << 20);
+	buf_init(&back, 1 << 20);
+	assert_int_equal(patch_make(merged, &s->text[BASE], &patch), 0);
+	assert_int_equal(patch_apply(buf_bytes(&patch), merged->text, &back), 0);
+	if (!bytes_eq(buf_bytes(&back), s->text[BASE].text))
+		fail_msg("seed %u\ngot      %s\nexpected %.*s", seed, buf_str(&back),
+			 BYTES_FMT(s->text[BASE].text));
+}
+
 static void check_all(struct scene *s, uint32_t seed)
 {
 	scoped(buf_finip) struct buf out, again;
@@ -282,6 +296,7 @@ static void check_all(struct scene *s, uint32_t seed)
 	merge(s, 0, PARTS, NULL, &out);
 	equals(&out, &s->text[MERGED], seed);
 	scoped(json_finip) struct json merged = parse(buf_bytes(&out));
+	check_back(s, &merged, seed);
 	merge(s, 0, PARTS, &merged, &again);
 	assert_true(bytes_eq(buf_bytes(&out), buf_bytes(&again)));
 }
