@@ -21,10 +21,11 @@ struct api {
 	struct auth *auth;
 	struct registry *registry;
 	struct driver *driver;
-	size_t body_max;        /**< Bytes of a request's body. */
-	size_t header_max;      /**< Bytes of a submission's `header`. */
-	size_t regex_value_max; /**< For trying selectors. */
-	bool single_user;       /**< Replicas run as the gateway's own user. */
+	struct streams *streams; /**< Shared by all answers that go on. */
+	size_t body_max;         /**< Bytes of a request's body. */
+	size_t header_max;       /**< Bytes of a submission's `header`. */
+	size_t regex_value_max;  /**< For trying selectors. */
+	bool single_user;        /**< Replicas run as the gateway's own user. */
 	unsigned json_depth_max;
 	unsigned rate, rate_burst; /**< Requests a second for each token; rate 0: no limit. */
 	bool rate_loopback;        /**< Also for callers on this machine. */

@@ -326,6 +326,17 @@ void conn_close(struct conn *conn)
 	pthread_mutex_unlock(&c->lock);
 }
 
+int conn_socket(struct conn *conn)
+{
+	struct conns *c = conn->owner;
+	pthread_mutex_lock(&c->lock);
+	if (conn->known && conn->fd < 0)
+		find_sockets(c);
+	int fd = hold_socket(conn);
+	pthread_mutex_unlock(&c->lock);
+	return fd;
+}
+
 bool conn_is_surplus(const struct conn *conn) { return atomic_load(&conn->surplus); }
 bool conn_was_cut(const struct conn *conn) { return atomic_load(&conn->cut); }
 

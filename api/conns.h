@@ -49,6 +49,8 @@ void conn_arriving(struct conn *conn, const struct sockaddr_in *peer, in_port_t 
 void conn_dropping(struct conn *conn, int64_t ms);
 /** Did its time run out? Then the answer says so. */
 bool conn_was_cut(const struct conn *conn);
+/** A duplicate of its socket, the caller's to close; -1 if it cannot be found. */
+int conn_socket(struct conn *conn);
 void conn_serving(struct conn *conn); /**< The request is whole. */
 void conn_idle(struct conn *conn);    /**< The answer is out. */
 

@@ -133,6 +133,7 @@ void reply_init(struct reply *reply)
 void reply_fini(struct reply *reply)
 {
 	reply->payload = jb_free(reply->payload);
+	reply->stream = stream_free(reply->stream);
 	buf_fini(&reply->head);
 	buf_fini(&reply->raw);
 }

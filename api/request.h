@@ -5,6 +5,7 @@
  * thread is the connection's (100 KiB of stack). */
 #pragma once
 
+#include "api/stream.h"
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/json/build.h"
@@ -40,11 +41,6 @@ struct request {
 	struct arena *arena;
 };
 
-/** A stretch of an answer that is written while it is made (logs, events). */
-struct reply_sink {
-	int (*write)(struct reply_sink *sink, struct bytes piece); /**< Negative: give up. */
-};
-
 struct reply {
 	int rc;                      /**< 0 or SL_E_. */
 	struct sl_error err;         /**< The words for rc. */
@@ -55,11 +51,8 @@ struct reply {
 	/** Not an envelope: these bytes, as this type. */
 	const char *type;
 	struct buf raw;
-	/** With `type`, instead of `raw`: called once the head is out, on the same thread;
-	 * called in any case, and frees `user`. */
-	void (*stream)(void *user, struct reply_sink *sink);
-	void *user;
-	bool close; /**< End the connection behind this answer. */
+	struct stream *stream; /**< With `type`, instead of `raw`: api/stream.h. Owned. */
+	bool close;            /**< End the connection behind this answer. */
 };
 
 SL_BEGIN_DECLS

@@ -4,38 +4,28 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- answering ---- */
 
-struct stream {
-	struct reply_sink sink;
-	struct exchange *x;
-};
-
-static int write_piece(struct reply_sink *sink, struct bytes piece)
+static int write_piece(void *user, struct bytes piece)
 {
-	struct exchange *x = container_of(sink, struct stream, sink)->x;
-	if (piece.len == 0)
-		return 0;
+	struct exchange *x = user;
 	int n = x->http_1_0 ? mg_write(x->http, piece.at, piece.len)
 			    : mg_send_chunk(x->http, piece.at, (unsigned)piece.len);
 	return n > 0 ? 0 : SL_E_CANCELED;
 }
 
-static int write_nothing(struct reply_sink *sink, struct bytes piece)
+/* What is broken off gets no end: its reader must not take it for whole. */
+static void run_stream(struct exchange *x)
 {
-	(void)sink;
-	(void)piece;
-	return SL_E_CANCELED;
-}
-
-/* Runs in any case, for the sake of what it frees. */
-static void run_stream(struct exchange *x, bool no_body)
-{
-	struct stream stream = {.sink.write = no_body ? write_nothing : write_piece, .x = x};
-	x->reply.stream(x->reply.user, &stream.sink);
-	if (!no_body && !x->http_1_0 && mg_send_chunk(x->http, "", 0) < 0)
+	struct stream_io io = {.fd = conn_socket(x->conn), .write = write_piece, .user = x};
+	int rc = io.fd < 0 ? SL_E_CANCELED : stream_run(x->reply.stream, &io);
+	if (io.fd >= 0)
+		close(io.fd);
+	if (rc < 0 || (!x->http_1_0 && mg_send_chunk(x->http, "", 0) < 0))
 		x->keep = false;
+	x->reply.stream = stream_free(x->reply.stream);
 }
 
 /* The answer goes out in one write: two would wait for each other's acknowledgement. */
@@ -55,8 +45,8 @@ void exchange_answer(struct exchange *x)
 	x->reply.payload = jb_free(x->reply.payload);
 	bool sent = status > 0 && mg_write(x->http, out.at, out.len) == (int)out.len;
 	x->keep = x->keep && sent;
-	if (x->reply.stream)
-		run_stream(x, how.no_body || !sent || !x->reply.type);
+	if (x->reply.stream && x->reply.type && sent && !how.no_body)
+		run_stream(x);
 	if (!x->keep)
 		mg_disable_connection_keep_alive(x->http);
 }

@@ -32,6 +32,10 @@ static const struct config_key api[] = {
 static const struct config_key limits[] = {
 	{"connections", CONFIG_COUNT, AT(limits.connections), 8, 65536, NULL, "1024",
 	 "Connections to the API at one time.", RESTART},
+	{"streams", CONFIG_COUNT, AT(limits.streams), 1, 65536, NULL, "512",
+	 "Answers that go on (logs, events, files) at one time; never more than half of the "
+	 "connections.",
+	 RESTART},
 	{"body", CONFIG_SIZE, AT(limits.body), KIB, 256 * MIB, NULL, "1 MiB", "A request's body.",
 	 RESTART},
 	{"json_depth", CONFIG_COUNT, AT(limits.json_depth), 8, 200, NULL, "64",

@@ -30,10 +30,9 @@ struct logs {
 	const char *stream; /* NULL: both */
 };
 
-static void logs_free(struct logs *l)
+static void logs_free(void *user)
 {
-	if (!l)
-		return;
+	struct logs *l = user;
 	taskset_free(l->set);
 	json_fini(&l->json);
 	buf_fini(&l->text);
@@ -61,7 +60,7 @@ static off_t find_tail(int fd, off_t size, int64_t lines)
 	return 0;
 }
 
-static int send_file(struct logs *l, int fd, struct reply_sink *sink)
+static int send_file(struct logs *l, int fd, struct stream *to)
 {
 	char piece[PIECE];
 	struct stat st;
@@ -75,15 +74,14 @@ static int send_file(struct logs *l, int fd, struct reply_sink *sink)
 		ssize_t got = pread(fd, piece, want, at);
 		if (got <= 0)
 			return 0;
-		if (sink->write(sink, bytes_of(piece, (size_t)got)) < 0)
-			return SL_E_IO;
+		if (stream_write(to, bytes_of(piece, (size_t)got)))
+			return SL_E_CANCELED;
 		at += got;
 	}
 	return 0;
 }
 
-static int send_replica(struct logs *l, const struct role *role, uint32_t index,
-			struct reply_sink *sink)
+static int send_replica(struct logs *l, const struct role *role, uint32_t index, struct stream *to)
 {
 	static const char *const streams[] = {"stdout", "stderr"};
 	int rc = 0;
@@ -94,26 +92,28 @@ static int send_replica(struct logs *l, const struct role *role, uint32_t index,
 			l->engine->ops->open_log(l->engine, &l->job, role->name, index, streams[i]);
 		if (fd < 0)
 			continue;
-		rc = send_file(l, fd, sink);
+		rc = send_file(l, fd, to);
 		close(fd);
 	}
 	return rc;
 }
 
-static void stream(void *user, struct reply_sink *sink)
+static int run(void *user, struct stream *to)
 {
 	struct logs *l = user;
-	int rc = sink ? 0 : SL_E_CANCELED;
+	int rc = 0;
 	for (uint32_t i = 0; l->set && i < l->set->roles && !rc; i++) {
 		const struct role *role = &l->set->role[i];
 		if (l->role.len && !bytes_eq(l->role, role->name))
 			continue;
 		for (uint32_t k = 0; k < role->replicas && !rc; k++)
 			if (l->replica < 0 || l->replica == k)
-				rc = send_replica(l, role, k, sink);
+				rc = send_replica(l, role, k, to);
 	}
-	logs_free(l);
+	return rc;
 }
+
+static const struct stream_ops stream_ops = {run, logs_free};
 
 /* ---- what is asked for ---- */
 
@@ -191,12 +191,12 @@ int job_read_logs(struct api *api, struct request *req, struct reply *reply)
 	int rc = read_query(req, l, &role, &reply->err);
 	if (!rc)
 		rc = load(api, req, l, role, &reply->err);
+	if (!rc)
+		rc = stream_create(api->streams, &stream_ops, l, &reply->stream, &reply->err);
 	if (rc) {
 		logs_free(l);
 		return rc;
 	}
 	reply->type = "text/plain; charset=utf-8";
-	reply->stream = stream;
-	reply->user = l;
 	return 0;
 }

@@ -39,6 +39,7 @@ struct gateway {
 	struct admin *admin;
 	struct token_book *tokens;
 	struct auth *auth;
+	struct streams *streams;
 	struct api api;
 	struct server *server;
 };
@@ -111,6 +112,13 @@ static unsigned held_max(const struct config *c)
 {
 	unsigned quarter = (unsigned)c->limits.connections / 4;
 	return quarter < HELD_MAX ? quarter : HELD_MAX;
+}
+
+/* The other half must stay for those who want a short answer. */
+static unsigned streams_max(const struct config *c)
+{
+	unsigned half = (unsigned)c->limits.connections / 2;
+	return half < c->limits.streams ? half : (unsigned)c->limits.streams;
 }
 
 static int open_driver(struct gateway *g, struct sl_error *err)
@@ -258,6 +266,7 @@ static void prepare_api(struct gateway *g)
 		.auth = g->auth,
 		.registry = g->registry,
 		.driver = g->driver,
+		.streams = g->streams,
 		.body_max = (size_t)c->limits.body,
 		.header_max = (size_t)c->limits.header,
 		.regex_value_max = (size_t)c->selector.regex_value_max,
@@ -313,6 +322,8 @@ static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_
 		rc = open_registry(g, err);
 	if (!rc)
 		rc = open_driver(g, err);
+	if (!rc)
+		rc = streams_create(streams_max(g->config), STREAM_STALL_MS, &g->streams);
 	if (!rc)
 		prepare_api(g);
 	if (!rc)
@@ -372,11 +383,14 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	api_set_state(&g->api, API_STOPPING);
 	if (g->driver)
 		watch_end(driver_watch(g->driver));
+	if (g->streams)
+		streams_end(g->streams);
 	if (g->server)
 		server_drain(g->server, grace_ms);
 	if (g->driver)
 		driver_stop_loop(g->driver, grace_ms);
 	server_free(g->server);
+	streams_free(g->streams);
 	engine_free(g->local);
 	engine_free(g->null);
 	if (g->tokens && token_book_flush(g->tokens))

@@ -1,0 +1,207 @@
+#include "api/stream.h"
+
+#include "core/base/clock.h"
+#include "core/base/list.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	KERNEL_BUFFER = 128 * 1024, /* of one reader's socket; the kernel doubles it */
+	LOOK_MS = 1000,             /* a stalled write looks this often whether we stop */
+};
+
+struct streams {
+	pthread_mutex_t lock;
+	struct list open;
+	unsigned max;
+	uint32_t stall_ms;
+	atomic_uint n;
+	atomic_bool ended;
+};
+
+struct stream {
+	struct streams *all;
+	struct list link;
+	const struct stream_ops *ops;
+	void *user;
+	const struct stream_io *io; /* while it runs */
+	int wake;                   /* an eventfd */
+};
+
+int streams_create(unsigned max, uint32_t stall_ms, struct streams **ret)
+{
+	struct streams *all = calloc(1, sizeof(*all));
+	if (!all)
+		return SL_E_NO_MEMORY;
+	if (pthread_mutex_init(&all->lock, NULL)) {
+		free(all);
+		return SL_E_NO_MEMORY;
+	}
+	list_init(&all->open);
+	all->max = max;
+	all->stall_ms = stall_ms;
+	*ret = all;
+	return 0;
+}
+
+struct streams *streams_free(struct streams *all)
+{
+	if (!all)
+		return NULL;
+	assert(list_empty(&all->open));
+	pthread_mutex_destroy(&all->lock);
+	free(all);
+	return NULL;
+}
+
+void streams_end(struct streams *all)
+{
+	pthread_mutex_lock(&all->lock);
+	atomic_store(&all->ended, true);
+	for (struct list *l = all->open.next; l != &all->open; l = l->next)
+		stream_wake(container_of(l, struct stream, link));
+	pthread_mutex_unlock(&all->lock);
+}
+
+unsigned streams_open(const struct streams *all) { return atomic_load(&all->n); }
+
+/* ---- one of them ---- */
+
+static int refuse(struct streams *all, struct sl_error *err)
+{
+	if (atomic_load(&all->ended))
+		return sl_fail(err, SL_E_UNAVAILABLE, "the gateway is stopping");
+	return sl_fail(err, SL_E_UNAVAILABLE,
+		       "%u answers are being streamed, and no more may be; try again soon",
+		       all->max);
+}
+
+/* Either it is in the list when the end comes, or it is refused. */
+static bool enter(struct streams *all, struct stream *s)
+{
+	pthread_mutex_lock(&all->lock);
+	bool free_place = !atomic_load(&all->ended) && atomic_load(&all->n) < all->max;
+	if (free_place) {
+		atomic_fetch_add(&all->n, 1);
+		list_push(&all->open, &s->link);
+	}
+	pthread_mutex_unlock(&all->lock);
+	return free_place;
+}
+
+int stream_create(struct streams *all, const struct stream_ops *ops, void *user,
+		  struct stream **ret, struct sl_error *err)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	if (!s)
+		return SL_E_NO_MEMORY;
+	*s = (struct stream){.all = all, .ops = ops, .user = user};
+	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->wake < 0) {
+		free(s);
+		return sl_fail(err, SL_E_UNAVAILABLE, "no descriptor free; try again soon");
+	}
+	if (!enter(all, s)) {
+		close(s->wake);
+		free(s);
+		return refuse(all, err);
+	}
+	*ret = s;
+	return 0;
+}
+
+struct stream *stream_free(struct stream *s)
+{
+	if (!s)
+		return NULL;
+	s->ops->free(s->user);
+	pthread_mutex_lock(&s->all->lock);
+	list_remove(&s->link);
+	atomic_fetch_sub(&s->all->n, 1);
+	pthread_mutex_unlock(&s->all->lock);
+	close(s->wake);
+	free(s);
+	return NULL;
+}
+
+/* A counter that is full is as awake as it can be. */
+void stream_wake(struct stream *s)
+{
+	uint64_t one = 1;
+	ssize_t n = write(s->wake, &one, sizeof(one));
+	assert(n == sizeof(one) || errno == EAGAIN);
+}
+
+bool stream_ending(const struct stream *s) { return atomic_load(&s->all->ended); }
+
+static int64_t now_ms(void) { return clock_mono_ms(&clock_system); }
+
+/* Until the kernel has room for a piece. */
+static int wait_for_room(const struct stream *s)
+{
+	int64_t left, since = now_ms();
+	do {
+		int64_t most =
+			stream_ending(s) && s->all->stall_ms > LOOK_MS ? LOOK_MS : s->all->stall_ms;
+		left = since + most - now_ms();
+		if (left <= 0)
+			return SL_E_CANCELED;
+		struct pollfd fd = {.fd = s->io->fd, .events = POLLOUT};
+		int n = poll(&fd, 1, left < LOOK_MS ? (int)left : LOOK_MS);
+		if (n < 0 && errno != EINTR)
+			return SL_E_CANCELED;
+		if (n > 0)
+			return fd.revents & (POLLERR | POLLHUP | POLLNVAL) ? SL_E_CANCELED : 0;
+	} while (true);
+}
+
+int stream_write(struct stream *s, struct bytes piece)
+{
+	while (piece.len) {
+		size_t n = piece.len < STREAM_PIECE_MAX ? piece.len : STREAM_PIECE_MAX;
+		if (wait_for_room(s) || s->io->write(s->io->user, bytes_of(piece.at, n)) < 0)
+			return SL_E_CANCELED;
+		piece = bytes_of((const char *)piece.at + n, piece.len - n);
+	}
+	return 0;
+}
+
+int stream_wait(struct stream *s, uint32_t ms)
+{
+	int64_t left, until = now_ms() + ms;
+	do {
+		if (stream_ending(s))
+			return SL_E_CANCELED;
+		struct pollfd fd[] = {{.fd = s->wake, .events = POLLIN},
+				      {.fd = s->io->fd, .events = POLLRDHUP}};
+		left = until - now_ms();
+		int n = poll(fd, countof(fd), left < 0 ? 0 : (int)left);
+		if (n < 0 && errno != EINTR)
+			return SL_E_CANCELED;
+		if (n > 0 && fd[1].revents)
+			return SL_E_CANCELED;
+		uint64_t times;
+		if (n > 0 && read(s->wake, &times, sizeof(times)) > 0)
+			return stream_ending(s) ? SL_E_CANCELED : 0;
+	} while (left > 0);
+	return SL_E_TIMEOUT;
+}
+
+int stream_run(struct stream *s, const struct stream_io *io)
+{
+	int size = KERNEL_BUFFER;
+	/* Bounded for each reader; without it the kernel's own bound holds. */
+	(void)setsockopt(io->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	s->io = io;
+	int rc = s->ops->run(s->user, s);
+	s->io = NULL;
+	return rc;
+}
