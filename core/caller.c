@@ -1,189 +1,153 @@
 #include "core/caller.h"
 
 #include "core/base/crypt.h"
-#include "core/base/list.h"
+#include "core/caller_head.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LANES = 1024, RETRY_MOST_MS = 10000, HEADERS_MAX = 16, HEADER_BYTES_MAX = 16 * 1024 };
-
-/** Calls to one plugin: so many at once, the rest in order. */
-struct lane {
-	struct lane *next;
-	uint32_t in_flight;
-	struct list waiting;
-	char text[];
-};
+enum { RETRY_MOST_MS = 10000, PATIENCE_MS = 1000 };
 
 struct asking {
-	struct list link; /* waiting for a place, pausing, or over */
+	struct list link;  /* in its plugin's line, pausing, flying, or over */
+	struct list check; /* in caller.waiting while in line */
 	struct caller *caller;
-	struct lane *lane;
-	struct ask ask;
-	char *webhook_id, *traceparent;
+	struct standing *standing;
+	struct ask ask; /* its texts are ours */
 	ask_done_fn done;
 	void *user;
 	call_id call;
+	const char *address;    /* of the attempt in flight */
+	struct attempt attempt; /* what it holds of breakers */
 	uint32_t attempts;
+	uint64_t number;     /* in line */
+	int64_t check_ms;    /* when it has waited long enough again */
 	int64_t asked_us;    /* when caller_ask() was called */
 	int64_t first_us;    /* of the first attempt, 0 before it */
 	int64_t deadline_ms; /* when the budget is spent, from the first attempt on */
 	int64_t again_ms;    /* while pausing */
-	bool placed;         /* holds a place in its lane */
+	bool placed;         /* holds a place */
+	bool in_line;
 	struct ask_result result;
-	char why[200];
+	char why[320];
 };
 
 struct caller {
 	struct caller_config config;
 	struct executor *x;
 	const struct clock *clock;
-	struct lane *lane[LANES];
+	struct standings *standings;
 	struct list pausing, over, flying;
+	struct list waiting; /* asking.check: the one to be looked at next first */
 	size_t n;
+	bool freed;
 };
 
 static void attempt(struct asking *q);
 
-/* ---- lanes ---- */
+static int64_t now_ms(const struct caller *c) { return clock_mono_ms(c->clock); }
 
-static struct lane **lane_slot(struct caller *c, const char *key)
-{
-	uint8_t hash[CRYPT_HASH_SIZE];
-	uint16_t at;
-	crypt_hash(bytes_of("", 0), bytes_str(key), hash);
-	memcpy(&at, hash, sizeof(at));
-	struct lane **slot = &c->lane[at % LANES];
-	while (*slot && strcmp((*slot)->text, key) != 0)
-		slot = &(*slot)->next;
-	return slot;
-}
+static struct asking *asking_of(ask_id id) { return (struct asking *)(uintptr_t)id; }
 
-static struct lane *lane_of(struct caller *c, const char *key)
-{
-	struct lane **slot = lane_slot(c, key);
-	if (*slot)
-		return *slot;
-	size_t size = strlen(key) + 1;
-	struct lane *lane = calloc(1, sizeof(*lane) + size);
-	if (!lane)
-		return NULL;
-	memcpy(lane->text, key, size);
-	list_init(&lane->waiting);
-	*slot = lane;
-	return lane;
-}
-
-static void lane_release(struct caller *c, struct lane *lane)
-{
-	if (lane->in_flight || !list_empty(&lane->waiting))
-		return;
-	struct lane **slot = lane_slot(c, lane->text);
-	*slot = lane->next;
-	free(lane);
-}
-
-/* ---- signing and headers ---- */
-
-static void sign_with(struct buf *to, struct bytes key, const char *webhook_id,
-		      const char *timestamp, struct bytes body)
-{
-	uint8_t mac[CRYPT_HASH_SIZE];
-	const struct bytes piece[] = {bytes_str(webhook_id), BYTES("."), bytes_str(timestamp),
-				      BYTES("."), body};
-	crypt_hmac_sha256(key, piece, countof(piece), mac);
-	buf_add_str(to, "v1,");
-	crypt_base64(to, bytes_of(mac, sizeof(mac)));
-}
-
-int caller_sign(struct buf *to, const struct feature *feature, const char *webhook_id,
-		int64_t timestamp_s, struct bytes body, int64_t now_ms)
-{
-	char timestamp[24];
-	snprintf(timestamp, sizeof(timestamp), "%lld", (long long)timestamp_s);
-	sign_with(to, feature->signing_key, webhook_id, timestamp, body);
-	if (feature->old_key.len && now_ms < feature->old_key_until_ms) {
-		buf_add_char(to, ' ');
-		sign_with(to, feature->old_key, webhook_id, timestamp, body);
-	}
-	return to->rc;
-}
-
-static uint32_t time_left(const struct asking *q)
-{
-	int64_t left = q->deadline_ms - clock_mono_ms(q->caller->clock);
-	uint32_t timeout = q->ask.plugin->timeout_ms;
-	return left <= 0 ? 0 : left < timeout ? (uint32_t)left : timeout;
-}
-
-static int make_headers(struct asking *q, uint32_t timeout_ms, struct buf *text)
-{
-	const struct plugin *plugin = q->ask.plugin;
-	int64_t now_ms = clock_wall_ms(q->caller->clock);
-	char job[UUID_TEXT_SIZE];
-	buf_addf(text, "Content-Type: application/json\nwebhook-id: %s\n", q->webhook_id);
-	buf_addf(text, "webhook-timestamp: %lld\nwebhook-signature: ", (long long)(now_ms / 1000));
-	int rc = caller_sign(text, plugin->feature, q->webhook_id, now_ms / 1000, q->ask.body,
-			     now_ms);
-	buf_addf(text, "\nSluice-Protocol: 1\nSluice-Job-Id: %s\nSluice-Plugin-Key: %s\n",
-		 uuid_format(q->ask.job, job), plugin->key);
-	buf_addf(text, "Sluice-Stage: %s\nSluice-Attempt: %u\nSluice-Deadline-Ms: %u\n",
-		 plugin_type_name(plugin->type), q->ask.earlier + q->attempts, timeout_ms);
-	if (q->ask.dry_run)
-		buf_add_str(text, "Sluice-Dry-Run: true\n");
-	if (q->traceparent)
-		buf_addf(text, "traceparent: %s\n", q->traceparent);
-	if (plugin->feature->authorization[0])
-		buf_addf(text, "Authorization: %s\n", plugin->feature->authorization);
-	return rc ? rc : text->rc;
-}
-
-static void split_lines(char *text, const char *line[HEADERS_MAX])
-{
-	size_t n = 0;
-	for (char *end; n + 1 < HEADERS_MAX && (end = strchr(text, '\n')); text = end + 1) {
-		*end = '\0';
-		line[n++] = text;
-	}
-	line[n] = NULL;
-}
-
-/* ---- the course of one ask ---- */
+/* ---- places and lines ---- */
 
 static void take_place(struct asking *q)
 {
 	q->placed = true;
-	q->lane->in_flight++;
+	standing_count(q->caller->standings, q->standing, 1, 0);
 }
 
-/* The next in the lane takes the place. */
+static bool is_free(const struct asking *q)
+{
+	const struct standing *s = q->standing;
+	return s->in_flight < q->ask.plugin->in_flight_max && (q->ask.first || !s->held);
+}
+
+static void join_line(struct asking *q)
+{
+	struct standing *s = q->standing;
+	struct caller *c = q->caller;
+	struct list *at = &s->line; /* in front of this one; the head: behind all */
+	if (q->ask.first)
+		for (at = s->line.next; at != &s->line; at = at->next)
+			if (!container_of(at, struct asking, link)->ask.first)
+				break;
+	list_push(at, &q->link);
+	q->in_line = true;
+	q->number = q->ask.first ? 0 : ++s->came;
+	q->check_ms = now_ms(c) + c->config.patience_ms;
+	list_push(&c->waiting, &q->check);
+	standing_count(c->standings, s, 0, 1);
+}
+
+static void leave_line(struct asking *q)
+{
+	if (!q->in_line)
+		return;
+	q->in_line = false;
+	list_remove(&q->link);
+	list_remove(&q->check);
+	standing_count(q->caller->standings, q->standing, 0, -1);
+}
+
+/* Whoever is next takes what is free. */
+static void move_up(struct standing *s)
+{
+	while (!list_empty(&s->line)) {
+		struct asking *q = container_of(s->line.next, struct asking, link);
+		if (!is_free(q))
+			return;
+		leave_line(q);
+		s->went = q->number > s->went ? q->number : s->went;
+		take_place(q);
+		attempt(q);
+	}
+}
+
 static void give_place(struct asking *q)
 {
-	struct lane *lane = q->lane;
 	if (!q->placed)
 		return;
 	q->placed = false;
-	lane->in_flight--;
-	struct list *next = list_pop(&lane->waiting);
-	if (!next)
-		return;
-	struct asking *other = container_of(next, struct asking, link);
-	take_place(other);
-	attempt(other);
+	standing_count(q->caller->standings, q->standing, -1, 0);
+	move_up(q->standing);
+	if (q->standing->held)
+		q->caller->freed = true;
+}
+
+uint64_t caller_ahead(ask_id id)
+{
+	const struct asking *q = asking_of(id);
+	if (!q->in_line || q->ask.first)
+		return 0;
+	return q->number > q->standing->went ? q->number - q->standing->went - 1 : 0;
+}
+
+uint32_t caller_waited_ms(const struct caller *c, ask_id id)
+{
+	const struct asking *q = asking_of(id);
+	return q->in_line ? (uint32_t)((clock_mono_us(c->clock) - q->asked_us) / 1000) : 0;
+}
+
+/* ---- the course of one ask ---- */
+
+static void forget(struct asking *q)
+{
+	free((void *)(uintptr_t)q->ask.webhook_id);
+	free((void *)(uintptr_t)q->ask.traceparent);
+	free(q);
 }
 
 static void end(struct asking *q)
 {
 	struct caller *c = q->caller;
-	struct lane *lane = q->lane;
+	struct standing *s = q->standing;
+	leave_line(q);
 	list_remove(&q->link);
 	give_place(q);
-	lane_release(c, lane);
+	standings_put(c->standings, s);
 	c->n--;
-	free(q->webhook_id);
-	free(q->traceparent);
-	free(q);
+	forget(q);
 }
 
 static void tell(struct asking *q)
@@ -206,9 +170,17 @@ static void tell(struct asking *q)
 /* Nothing was started: tell it from the next turn. */
 static void fail_later(struct asking *q, const char *why)
 {
-	snprintf(q->why, sizeof(q->why), "%s", why);
+	if (why != q->why)
+		snprintf(q->why, sizeof(q->why), "%s", why);
 	list_remove(&q->link);
 	list_push(&q->caller->over, &q->link);
+}
+
+static uint32_t time_left(const struct asking *q)
+{
+	int64_t left = q->deadline_ms - now_ms(q->caller);
+	uint32_t timeout = q->ask.plugin->timeout_ms;
+	return left <= 0 ? 0 : left < timeout ? (uint32_t)left : timeout;
 }
 
 static uint32_t pause_of(const struct asking *q, int64_t retry_after_ms)
@@ -220,73 +192,111 @@ static uint32_t pause_of(const struct asking *q, int64_t retry_after_ms)
 	return retry_after_ms > (int64_t)pause ? (uint32_t)retry_after_ms : (uint32_t)pause;
 }
 
-/* Pause and try again, if the plugin's retries and the job's budget allow it. */
+/* Pause and try again, if the plugin's retries, its breaker and the job's budget allow it. */
 static bool try_again(struct asking *q, int64_t retry_after_ms)
 {
-	if (q->ask.once || q->attempts > q->ask.plugin->retries)
-		return false;
-	int64_t now = clock_mono_ms(q->caller->clock);
-	if (retry_after_ms > q->deadline_ms - now)
+	struct caller *c = q->caller;
+	int64_t now = now_ms(c);
+	char why[sizeof(q->why)];
+	if (q->ask.once || q->attempts > q->ask.plugin->retries ||
+	    retry_after_ms > q->deadline_ms - now ||
+	    !standing_lets(c->standings, q->standing, q->ask.plugin, now, why, sizeof(why)))
 		return false;
 	uint32_t pause = pause_of(q, retry_after_ms);
 	if (now + pause >= q->deadline_ms)
 		return false;
 	q->again_ms = now + pause;
 	list_remove(&q->link);
-	list_push(&q->caller->pausing, &q->link);
+	list_push(&c->pausing, &q->link);
 	return true;
 }
 
-static bool cannot_be_asked(const struct answer *answer)
+static enum attempt_end how_it_ended(const struct answer *answer)
 {
-	if (answer->rc)
-		return answer->rc != SL_E_TOO_BIG;
-	return answer->status >= 500 || answer->status == 429;
+	switch (answer->rc) {
+	case 0:
+		return answer->status >= 500 || answer->status == 429 ? ATTEMPT_FAILED
+								      : ATTEMPT_ANSWERED;
+	case SL_E_TOO_BIG:
+		return ATTEMPT_ANSWERED;
+	case SL_E_BUSY:
+	case SL_E_NO_MEMORY:
+	case SL_E_INVALID:
+		return ATTEMPT_DROPPED; /* not the plugin's fault */
+	default:
+		return answer->unreached ? ATTEMPT_UNREACHED : ATTEMPT_FAILED;
+	}
+}
+
+static void attempt_over(struct asking *q, enum attempt_end how, const char *why)
+{
+	q->call = 0;
+	standing_end(q->caller->standings, q->standing, q->ask.plugin, q->address, &q->attempt, how,
+		     why, now_ms(q->caller));
 }
 
 static void on_answer(void *user, call_id id SL_UNUSED, const struct answer *answer)
 {
 	struct asking *q = user;
-	q->call = 0;
+	enum attempt_end how = how_it_ended(answer);
 	q->result.status = answer->rc ? 0 : answer->status;
 	q->result.timed_out = answer->rc == SL_E_TIMEOUT;
 	q->result.retry_after_ms = answer->rc ? -1 : answer->retry_after_ms;
-	if (!cannot_be_asked(answer)) {
+	if (answer->rc)
+		snprintf(q->why, sizeof(q->why), "%s",
+			 answer->why && *answer->why ? answer->why : sl_err_text(answer->rc));
+	else
+		snprintf(q->why, sizeof(q->why), "it answered with status %u", answer->status);
+	attempt_over(q, how, q->why);
+	if (how == ATTEMPT_ANSWERED) {
 		q->result.answered = true;
 		q->result.rc = answer->rc;
 		q->result.body = answer->body;
 		tell(q);
-		return;
-	}
-	if (answer->rc)
-		snprintf(q->why, sizeof(q->why), "%s",
-			 answer->why ? answer->why : sl_err_text(answer->rc));
-	else
-		snprintf(q->why, sizeof(q->why), "it answered with status %u", answer->status);
-	if (!try_again(q, answer->retry_after_ms))
+	} else if (!try_again(q, answer->retry_after_ms)) {
 		tell(q);
+	}
 }
 
-static int start(struct asking *q, uint32_t timeout_ms)
+static int start(struct asking *q, const char *address, uint32_t timeout_ms)
 {
-	const struct plugin *plugin = q->ask.plugin;
-	const char *line[HEADERS_MAX];
+	struct caller *c = q->caller;
+	const char *line[CALLER_HEADERS_MAX];
 	scoped(buf_finip) struct buf text = {0};
-	buf_init(&text, HEADER_BYTES_MAX);
-	q->attempts++;
-	int rc = make_headers(q, timeout_ms, &text);
+	struct caller_head head = {&q->ask, q->ask.earlier + ++q->attempts, timeout_ms,
+				   clock_wall_ms(c->clock)};
+	buf_init(&text, CALLER_HEADER_BYTES_MAX);
+	int rc = caller_head_make(&head, &text, line);
 	if (rc)
 		return rc;
-	(void)buf_str(&text);
-	split_lines(text.at, line);
-	/* Another address for another attempt; jobs spread over all of them. */
-	uint32_t which = (q->ask.job.at[15] + q->ask.earlier + q->attempts - 1) % plugin->addresses;
-	struct call call = {.url = plugin->address[which],
+	struct call call = {.url = address,
 			    .headers = line,
 			    .body = q->ask.body,
 			    .timeout_ms = timeout_ms,
-			    .answer_max = q->caller->config.answer_max};
-	return q->caller->x->ops->start(q->caller->x, &call, on_answer, q, &q->call);
+			    .answer_max = c->config.answer_max};
+	rc = c->x->ops->start(c->x, &call, on_answer, q, &q->call);
+	if (rc)
+		return rc;
+	q->address = address;
+	standing_begin(c->standings, q->standing, q->ask.plugin, address, now_ms(c), &q->attempt);
+	return 0;
+}
+
+/* Another address for another attempt; jobs spread over all of them. Those behind which
+ * nobody listens are left out. NULL: there is none, and q->why says why. */
+static const char *choose_address(struct asking *q)
+{
+	struct caller *c = q->caller;
+	const struct plugin *plugin = q->ask.plugin;
+	uint32_t first = q->ask.job.at[15] + q->ask.earlier + q->attempts;
+	if (!standing_lets(c->standings, q->standing, plugin, now_ms(c), q->why, sizeof(q->why)))
+		return NULL;
+	for (uint32_t i = 0; i < plugin->addresses; i++) {
+		const char *address = plugin->address[(first + i) % plugin->addresses];
+		if (standings_place_lets(c->standings, address, now_ms(c), q->why, sizeof(q->why)))
+			return address;
+	}
+	return NULL;
 }
 
 static void attempt(struct asking *q)
@@ -296,10 +306,13 @@ static void attempt(struct asking *q)
 		q->deadline_ms = q->first_us / 1000 + q->ask.budget_ms;
 	}
 	uint32_t timeout_ms = time_left(q);
-	int rc = timeout_ms ? start(q, timeout_ms) : SL_E_TIMEOUT;
+	const char *address = timeout_ms ? choose_address(q) : NULL;
+	int rc = timeout_ms && address ? start(q, address, timeout_ms) : SL_E_TIMEOUT;
 	if (rc) {
-		q->result.timed_out = rc == SL_E_TIMEOUT;
-		fail_later(q, rc == SL_E_TIMEOUT ? "no time is left for it" : sl_err_text(rc));
+		q->result.timed_out = !timeout_ms;
+		fail_later(q, !timeout_ms ? "no time is left for it"
+			      : !address  ? q->why
+					  : sl_err_text(rc));
 		return;
 	}
 	list_remove(&q->link);
@@ -318,16 +331,15 @@ static struct asking *make(struct caller *c, const struct ask *ask)
 	q->ask = *ask;
 	q->result.retry_after_ms = -1;
 	list_init(&q->link);
-	q->webhook_id = strdup(ask->webhook_id);
-	q->traceparent = ask->traceparent ? strdup(ask->traceparent) : NULL;
-	q->lane = lane_of(c, ask->plugin->key);
-	if (q->webhook_id && q->lane && (q->traceparent || !ask->traceparent))
+	list_init(&q->check);
+	q->ask.webhook_id = strdup(ask->webhook_id);
+	q->ask.traceparent = ask->traceparent ? strdup(ask->traceparent) : NULL;
+	q->standing = standings_take(c->standings, ask->plugin->key);
+	if (q->ask.webhook_id && q->standing && (q->ask.traceparent || !ask->traceparent))
 		return q;
-	if (q->lane)
-		lane_release(c, q->lane);
-	free(q->webhook_id);
-	free(q->traceparent);
-	free(q);
+	if (q->standing)
+		standings_put(c->standings, q->standing);
+	forget(q);
 	return NULL;
 }
 
@@ -340,8 +352,8 @@ int caller_ask(struct caller *c, const struct ask *ask, ask_done_fn done, void *
 	q->user = user;
 	c->n++;
 	*ret = (ask_id)(uintptr_t)q;
-	if (q->lane->in_flight >= ask->plugin->in_flight_max) {
-		list_push(&q->lane->waiting, &q->link);
+	if (!is_free(q) || (!ask->first && !list_empty(&q->standing->line))) {
+		join_line(q);
 		return 0;
 	}
 	take_place(q);
@@ -351,18 +363,38 @@ int caller_ask(struct caller *c, const struct ask *ask, ask_done_fn done, void *
 
 void caller_cancel(struct caller *c, ask_id id)
 {
-	struct asking *q = (struct asking *)(uintptr_t)id;
+	struct asking *q = asking_of(id);
 	if (!q)
 		return;
-	if (q->call)
+	if (q->call) {
 		c->x->ops->cancel(c->x, q->call);
+		attempt_over(q, ATTEMPT_DROPPED, "");
+	}
 	end(q);
+}
+
+/* Those who have waited long are told so; what they do about it may end others. */
+static uint32_t tell_waiting(struct caller *c, uint32_t most_ms)
+{
+	int64_t now = now_ms(c);
+	while (!list_empty(&c->waiting)) {
+		struct asking *q = container_of(c->waiting.next, struct asking, check);
+		if (q->check_ms > now)
+			return q->check_ms - now < most_ms ? (uint32_t)(q->check_ms - now)
+							   : most_ms;
+		q->check_ms = now + c->config.patience_ms;
+		list_remove(&q->check);
+		list_push(&c->waiting, &q->check);
+		if (q->ask.waits)
+			q->ask.waits(q->user, (ask_id)(uintptr_t)q);
+	}
+	return most_ms;
 }
 
 uint32_t caller_turn(struct caller *c, uint32_t most_ms)
 {
 	struct list *next;
-	int64_t now = clock_mono_ms(c->clock);
+	int64_t now = now_ms(c);
 	for (struct list *l = c->pausing.next; l != &c->pausing; l = next) {
 		struct asking *q = container_of(l, struct asking, link);
 		next = l->next;
@@ -375,47 +407,86 @@ uint32_t caller_turn(struct caller *c, uint32_t most_ms)
 	}
 	for (struct list *l; (l = list_pop(&c->over));)
 		tell(container_of(l, struct asking, link));
+	most_ms = tell_waiting(c, most_ms);
 	return list_empty(&c->over) ? most_ms : 0;
 }
 
 size_t caller_in_flight(const struct caller *c) { return c->n; }
 
+int caller_hold(struct caller *c, const char *key, bool held)
+{
+	struct standing *s =
+		held ? standings_take(c->standings, key) : standings_find(c->standings, key);
+	if (!s)
+		return held ? SL_E_NO_MEMORY : 0;
+	s->held = held;
+	if (held)
+		return 0;
+	move_up(s);
+	standings_put(c->standings, s);
+	return 0;
+}
+
+uint32_t caller_places(const struct caller *c, const char *key, uint32_t in_flight_max)
+{
+	const struct standing *s = standings_find(c->standings, key);
+	uint32_t taken = s ? s->in_flight : 0;
+	for (struct list *l = s ? s->line.next : NULL; s && l != &s->line; l = l->next) {
+		if (!container_of(l, struct asking, link)->ask.first)
+			break;
+		taken++;
+	}
+	return taken < in_flight_max ? in_flight_max - taken : 0;
+}
+
+bool caller_freed(struct caller *c)
+{
+	bool freed = c->freed;
+	c->freed = false;
+	return freed;
+}
+
+struct standings *caller_standings(struct caller *c) { return c->standings; }
+
 int caller_create(const struct caller_config *config, struct executor *x, const struct clock *clock,
 		  struct caller **ret)
 {
 	struct caller *c = calloc(1, sizeof(*c));
-	if (!c)
+	if (!c || standings_create(&c->standings)) {
+		free(c);
 		return SL_E_NO_MEMORY;
+	}
 	c->config = *config;
+	if (!c->config.patience_ms)
+		c->config.patience_ms = PATIENCE_MS;
 	c->x = x;
 	c->clock = clock;
 	list_init(&c->pausing);
 	list_init(&c->over);
 	list_init(&c->flying);
+	list_init(&c->waiting);
 	*ret = c;
 	return 0;
 }
 
 static void drop_all(struct caller *c, struct list *list)
 {
-	for (struct list *l; (l = list_pop(list));) {
-		struct asking *q = container_of(l, struct asking, link);
-		caller_cancel(c, (ask_id)(uintptr_t)q);
-	}
+	while (!list_empty(list))
+		caller_cancel(c, (ask_id)(uintptr_t)container_of(list->next, struct asking, link));
 }
 
 struct caller *caller_free(struct caller *c)
 {
 	if (!c)
 		return NULL;
-	/* Those who wait first: they would take the places of those who go. A lane with
-	 * some has others in flight, so it stays meanwhile. */
-	for (size_t i = 0; i < LANES; i++)
-		for (struct lane *lane = c->lane[i]; lane; lane = lane->next)
-			drop_all(c, &lane->waiting);
+	/* Those who wait first: they would take the places of those who go. */
+	while (!list_empty(&c->waiting))
+		caller_cancel(
+			c, (ask_id)(uintptr_t)container_of(c->waiting.next, struct asking, check));
 	drop_all(c, &c->pausing);
 	drop_all(c, &c->over);
 	drop_all(c, &c->flying);
+	standings_free(c->standings);
 	free(c);
 	return NULL;
 }

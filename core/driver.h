@@ -105,6 +105,9 @@ SL_MUST_USE int driver_resume(struct driver *d, const struct job_request *r, str
 /** Told of every move of a job, once it is on disk: where its submitter waits. Ended by its
  * users (watch_end()) before the driver is. */
 struct watch *driver_watch(struct driver *d);
+/** How plugins stand just now: calls in flight, asks that wait, breakers, times passed over;
+ * standings_read() and standings_each() from any thread, as long as the driver lives. */
+struct standings *driver_standings(struct driver *d);
 
 /** What may change while it runs. */
 struct driver_settings {

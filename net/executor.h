@@ -25,11 +25,12 @@ struct call {
 };
 
 struct answer {
-	int rc; /**< 0: an HTTP answer arrived whole. SL_E_TIMEOUT; SL_E_UNAVAILABLE: no
-		 * connection, refused address, closed early, reset; SL_E_TOO_BIG: over
-		 * answer_max, or 64 KiB of headers; SL_E_PEER: not HTTP; SL_E_BUSY: no
-		 * connection was free for timeout_ms (not the plugin's fault);
-		 * SL_E_INVALID: not a URL; SL_E_NO_MEMORY. */
+	int rc;         /**< 0: an HTTP answer arrived whole. SL_E_TIMEOUT; SL_E_UNAVAILABLE: no
+			 * connection, refused address, closed early, reset; SL_E_TOO_BIG: over
+			 * answer_max, or 64 KiB of headers; SL_E_PEER: not HTTP; SL_E_BUSY: no
+			 * connection was free for timeout_ms (not the plugin's fault);
+			 * SL_E_INVALID: not a URL; SL_E_NO_MEMORY. */
+	bool unreached; /**< With `rc`: no connection came about (or no TLS on it). */
 	unsigned status;
 	struct bytes body;      /**< Borrowed for the length of the callback. */
 	int64_t retry_after_ms; /**< From Retry-After (seconds or a date), or -1. */

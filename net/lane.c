@@ -226,6 +226,24 @@ void lane_land(struct lane *lane)
 	lane->call = NULL;
 }
 
+/* Nothing could be sent. */
+static bool is_unreached(CURL *easy, CURLcode code)
+{
+	curl_off_t ready = 0;
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return true;
+	case CURLE_OPERATION_TIMEDOUT:
+		curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
+		return ready <= 0;
+	default:
+		return false;
+	}
+}
+
 void lane_outcome(struct lane *lane, CURLcode code, struct answer *answer)
 {
 	struct http_call *call = lane->call;
@@ -250,4 +268,5 @@ void lane_outcome(struct lane *lane, CURLcode code, struct answer *answer)
 	else
 		answer->rc = why_of(lane->easy, code, &facts, call->why);
 	answer->why = answer->rc ? call->why : "";
+	answer->unreached = answer->rc && is_unreached(lane->easy, code);
 }

@@ -67,9 +67,11 @@ static struct pl_event unavailable(struct admission *a, struct step *step,
 	const char *key = a->plan->plugin[step->index]->key;
 	step->timed_out = result->timed_out;
 	step->code = result->timed_out ? "plugin_timeout" : "plugin_unavailable";
-	snprintf(step->words, sizeof(step->words), "%s cannot be asked: %s (%u attempt%s)", key,
-		 result->why ? result->why : "no answer", result->attempts,
-		 result->attempts == 1 ? "" : "s");
+	int used = snprintf(step->words, sizeof(step->words), "%s cannot be asked: %s", key,
+			    result->why ? result->why : "no answer");
+	if (result->attempts && used > 0 && (size_t)used < sizeof(step->words))
+		snprintf(step->words + used, sizeof(step->words) - (size_t)used, " (%u attempt%s)",
+			 result->attempts, result->attempts == 1 ? "" : "s");
 	record_call(a, step, result, "unavailable", bytes_str(step->words), false);
 	return (struct pl_event){.kind = PL_UNAVAILABLE, .step = step->index};
 }

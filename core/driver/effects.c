@@ -43,6 +43,7 @@ static void record_ignored(struct admission *a, const struct step *step)
 								     : BYTES("passed_over"),
 			      .reason = bytes_str(step->words)};
 	journal_event(a, &event);
+	standings_failed_open(caller_standings(a->driver->caller), plugin->key);
 }
 
 /* Returns false when the admission came to its end. */

@@ -189,6 +189,8 @@ void driver_turn(struct driver *d, uint32_t wait_ms)
 
 struct watch *driver_watch(struct driver *d) { return d->watch; }
 
+struct standings *driver_standings(struct driver *d) { return caller_standings(d->caller); }
+
 bool driver_idle(const struct driver *d) { return atomic_load(&d->busy) == 0; }
 
 /* ---- the thread ---- */

@@ -64,6 +64,7 @@ static void plan_answer(struct fake_executor *x, struct fake_call *c)
 	c->status = a.rc ? 0 : a.status ? a.status : 200;
 	c->answer = scripted;
 	c->retry_after_ms = a.retry_after_ms ? a.retry_after_ms : -1;
+	c->unreached = a.rc && a.unreached;
 	if (a.delay_ms > c->timeout_ms || a.rc == SL_E_TIMEOUT) {
 		c->rc = SL_E_TIMEOUT;
 		c->status = 0;
@@ -144,6 +145,7 @@ static void deliver(struct fake_executor *x, struct fake_call *c)
 			   .status = c->status,
 			   .body = bytes_str(c->answer),
 			   .retry_after_ms = c->retry_after_ms,
+			   .unreached = c->unreached,
 			   .why = c->rc ? sl_err_text(c->rc) : NULL,
 			   .took_us = (uint64_t)(c->due_us - c->started_us)};
 	if (x->telling)

@@ -30,6 +30,7 @@ struct fake_call {
 	unsigned status;
 	char *answer;
 	int64_t retry_after_ms;
+	bool unreached;
 };
 
 /** What comes back. Zero: 200 with an empty body, at once. */
@@ -40,6 +41,7 @@ struct fake_answer {
 	char *body_owned; /**< Or this one: from malloc, freed by the executor. */
 	uint32_t delay_ms;
 	int64_t retry_after_ms; /**< 0: none. */
+	bool unreached;         /**< As struct answer's. */
 };
 
 typedef void (*fake_answer_fn)(void *user, const struct fake_call *call, struct fake_answer *ret);
