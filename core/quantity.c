@@ -107,3 +107,30 @@ bool quantity_equal(struct bytes a, struct bytes b)
 	return read_quantity(a, &x) && read_quantity(b, &y) && x.odd == y.odd && x.twos == y.twos &&
 	       x.fives == y.fives && x.negative == y.negative;
 }
+
+/** `*n` times `factor`, `times` times over. False: it does not fit. */
+static bool multiply(uint64_t *n, uint64_t factor, int64_t times)
+{
+	for (; times > 0; times--)
+		if (__builtin_mul_overflow(*n, factor, n))
+			return false;
+	return true;
+}
+
+bool quantity_count(struct bytes text, unsigned tens, int64_t *ret)
+{
+	struct quantity q;
+	if (!read_quantity(text, &q) || (q.negative && q.odd))
+		return false;
+	if (q.odd)
+		scale_ten(&q, tens);
+	uint64_t n = q.odd, part = 1;
+	if (!multiply(&n, 5, q.fives) || !multiply(&n, 2, q.twos) || n > INT64_MAX)
+		return false;
+	if (!multiply(&part, 5, -q.fives) || !multiply(&part, 2, -q.twos))
+		n = q.odd != 0; /* less than one, if anything */
+	else
+		n = n / part + (n % part != 0);
+	*ret = (int64_t)n;
+	return true;
+}

@@ -152,6 +152,13 @@ static int check_env(struct look *l, json_at container)
 	return 0;
 }
 
+static int check_limits(struct look *l, json_at container)
+{
+	struct limits got;
+	int rc = pod_limits(&l->json, container, &got, l->err);
+	return rc ? in_role(l, rc) : 0;
+}
+
 static int check_container(struct look *l, json_at at, bool runs)
 {
 	json_at image = get(l, at, "image");
@@ -160,6 +167,8 @@ static int check_container(struct look *l, json_at at, bool runs)
 	if (runs && !filled(l, get(l, at, "command")))
 		return refuse(l, at, "the container has no command");
 	int rc = check_security(l, at);
+	if (!rc && runs)
+		rc = check_limits(l, at);
 	return rc || !runs ? rc : check_env(l, at);
 }
 

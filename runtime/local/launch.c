@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum step { STEP_SETUP, STEP_DIRECTORY, STEP_SHIELD, STEP_EXEC };
+enum step { STEP_SETUP, STEP_CGROUP, STEP_SHIELD, STEP_USER, STEP_DIRECTORY, STEP_EXEC };
 
 /** What the child says when it fails; a success is the pipe's end. */
 struct failure {
@@ -39,14 +39,47 @@ static int set_streams(const struct launch *l)
 	return close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
-static int make_bare(const struct launch *l, pid_t supervisor)
+enum { FILES_USUAL = 1024, FILES_MOST = 1 << 19 };
+
+static int set_limit(int which, rlim_t soft, rlim_t hard)
 {
-	struct rlimit no_core = {0, 0};
+	struct rlimit now;
+	if (getrlimit((__rlimit_resource_t)which, &now) < 0)
+		return -1;
+	hard = hard < now.rlim_max ? hard : now.rlim_max;
+	struct rlimit limit = {soft < hard ? soft : hard, hard};
+	return setrlimit((__rlimit_resource_t)which, &limit);
+}
+
+/** Those of each process. Memory is one only where no cgroup counts it. */
+static int set_limits(const struct launch *l)
+{
+	const struct limits *want = &l->container->limits;
+	rlim_t file = (rlim_t)want->file, memory = (rlim_t)want->memory;
+	if (set_limit(RLIMIT_CORE, 0, 0) < 0 ||
+	    set_limit(RLIMIT_NOFILE, FILES_USUAL, FILES_MOST) < 0)
+		return -1;
+	if (file && set_limit(RLIMIT_FSIZE, file, file) < 0)
+		return -1;
+	bool counted = cgroups_parts(l->cgroups) & CGROUP_MEMORY;
+	return memory && !counted ? set_limit(RLIMIT_AS, memory, memory) : 0;
+}
+
+static int make_bare(const struct launch *l)
+{
 	umask(022);
-	if (setsid() < 0 || set_streams(l) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	if (setsid() < 0 || set_streams(l) < 0 || set_limits(l) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
 	clear_signals();
+	return 0;
+}
+
+/** After the user has changed: that would take the death signal away. */
+static int become_user(const struct launch *l, pid_t supervisor)
+{
+	if (identity_become(l->user) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -1;
 	errno = ESRCH;
 	return getppid() == supervisor ? 0 : -1;
 }
@@ -65,14 +98,18 @@ static enum step become(const struct launch *l, pid_t supervisor)
 	char **argv = calloc((size_t)c->argc + 1, sizeof(*argv));
 	char **env = environ_build(l->plan, c, l->work_dir);
 	const char *word = c->argv;
-	if (!argv || !env || make_bare(l, supervisor) < 0)
+	if (!argv || !env || make_bare(l) < 0)
 		return STEP_SETUP;
+	if (cgroup_join(l->cgroups, &l->plan->name) < 0)
+		return STEP_CGROUP;
 	for (uint32_t i = 0; i < c->argc; i++, word = plan_after(word))
 		argv[i] = (char *)(uintptr_t)word;
-	if (enter_directory(l) < 0)
-		return STEP_DIRECTORY;
 	if (l->shield && shield_enter(l->data_dir, l->work_dir) < 0)
 		return STEP_SHIELD;
+	if (become_user(l, supervisor) < 0)
+		return STEP_USER;
+	if (enter_directory(l) < 0)
+		return STEP_DIRECTORY;
 	environ = env; /* so that the command is looked for in its own PATH */
 	execvp(argv[0], argv);
 	return STEP_EXEC;
@@ -91,6 +128,12 @@ static int explain(const struct launch *l, struct failure f, char message[200])
 		snprintf(message, 200, "cannot run '%.100s': %s", c->argv,
 			 f.error == ENOENT ? "command not found" : why);
 		return f.error == ENOENT ? 127 : 126;
+	case STEP_CGROUP:
+		snprintf(message, 200, "cannot enter its cgroup: %s", why);
+		return 126;
+	case STEP_USER:
+		snprintf(message, 200, "cannot become the user of replicas: %s", why);
+		return 126;
 	case STEP_SHIELD:
 		snprintf(message, 200, "cannot bar it from the data directory: %s", why);
 		return 126;

@@ -18,6 +18,7 @@ struct body {
 
 struct container {
 	uint32_t argc, envc, init;
+	struct limits limits;
 };
 
 bool plan_role_ok(struct bytes role)
@@ -115,8 +116,10 @@ static int add_container(struct pod *pod, json_at at, bool init, struct buf *to,
 	json_at name_at = json_get(j, at, BYTES("name")),
 		cwd_at = json_get(j, at, BYTES("workingDir")), n;
 	size_t start = to->len;
+	int rc = pod_limits(j, at, &c.limits, err);
 	buf_add(to, &c, sizeof(c));
-	int rc = name_at == JSON_NONE ? 0 : pod_string(pod, name_at, &name, err);
+	if (!rc && name_at != JSON_NONE)
+		rc = pod_string(pod, name_at, &name, err);
 	if (!rc)
 		rc = add_string(to, name, err);
 	if (!rc && cwd_at != JSON_NONE)
@@ -249,6 +252,7 @@ bool plan_next(struct plan *plan, struct plan_container *ret)
 	got.argc = c.argc;
 	got.envc = c.envc;
 	got.init = c.init;
+	got.limits = c.limits;
 	*ret = got;
 	return true;
 }

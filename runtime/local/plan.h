@@ -12,6 +12,7 @@
 
 #include "core/base/buf.h"
 #include "core/engine_port.h"
+#include "runtime/local/cgroup.h"
 
 enum {
 	PLAN_CONTAINERS_MAX = 64,
@@ -27,6 +28,7 @@ struct plan_container {
 	const char *cwd;   /**< "" for the work directory. */
 	uint32_t argc, envc;
 	const char *argv, *env; /**< The first string; the next ones follow its NUL. */
+	struct limits limits;
 	bool init;
 };
 

@@ -1,5 +1,6 @@
 #include "runtime/local/pod.h"
 
+#include "core/quantity.h"
 #include "runtime/local/plan.h"
 
 #include <math.h>
@@ -88,4 +89,39 @@ uint32_t pod_cpus(const struct json *json, json_at spec)
 		raw = bytes_of((const char *)raw.at + 1, raw.len - 2);
 	double n = ceil(cpus(raw));
 	return n >= 1 && n <= CPUS_MAX ? (uint32_t)n : n > CPUS_MAX ? CPUS_MAX : 1;
+}
+
+static int read_limit(const struct json *json, json_at list, const char *name, unsigned tens,
+		      int64_t *ret, struct sl_error *err)
+{
+	scoped(buf_finip) struct buf place = {0};
+	json_at at = json_get(json, list, bytes_str(name));
+	if (at == JSON_NONE || json_type(json, at) == JSON_NULL)
+		return 0;
+	struct bytes raw = json_raw(json, at);
+	if (json_type(json, at) == JSON_STRING)
+		raw = bytes_of((const char *)raw.at + 1, raw.len - 2);
+	if (quantity_count(raw, tens, ret) && *ret > 0)
+		return 0;
+	buf_init(&place, 512);
+	json_place(json, at, &place);
+	return sl_fail(err, SL_E_INVALID, "%s: this is no limit: a number above 0, like %s",
+		       buf_str(&place), tens ? "0.5 or 500m" : "100 or 64Mi");
+}
+
+int pod_limits(const struct json *json, json_at container, struct limits *ret, struct sl_error *err)
+{
+	struct limits l = {0};
+	json_at list = json_get(json, container, BYTES("resources"));
+	list = json_get(json, list, BYTES("limits"));
+	int rc = read_limit(json, list, "memory", 0, &l.memory, err);
+	if (!rc)
+		rc = read_limit(json, list, "cpu", 3, &l.cpu_milli, err);
+	if (!rc)
+		rc = read_limit(json, list, "pids", 0, &l.pids, err);
+	if (!rc)
+		rc = read_limit(json, list, "ephemeral-storage", 0, &l.file, err);
+	if (!rc)
+		*ret = l;
+	return rc;
 }

@@ -6,6 +6,7 @@
 
 #include "core/base/buf.h"
 #include "core/json/index.h"
+#include "runtime/local/cgroup.h"
 
 struct pod {
 	struct json json;
@@ -31,5 +32,10 @@ uint32_t pod_grace_s(const struct pod *pod, uint32_t otherwise); /**< 0 to PLAN_
 /** Whole CPUs its first container may use, rounded up; 1 where it does not say or not
  * understandably: "2", 2, "1500m", 0.5. `spec` is a pod's spec. */
 uint32_t pod_cpus(const struct json *json, json_at spec);
+
+/** What `resources.limits` of a container say: memory, cpu, pids, ephemeral-storage (of one
+ * file). SL_E_INVALID with the place for what is no amount. */
+SL_MUST_USE int pod_limits(const struct json *json, json_at container, struct limits *ret,
+			   struct sl_error *err);
 
 SL_END_DECLS

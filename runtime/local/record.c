@@ -12,7 +12,7 @@ enum { NOTE_MAX = 1024 };
 static const char *const reason_names[] = {
 	[OUTCOME_COMPLETED] = "Completed", [OUTCOME_ERROR] = "Error",
 	[OUTCOME_SIGNALED] = "Signaled",   [OUTCOME_START_ERROR] = "StartError",
-	[OUTCOME_STOPPED] = "Stopped",
+	[OUTCOME_STOPPED] = "Stopped",     [OUTCOME_OOM] = "OOMKilled",
 };
 
 const char *outcome_reason_name(enum outcome_reason reason) { return reason_names[reason]; }

@@ -14,6 +14,7 @@ enum outcome_reason {
 	OUTCOME_SIGNALED,    /**< Ended by a signal nobody here sent. */
 	OUTCOME_START_ERROR, /**< A command could not be run; see the message. */
 	OUTCOME_STOPPED,     /**< Ended because that was asked for. */
+	OUTCOME_OOM,         /**< The kernel ended it, or a part, over its memory limit. */
 };
 
 struct outcome {

@@ -195,8 +195,8 @@ bool rundir_same_boot(int dir)
 /** Remove one attempt with its files, unless it is held. Is it gone? */
 static bool remove_attempt(int job, const char *name)
 {
-	static const char *const files[] = {"started", "started.new", "outcome", "outcome.new",
-					    "lock"};
+	static const char *const files[] = {"started",     "started.new", "outcome",
+					    "outcome.new", "cgroup",      "lock"};
 	int dir = open_dir(job, name), pidfd;
 	if (dir < 0)
 		return false;

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -80,6 +81,19 @@ static int stop_supervisor(const struct home *h, const struct replica_name *name
 	return error;
 }
 
+/** The group it was in, as its run directory names it, and what has left that. */
+static void sweep(const struct home *h, const struct wire_ask *ask)
+{
+	struct cgroups all = {0};
+	int dir = rundir_open(h->config.data, &ask->name);
+	if (dir >= 0)
+		cgroup_note_read(dir, &all);
+	close_if(dir);
+	cgroup_kill(&all, &ask->name);
+	hunt_marked(&ask->name, ask->session);
+	cgroup_remove(&all, &ask->name);
+}
+
 static int answer_ask(const struct home *h, const struct wire_ask *ask, int plan)
 {
 	struct wire_answer answer = {0};
@@ -90,7 +104,7 @@ static int answer_ask(const struct home *h, const struct wire_ask *ask, int plan
 		answer.error = stop_supervisor(h, &ask->name);
 		break;
 	case WIRE_SWEEP:
-		hunt_marked(&ask->name, ask->session);
+		sweep(h, ask);
 		break;
 	default:
 		answer.error = EINVAL;
@@ -147,15 +161,32 @@ static void settle(struct home *h)
 	setsid();
 	umask(077);
 	prctl(PR_SET_NAME, "sluice-spawner");
-	prctl(PR_SET_DUMPABLE, 0);
 	if (chdir("/") < 0)
 		_exit(71);
 	h->signals = block_signals();
 }
 
-static _Noreturn void run(struct home *h)
+/** The first message: what can be promised, or why there is no spawner. */
+static bool say_hello(struct home *h, const struct spawner_config *config)
+{
+	struct wire_hello hello = {0};
+	if (!config->no_cgroups)
+		cgroups_find("", config->cgroup ? config->cgroup : "", &h->config.cgroups);
+	hello.parts = cgroups_parts(&h->config.cgroups);
+	snprintf(hello.why, sizeof(hello.why), "%s", h->config.cgroups.why);
+	if (identity_become_spawner(&config->keeps) < 0) {
+		hello.error = errno;
+		snprintf(hello.why, sizeof(hello.why), "cannot become its user");
+	}
+	prctl(PR_SET_DUMPABLE, 0);
+	return wire_send(h->sock, &hello, sizeof(hello), NULL, 0) == 0 && hello.error == 0;
+}
+
+static _Noreturn void run(struct home *h, const struct spawner_config *config)
 {
 	settle(h);
+	if (!say_hello(h, config))
+		_exit(71);
 	struct pollfd p[] = {{.fd = h->sock, .events = POLLIN},
 			     {.fd = h->signals, .events = POLLIN}};
 	do {
@@ -167,12 +198,22 @@ static _Noreturn void run(struct home *h)
 	_exit(0);
 }
 
+/** A new one is the gateway's; one that is there is left as it is. */
+static void make_data_dir(const struct spawner_config *config)
+{
+	if (mkdir(config->data_dir, 0700) == 0 && identity_other(&config->keeps) &&
+	    chown(config->data_dir, config->keeps.uid, config->keeps.gid) < 0)
+		rmdir(config->data_dir); /* what follows fails and says why */
+}
+
 int spawner_start(const struct spawner_config *config, struct spawner *ret, struct sl_error *err)
 {
 	char path[PATH_MAX];
 	int pair[2];
-	struct home h = {.config = {.log_max = config->log_max, .shield = config->shield}};
-	mkdir(config->data_dir, 0700);
+	struct home h = {.config = {.log_max = config->log_max,
+				    .shield = config->shield,
+				    .user = config->user}};
+	make_data_dir(config);
 	if (!realpath(config->data_dir, path))
 		return sl_fail(err, SL_E_IO, "%s: %s", config->data_dir, strerror(errno));
 	h.config.data_dir = path;
@@ -186,15 +227,22 @@ int spawner_start(const struct spawner_config *config, struct spawner *ret, stru
 	h.sock = pair[1];
 	pid_t pid = fork();
 	if (pid == 0)
-		run(&h);
+		run(&h, config);
 	close(pair[1]);
 	close(h.config.data);
 	if (pid < 0) {
 		close(pair[0]);
 		return sl_fail(err, SL_E_IO, "spawner: %s", strerror(errno));
 	}
-	*ret = (struct spawner){pid, pair[0]};
-	return 0;
+	*ret = (struct spawner){.pid = pid, .sock = pair[0]};
+	int fds[WIRE_FDS_MAX] = {-1, -1};
+	int rc = wire_receive(pair[0], &ret->can, sizeof(ret->can), fds, 0);
+	if (rc == 0 && ret->can.error == 0)
+		return 0;
+	sl_fail(err, SL_E_IO, "spawner: %.119s: %s", rc ? "it ended" : ret->can.why,
+		rc ? sl_err_text(rc) : strerror(ret->can.error));
+	spawner_stop(ret);
+	return SL_E_IO;
 }
 
 void spawner_stop(struct spawner *s)
@@ -204,5 +252,5 @@ void spawner_stop(struct spawner *s)
 	close(s->sock);
 	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	*s = (struct spawner){0, -1};
+	*s = (struct spawner){.sock = -1};
 }

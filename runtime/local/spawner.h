@@ -2,25 +2,33 @@
  *
  * It is forked first thing in main, while the program has one thread and has read
  * nothing from outside, so that no supervisor ever inherits what the gateway holds
- * later. It answers asks (runtime/local/wire.h) one after another and ends when the
- * gateway's end of the socket closes; the supervisors, in sessions of their own, go on.
+ * later. It alone keeps what it takes to make cgroups and to become the user of replicas;
+ * the gateway drops that after spawner_start(). It answers asks (runtime/local/wire.h) one after
+ * another and ends when the gateway's end of the socket closes; the supervisors, in sessions of
+ * their own, go on.
  *
  * spawner_start() and spawner_stop(): the main thread. The socket: the engine's thread. */
 #pragma once
 
-#include "core/base/err.h"
+#include "runtime/local/identity.h"
+#include "runtime/local/wire.h"
 
 #include <sys/types.h>
 
 struct spawner {
 	pid_t pid;
-	int sock; /**< SOCK_SEQPACKET, close-on-exec. */
+	int sock;              /**< SOCK_SEQPACKET, close-on-exec. */
+	struct wire_hello can; /**< What it found it can do. */
 };
 
 struct spawner_config {
 	const char *data_dir; /**< Made with mode 0700 if it is not there. */
 	int64_t log_max;      /**< Bytes of one log file. */
 	bool shield; /**< Bar replicas from the data directory; see runtime/local/shield.h. */
+	const char *cgroup;    /**< The group to work below; NULL: the one we are in. */
+	bool no_cgroups;       /**< Do without, as where none is writable. */
+	struct identity user;  /**< Of replicas. */
+	struct identity keeps; /**< Of the spawner itself, and of what it writes. */
 };
 
 SL_BEGIN_DECLS

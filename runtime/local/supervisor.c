@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -32,7 +33,8 @@ struct supervisor {
 	pid_t main; /**< The container's first process, 0 between containers. */
 	int status; /**< Its wait status once it has ended. */
 	bool stopping, killed;
-	int64_t kill_at_ms; /**< Monotonic; meaningful while stopping. */
+	int64_t kill_at_ms;       /**< Monotonic; meaningful while stopping. */
+	struct cgroup_events met; /**< Up to the container before. */
 	struct outcome outcome;
 };
 
@@ -140,11 +142,19 @@ static int start(struct supervisor *s, const struct plan_container *c)
 			   .data_dir = s->config->data_dir,
 			   .work_dir = s->work_dir,
 			   .shield = s->config->shield,
+			   .cgroups = &s->config->cgroups,
+			   .user = &s->config->user,
 			   .out = logfile_pipe(&s->out),
 			   .err = logfile_pipe(&s->err)};
+	struct limits limits = c->limits;
 	int code = 126;
+	if (limits.pids == 0)
+		limits.pids = PIDS_USUAL_MAX;
 	if (l.out < 0 || l.err < 0)
 		snprintf(s->outcome.message, sizeof(s->outcome.message), "cannot make a pipe: %s",
+			 strerror(errno));
+	else if (cgroup_limit(&s->config->cgroups, &s->plan.name, &limits) < 0)
+		snprintf(s->outcome.message, sizeof(s->outcome.message), "cannot limit it: %s",
 			 strerror(errno));
 	else
 		code = launch(&l, &s->main, s->outcome.message);
@@ -153,6 +163,24 @@ static int start(struct supervisor *s, const struct plan_container *c)
 	if (l.err >= 0)
 		close(l.err);
 	return code;
+}
+
+/** What its cgroup met while this container ran. */
+static void judge_group(struct supervisor *s, const struct plan_container *c)
+{
+	struct outcome *o = &s->outcome;
+	struct cgroup_events met, before = s->met;
+	cgroup_events(&s->config->cgroups, &s->plan.name, &met);
+	s->met = met;
+	if (o->code && met.oom_kills > before.oom_kills) {
+		o->reason = OUTCOME_OOM;
+		snprintf(o->message, sizeof(o->message),
+			 "went over its memory limit of %" PRId64 " bytes", c->limits.memory);
+	} else if (o->code && met.pids_refused > before.pids_refused && !*o->message) {
+		snprintf(o->message, sizeof(o->message),
+			 "met its limit of %" PRId64 " processes and threads",
+			 c->limits.pids ? c->limits.pids : PIDS_USUAL_MAX);
+	}
 }
 
 static void judge(struct supervisor *s, const struct plan_container *c)
@@ -174,6 +202,8 @@ static void judge(struct supervisor *s, const struct plan_container *c)
 	else if (o->code && c->init)
 		snprintf(o->message, sizeof(o->message), "init container %.*s failed",
 			 BYTES_FMT(c->name));
+	if (!s->stopping)
+		judge_group(s, c);
 }
 
 /** Run one container to its end, with everything it started. True: go on with the next. */
@@ -184,6 +214,7 @@ static bool run_container(struct supervisor *s, const struct plan_container *c)
 		say_started(s);
 		attend(s);
 	}
+	cgroup_kill(&s->config->cgroups, &s->plan.name);
 	hunt_children();
 	logfile_drain(&s->out);
 	logfile_drain(&s->err);
@@ -197,6 +228,14 @@ static bool run_container(struct supervisor *s, const struct plan_container *c)
 	return s->outcome.code == 0 && !s->stopping;
 }
 
+static void cannot_make(struct supervisor *s, const char *what)
+{
+	s->outcome.code = 126;
+	s->outcome.reason = OUTCOME_START_ERROR;
+	snprintf(s->outcome.message, sizeof(s->outcome.message), "cannot make its %s: %s", what,
+		 strerror(errno));
+}
+
 static void run_all(struct supervisor *s)
 {
 	struct plan_container c;
@@ -208,11 +247,13 @@ static void run_all(struct supervisor *s)
 		snprintf(s->outcome.message, sizeof(s->outcome.message), "stopped before it began");
 		return;
 	}
-	if (volume_make_all(&s->plan, s->work_dir) < 0) {
-		s->outcome.code = 126;
-		s->outcome.reason = OUTCOME_START_ERROR;
-		snprintf(s->outcome.message, sizeof(s->outcome.message),
-			 "cannot make its volumes: %s", strerror(errno));
+	if (cgroup_note_write(s->run.dir, &s->config->cgroups) ||
+	    cgroup_make(&s->config->cgroups, &s->plan.name) < 0) {
+		cannot_make(s, "cgroup");
+		return;
+	}
+	if (volume_make_all(&s->plan, s->work_dir, &s->config->user) < 0) {
+		cannot_make(s, "volumes");
 		return;
 	}
 	while (plan_next(&s->plan, &c)) {
@@ -259,6 +300,16 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/** The work directory belongs to the user of replicas; we, its group, may look into it. The
+ * folders above let one through who knows the name. What fails shows when it is entered. */
+static void hand_over_dir(int data, const char *path, const struct identity *user)
+{
+	if (fchmodat(data, ".", 0711, 0) < 0 || fchmodat(data, "work", 0711, 0) < 0 ||
+	    fchownat(data, path, user->uid, getegid(), AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(data, path, 02770, 0) < 0)
+		return;
+}
+
 static void open_places(struct supervisor *s, int data)
 {
 	char path[LOGFILE_PATH_SIZE], id[UUID_TEXT_SIZE];
@@ -271,6 +322,8 @@ static void open_places(struct supervisor *s, int data)
 	snprintf(path, sizeof(path), "work/%s", uuid_format(n->job, id));
 	mkdirat(data, "work", 0700);
 	mkdirat(data, path, 0700);
+	if (identity_other(&s->config->user))
+		hand_over_dir(data, path, &s->config->user);
 	snprintf(s->work_dir, sizeof(s->work_dir), "%s/%s", s->config->data_dir, path);
 }
 
@@ -305,6 +358,7 @@ void supervisor_run(const struct supervisor_config *config, int plan, int notice
 	open_places(&s, data);
 	run_all(&s);
 	volume_remove_all(&s.plan, s.work_dir);
+	cgroup_remove(&config->cgroups, &s.plan.name);
 	logfile_close(&s.out);
 	logfile_close(&s.err);
 	leave_outcome(&s);

@@ -10,6 +10,8 @@
  * nobody reads is lost without harm, since the run directory says the same. */
 #pragma once
 
+#include "runtime/local/cgroup.h"
+#include "runtime/local/identity.h"
 #include "runtime/local/rundir.h"
 
 enum notice_kind {
@@ -29,6 +31,8 @@ struct supervisor_config {
 	int data;             /**< The same, opened. */
 	int64_t log_max;      /**< Bytes of one log file. */
 	bool shield;          /**< Bar replicas from the data directory. */
+	struct cgroups cgroups;
+	struct identity user; /**< Of replicas. */
 };
 
 SL_BEGIN_DECLS

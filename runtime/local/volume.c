@@ -51,19 +51,21 @@ static int close_keeping_errno(int fd)
 	return -1;
 }
 
-/** Step down from `at`, which is closed; -1 with errno. */
-static int enter(int at, const char *name, bool make)
+/** Make `name`, step down into it from `at`, which is closed; -1 with errno. */
+static int make_inside(int at, const char *name, const struct identity *user)
 {
 	if (at < 0)
 		return -1;
-	if (make && mkdirat(at, name, 0700) < 0 && errno != EEXIST)
+	if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
 		return close_keeping_errno(at);
 	int fd = open_dir(at, name);
 	close_keeping_errno(at);
+	if (fd >= 0 && identity_other(user) && fchown(fd, user->uid, (gid_t)-1) < 0)
+		return close_keeping_errno(fd);
 	return fd;
 }
 
-int volume_make_all(const struct plan *plan, const char *work_dir)
+int volume_make_all(const struct plan *plan, const char *work_dir, const struct identity *user)
 {
 	char attempt[RUNDIR_PATH_SIZE];
 	const char *name = plan->volumes;
@@ -71,8 +73,8 @@ int volume_make_all(const struct plan *plan, const char *work_dir)
 	for (uint32_t i = 0; i < plan->volumec; i++, name = plan_after(plan_after(name))) {
 		if (*plan_after(name))
 			continue;
-		int fd = enter(open_dir(AT_FDCWD, work_dir), ".volumes", true);
-		fd = enter(enter(fd, attempt, true), name, true);
+		int fd = make_inside(open_dir(AT_FDCWD, work_dir), ".volumes", user);
+		fd = make_inside(make_inside(fd, attempt, user), name, user);
 		if (fd < 0)
 			return -1;
 		close(fd);

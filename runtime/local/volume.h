@@ -5,6 +5,7 @@
  * below the job's work directory, removed with the replica's end. */
 #pragma once
 
+#include "runtime/local/identity.h"
 #include "runtime/local/plan.h"
 
 SL_BEGIN_DECLS
@@ -13,8 +14,9 @@ SL_BEGIN_DECLS
 char *volume_variable(const struct plan *plan, const char *name, const char *path,
 		      const char *work_dir);
 
-/** Make the directories of the emptyDir volumes. 0 or -1 with errno. */
-SL_MUST_USE int volume_make_all(const struct plan *plan, const char *work_dir);
+/** Make the directories of the emptyDir volumes, for that user. 0 or -1 with errno. */
+SL_MUST_USE int volume_make_all(const struct plan *plan, const char *work_dir,
+				const struct identity *user);
 void volume_remove_all(const struct plan *plan, const char *work_dir);
 
 SL_END_DECLS

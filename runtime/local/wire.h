@@ -28,6 +28,13 @@ struct wire_answer {
 	int32_t pid;   /**< START: of the supervisor. */
 };
 
+/** The spawner's first message. */
+struct wire_hello {
+	int32_t error;  /**< errno of what kept it from starting, or 0. */
+	uint32_t parts; /**< enum cgroup_part, or-ed: what it can promise. */
+	char why[120];  /**< With an error: what failed. Else: what a missing part lacks. */
+};
+
 SL_BEGIN_DECLS
 
 /** Send `len` bytes and `n` descriptors, which stay the caller's. 0, SL_E_CANCELED when the

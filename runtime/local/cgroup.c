@@ -1,0 +1,301 @@
+#include "runtime/local/cgroup.h"
+
+#include "runtime/local/rundir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	FILE_PATH_MAX = CGROUP_PATH_MAX + 128,
+	TEXT_MAX = 4096,
+	ROUNDS_MAX = 400,
+	PAUSE_MS = 5,
+	REMOVE_ROUNDS = 40,
+	INNER_DEPTH_MAX = 8
+};
+
+/** A file of the group in one place, or the group itself for "". Returns `out`. */
+static const char *path_of(const struct cgroup_place *p, const struct replica_name *name,
+			   const char *file, char out[FILE_PATH_MAX])
+{
+	char id[UUID_TEXT_SIZE], attempt[RUNDIR_PATH_SIZE];
+	snprintf(out, FILE_PATH_MAX, "%s/%s-%s%s%s", p->path, uuid_format(name->job, id),
+		 rundir_attempt(name, attempt), *file ? "/" : "", file);
+	return out;
+}
+
+static int put(const struct cgroup_place *p, const struct replica_name *name, const char *file,
+	       const char *text)
+{
+	char path[FILE_PATH_MAX];
+	int fd = open(path_of(p, name, file, path), O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t n = write(fd, text, strlen(text));
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return n < 0 ? -1 : 0;
+}
+
+/** As put(), where the file may be missing: an older kernel, or no accounting of swap. */
+static int put_if_there(const struct cgroup_place *p, const struct replica_name *name,
+			const char *file, const char *text)
+{
+	return put(p, name, file, text) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+static ssize_t get(const struct cgroup_place *p, const struct replica_name *name, const char *file,
+		   char text[TEXT_MAX])
+{
+	char path[FILE_PATH_MAX];
+	int fd = open(path_of(p, name, file, path), O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, TEXT_MAX - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return n;
+}
+
+/* ---- making, limiting, joining ---- */
+
+int cgroup_make(const struct cgroups *all, const struct replica_name *name)
+{
+	char path[FILE_PATH_MAX];
+	for (unsigned i = 0; i < all->n; i++) {
+		int rc = mkdir(path_of(&all->place[i], name, "", path), 0755);
+		if (rc < 0 && errno == ENOENT) { /* somebody tidied up above it */
+			mkdir(all->place[i].path, 0755);
+			rc = mkdir(path, 0755);
+		}
+		if (rc < 0 && errno != EEXIST) {
+			int saved = errno;
+			cgroup_remove(all, name);
+			errno = saved;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/** "4096", or `none` for 0. */
+static const char *number(int64_t n, const char *none, char out[24])
+{
+	snprintf(out, 24, "%" PRId64, n);
+	return n ? out : none;
+}
+
+static int limit_memory(const struct cgroup_place *p, const struct replica_name *name, int64_t most)
+{
+	char text[24];
+	if (p->v2) {
+		if (put(p, name, "memory.max", number(most, "max", text)) < 0)
+			return -1;
+		/* All of it ends when a part must; and swap is no way around. */
+		return put_if_there(p, name, "memory.oom.group", "1") < 0 ||
+				       put_if_there(p, name, "memory.swap.max",
+						    most ? "0" : "max") < 0
+			       ? -1
+			       : 0;
+	}
+	/* With swap it must never be the smaller one, so it is lifted first. */
+	number(most, "-1", text);
+	const char *value = most ? text : "-1";
+	if (put_if_there(p, name, "memory.memsw.limit_in_bytes", "-1") < 0 ||
+	    put(p, name, "memory.limit_in_bytes", value) < 0)
+		return -1;
+	return put_if_there(p, name, "memory.memsw.limit_in_bytes", value);
+}
+
+enum { PERIOD_US = 100000, QUOTA_LEAST_US = 1000 };
+
+static int limit_cpu(const struct cgroup_place *p, const struct replica_name *name, int64_t milli)
+{
+	char text[48], quota[24];
+	int64_t us = milli > INT64_MAX / PERIOD_US ? INT64_MAX / 1000 : milli * (PERIOD_US / 1000);
+	if (us && us < QUOTA_LEAST_US)
+		us = QUOTA_LEAST_US;
+	if (!p->v2)
+		return put(p, name, "cpu.cfs_quota_us", number(us, "-1", quota));
+	snprintf(text, sizeof(text), "%s %d", number(us, "max", quota), PERIOD_US);
+	return put(p, name, "cpu.max", text);
+}
+
+int cgroup_limit(const struct cgroups *all, const struct replica_name *name,
+		 const struct limits *limits)
+{
+	char text[24];
+	for (unsigned i = 0; i < all->n; i++) {
+		const struct cgroup_place *p = &all->place[i];
+		if (p->parts & CGROUP_MEMORY && limit_memory(p, name, limits->memory) < 0)
+			return -1;
+		if (p->parts & CGROUP_CPU && limit_cpu(p, name, limits->cpu_milli) < 0)
+			return -1;
+		if (p->parts & CGROUP_PIDS &&
+		    put(p, name, "pids.max", number(limits->pids, "max", text)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int cgroup_join(const struct cgroups *all, const struct replica_name *name)
+{
+	for (unsigned i = 0; i < all->n; i++) {
+		if (put(&all->place[i], name, "cgroup.procs", "0") < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- ending ---- */
+
+/** Kill each process that is in it now; how many there were. */
+static unsigned kill_each(const struct cgroup_place *p, const struct replica_name *name)
+{
+	char text[TEXT_MAX], path[FILE_PATH_MAX];
+	unsigned n = 0;
+	FILE *list = fopen(path_of(p, name, "cgroup.procs", path), "re");
+	while (list && fgets(text, sizeof(text), list)) {
+		long pid = strtol(text, NULL, 10);
+		if (pid > 1)
+			kill((pid_t)pid, SIGKILL);
+		n++;
+	}
+	if (list)
+		fclose(list);
+	return n;
+}
+
+/** One round: with one word where the kernel has it, else held still meanwhile. */
+static unsigned kill_round(const struct cgroup_place *p, const struct replica_name *name)
+{
+	if (p->v2 && put(p, name, "cgroup.kill", "1") == 0) {
+		char text[TEXT_MAX];
+		return get(p, name, "cgroup.procs", text) > 0;
+	}
+	const char *file = p->v2 ? "cgroup.freeze" : "freezer.state";
+	bool frozen = put(p, name, file, p->v2 ? "1" : "FROZEN") == 0;
+	unsigned n = kill_each(p, name);
+	if (frozen && put(p, name, file, p->v2 ? "0" : "THAWED") < 0)
+		n++; /* it must be thawed to die: another round */
+	return n;
+}
+
+void cgroup_kill(const struct cgroups *all, const struct replica_name *name)
+{
+	/* First where it can be held still: a fork bomb outruns one kill after another. */
+	for (unsigned i = 0; i < all->n * 2; i++) {
+		const struct cgroup_place *p = &all->place[i % all->n];
+		bool still = p->parts & CGROUP_TREE;
+		for (unsigned round = 0; still == (i < all->n) && round < ROUNDS_MAX; round++) {
+			if (kill_round(p, name) == 0)
+				break;
+			poll(NULL, 0, round ? PAUSE_MS : 0); /* until they are dead */
+		}
+	}
+}
+
+/** The number behind `key` in lines of "key number", or 0. */
+static uint64_t value_of(const char *text, const char *key)
+{
+	size_t len = strlen(key);
+	for (const char *at = text; (at = strstr(at, key)); at += len) {
+		if ((at == text || at[-1] == '\n') && at[len] == ' ')
+			return strtoull(at + len, NULL, 10);
+	}
+	return 0;
+}
+
+void cgroup_events(const struct cgroups *all, const struct replica_name *name,
+		   struct cgroup_events *ret)
+{
+	*ret = (struct cgroup_events){0};
+	for (unsigned i = 0; i < all->n; i++) {
+		const struct cgroup_place *p = &all->place[i];
+		char text[TEXT_MAX];
+		const char *file = p->v2 ? "memory.events" : "memory.oom_control";
+		if (p->parts & CGROUP_MEMORY && get(p, name, file, text) > 0)
+			ret->oom_kills += value_of(text, "oom_kill");
+		if (p->parts & CGROUP_PIDS && get(p, name, "pids.events", text) > 0)
+			ret->pids_refused += value_of(text, "max");
+	}
+}
+
+/** A replica that runs as root may have made groups of its own in it. */
+static void remove_inner(const char *path, unsigned depth)
+{
+	char inner[FILE_PATH_MAX];
+	DIR *list = opendir(path);
+	for (struct dirent *e; list && (e = readdir(list));) {
+		if (e->d_type != DT_DIR || strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0 || depth == 0)
+			continue;
+		if (snprintf(inner, sizeof(inner), "%s/%s", path, e->d_name) >= FILE_PATH_MAX)
+			continue;
+		remove_inner(inner, depth - 1);
+		rmdir(inner);
+	}
+	if (list)
+		closedir(list);
+}
+
+void cgroup_remove(const struct cgroups *all, const struct replica_name *name)
+{
+	char path[FILE_PATH_MAX];
+	for (unsigned i = 0; i < all->n; i++) {
+		path_of(&all->place[i], name, "", path);
+		for (unsigned round = 0; rmdir(path) < 0 && errno == EBUSY && round < REMOVE_ROUNDS;
+		     round++) {
+			remove_inner(path, INNER_DEPTH_MAX);
+			poll(NULL, 0, PAUSE_MS); /* the last one is still on its way out */
+		}
+	}
+}
+
+/* ---- the note ---- */
+
+int cgroup_note_write(int dir, const struct cgroups *all)
+{
+	char text[CGROUP_PLACES_MAX * (CGROUP_PATH_MAX + 16)];
+	size_t len = 0;
+	if (all->n == 0)
+		return 0;
+	for (unsigned i = 0; i < all->n; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%u %d %s\n",
+					all->place[i].parts, all->place[i].v2, all->place[i].path);
+	int fd = openat(dir, "cgroup", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return SL_E_IO;
+	bool whole = write(fd, text, len) == (ssize_t)len;
+	close(fd);
+	return whole ? 0 : SL_E_IO;
+}
+
+void cgroup_note_read(int dir, struct cgroups *ret)
+{
+	*ret = (struct cgroups){0};
+	int fd = openat(dir, "cgroup", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	FILE *note = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!note) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while (ret->n < CGROUP_PLACES_MAX) {
+		struct cgroup_place *p = &ret->place[ret->n];
+		int v2;
+		if (fscanf(note, "%u %d %383[^\n]", &p->parts, &v2, p->path) != 3)
+			break;
+		p->v2 = v2;
+		ret->n++;
+	}
+	fclose(note);
+}
