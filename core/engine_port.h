@@ -53,6 +53,8 @@ struct engine_report {
 	enum replica_change change;
 	struct replica_exit exit; /**< Times as far as known; 0 otherwise. */
 	const char *reason;       /**< Short: "Completed", "Error", "OOMKilled"; a literal. */
+	/** For a person. Of STARTED: what this engine cannot promise here, such as a limit;
+	 * the job's log tells it once. */
 	char message[200];
 	int32_t pid; /**< Of the first process, or 0. */
 };

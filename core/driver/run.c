@@ -185,6 +185,19 @@ static enum job_state final_state(enum set_outcome outcome)
 					: JOB_FAILED;
 }
 
+/* What the engine cannot promise here: told once, when the job begins to run. */
+static void add_note_event(const struct run *r, struct change *c)
+{
+	struct event event = {.time_ms = driver_now(r->driver),
+			      .type = EVENT_NOTE,
+			      .state = JOB_RUNNING,
+			      .stage = EVENT_NO_STAGE,
+			      .outcome = BYTES("engine"),
+			      .reason = bytes_str(r->note)};
+	if (*r->note)
+		change_add_event(c, &event);
+}
+
 /* A job never skips `running` on its way to success. */
 static void add_moves(struct run *r, struct change *c, const struct policy_out *out)
 {
@@ -194,6 +207,7 @@ static void add_moves(struct run *r, struct change *c, const struct policy_out *
 		c->path[c->path_n++] = JOB_RUNNING;
 		c->why.code = BYTES("running");
 		c->why.reason = BYTES("first container started");
+		add_note_event(r, c);
 	}
 	if (over) {
 		c->path[c->path_n++] = final_state(out->outcome);
@@ -366,6 +380,8 @@ void run_report(struct driver *d, const struct engine_report *report)
 	if (!r || r->ended || d->closed || report->name.role >= r->set->roles ||
 	    report->name.index >= r->set->role[report->name.role].replicas)
 		return;
+	if (report->change == REPLICA_STARTED && r->state == JOB_WAITING)
+		memcpy(r->note, report->message, sizeof(r->note));
 	policy_report(r->policy, report, driver_now(d), &out);
 	carry_out(r, &out);
 }

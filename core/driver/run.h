@@ -23,6 +23,7 @@ struct run {
 	bool writing;        /* a change is on its way */
 	struct change *next; /* what came up meanwhile: the next one */
 	bool stopping, ended;
+	char note[200]; /* from the engine, for the event that it runs */
 	int64_t created_ms;
 };
 

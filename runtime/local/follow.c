@@ -37,6 +37,7 @@ static void report_started(struct local *l, const struct attempt *a)
 				  .exit = {.started_ms = a->started_ms},
 				  .reason = "Started",
 				  .pid = a->pid};
+	snprintf(r.message, sizeof(r.message), "%s", l->lacks);
 	follow_report(l, &r);
 }
 

@@ -62,6 +62,7 @@ struct local {
 	struct list again;   /**< RECOVER orders for which descriptors or memory were short. */
 	int64_t again_at_ms; /**< Monotonic: when they are tried again. */
 	struct watch on_wake, on_spawner;
+	char lacks[160]; /**< What replicas here are not limited by; "" for nothing. */
 };
 
 SL_BEGIN_DECLS

@@ -51,18 +51,23 @@ static int set_limit(int which, rlim_t soft, rlim_t hard)
 	return setrlimit((__rlimit_resource_t)which, &limit);
 }
 
-/** Those of each process. Memory is one only where no cgroup counts it. */
+/** Those of each process but memory. */
 static int set_limits(const struct launch *l)
 {
 	const struct limits *want = &l->container->limits;
-	rlim_t file = (rlim_t)want->file, memory = (rlim_t)want->memory;
+	rlim_t file = (rlim_t)want->file;
 	if (set_limit(RLIMIT_CORE, 0, 0) < 0 ||
 	    set_limit(RLIMIT_NOFILE, FILES_USUAL, FILES_MOST) < 0)
 		return -1;
-	if (file && set_limit(RLIMIT_FSIZE, file, file) < 0)
-		return -1;
+	return file ? set_limit(RLIMIT_FSIZE, file, file) : 0;
+}
+
+/** The last step before exec, since it also holds for what comes before. */
+static int set_memory(const struct launch *l)
+{
+	rlim_t most = (rlim_t)l->container->limits.memory;
 	bool counted = cgroups_parts(l->cgroups) & CGROUP_MEMORY;
-	return memory && !counted ? set_limit(RLIMIT_AS, memory, memory) : 0;
+	return most && !counted ? set_limit(RLIMIT_AS, most, most) : 0;
 }
 
 static int make_bare(const struct launch *l)
@@ -110,6 +115,8 @@ static enum step become(const struct launch *l, pid_t supervisor)
 		return STEP_USER;
 	if (enter_directory(l) < 0)
 		return STEP_DIRECTORY;
+	if (set_memory(l) < 0)
+		return STEP_SETUP;
 	environ = env; /* so that the command is looked for in its own PATH */
 	execvp(argv[0], argv);
 	return STEP_EXEC;

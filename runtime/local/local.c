@@ -1,5 +1,6 @@
 #include "runtime/local/local.h"
 
+#include "runtime/local/cgroups.h"
 #include "runtime/local/check.h"
 #include "runtime/local/internal.h"
 #include "runtime/local/logfile.h"
@@ -250,6 +251,18 @@ static int copy_config(struct local *l, const struct local_config *config)
 	return good ? 0 : SL_E_NO_MEMORY;
 }
 
+/** What this machine cannot promise, in words for a job's log. */
+static void note_lacks(struct local *l, const struct wire_hello *can)
+{
+	unsigned lacks = CGROUP_ALL & ~can->parts;
+	if (lacks)
+		snprintf(l->lacks, sizeof(l->lacks), "not limited by cgroups here:%s%s%s%s (%.60s)",
+			 lacks & CGROUP_TREE ? " its end is hunted in /proc;" : "",
+			 lacks & CGROUP_MEMORY ? " memory counts per process;" : "",
+			 lacks & CGROUP_CPU ? " cpu;" : "", lacks & CGROUP_PIDS ? " pids;" : "",
+			 can->why);
+}
+
 static int open_all(struct local *l)
 {
 	l->data = open(l->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -286,6 +299,7 @@ int local_create(const struct local_config *config, const struct spawner *spawne
 	l->base.ops = &ops;
 	l->hooks = *hooks;
 	l->sock = spawner->sock;
+	note_lacks(l, &spawner->can);
 	l->data = l->epoll = l->wake = -1;
 	l->on_wake = (struct watch){WATCH_WAKE, NULL};
 	l->on_spawner = (struct watch){WATCH_SPAWNER, NULL};

@@ -59,8 +59,45 @@ static void test_amounts(void **state)
 	}
 }
 
+static void test_counts(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned tens;
+		int64_t count; /* below 0: none */
+	} counts[] = {
+		{"64Mi", 0, 64 << 20},
+		{"1500m", 3, 1500},
+		{"1500m", 0, 2},
+		{"0.5", 3, 500},
+		{"2", 3, 2000},
+		{"0.0001", 3, 1},
+		{"1e-30", 0, 1},
+		{"0", 3, 0},
+		{"0.1Gi", 0, 107374183},
+		{"1e3", 0, 1000},
+		{"-1", 0, -1},
+		{"1e30", 0, -1},
+		{"8Ei", 0, -1},
+		{"7Ei", 0, 7LL << 60},
+		{"much", 0, -1},
+		{"", 0, -1},
+		{"9223372036854775807", 0, -1},
+		{"100000000000000000n", 0, 100000000},
+	};
+	(void)state;
+	for (size_t i = 0; i < countof(counts); i++) {
+		int64_t got = -1;
+		if (!quantity_count(bytes_str(counts[i].text), counts[i].tens, &got))
+			got = -1;
+		if (got != counts[i].count)
+			fail_msg("%s: %lld", counts[i].text, (long long)got);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_amounts)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_amounts),
+					   cmocka_unit_test(test_counts)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 #include "house.h"
 
+#include "runtime/local/rundir.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -46,7 +48,8 @@ void house_start(struct house *h, const struct house_options *o)
 	h->spawner_losses = 0;
 	struct spawner_config s = {.data_dir = data,
 				   .log_max = o->log_max ? o->log_max : 64 << 20,
-				   .shield = !o->no_shield};
+				   .shield = !o->no_shield,
+				   .no_cgroups = o->no_cgroups};
 	struct local_config c = {
 		.data_dir = data, .slots = o->slots ? o->slots : 1000, .grace_s = 5};
 	struct local_hooks hooks = {note, note_loss, h};
@@ -96,6 +99,29 @@ void house_close(struct house *h)
 	remove_tree(h->dir);
 	while (waitpid(-1, NULL, WNOHANG) > 0) /* orphans, where the test takes them */
 		;
+}
+
+static int setup(void **state, const struct house_options *options)
+{
+	struct house *h = calloc(1, sizeof(*h));
+	assert_non_null(h);
+	house_open(h, options);
+	*state = h;
+	return 0;
+}
+
+int house_setup(void **state) { return setup(state, &(struct house_options){0}); }
+
+int house_setup_without_cgroups(void **state)
+{
+	return setup(state, &(struct house_options){.no_cgroups = true});
+}
+
+int house_teardown(void **state)
+{
+	house_close(*state);
+	free(*state);
+	return 0;
 }
 
 struct replica_name house_name(const struct house *h, uint32_t index)
@@ -173,6 +199,28 @@ int house_code(struct house *h, uint32_t index)
 	return house_wait(h, index, REPLICA_ENDED).exit.code;
 }
 
+void house_ask_stop(struct house *h, uint32_t index)
+{
+	struct replica_name name = house_name(h, index);
+	h->engine->ops->stop(h->engine, &name);
+}
+
+pid_t house_supervisor(const struct house *h, uint32_t index)
+{
+	char data[160];
+	struct replica_name name = house_name(h, index);
+	snprintf(data, sizeof(data), "%s/data", h->dir);
+	int at = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), pidfd;
+	int dir = rundir_open(at, &name);
+	assert_true(dir >= 0);
+	int pid = rundir_holder(dir, &pidfd);
+	assert_true(pid > 0);
+	close(pidfd);
+	close(dir);
+	close(at);
+	return pid;
+}
+
 static char *read_all(int fd)
 {
 	size_t len = 0, cap = 4 << 20;
@@ -201,6 +249,16 @@ char *house_side(const struct house *h, const char *name)
 	return fd < 0 ? NULL : read_all(fd);
 }
 
+int32_t house_pid_in(const struct house *h, const char *name)
+{
+	char *text = house_side(h, name);
+	assert_non_null(text);
+	int32_t pid = (int32_t)strtol(text, NULL, 10);
+	free(text);
+	assert_true(pid > 1);
+	return pid;
+}
+
 void house_wait_side(const struct house *h, const char *name)
 {
 	struct timespec now, start;
@@ -222,6 +280,16 @@ void house_touch(const struct house *h, const char *name)
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	close(fd);
+}
+
+void house_assert_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+	for (const char *at = text; (at = strstr(at, line)); at += len) {
+		if ((at == text || at[-1] == '\n') && (at[len] == '\n' || at[len] == 0))
+			return;
+	}
+	fail_msg("no line '%s' in:\n%s", line, text);
 }
 
 bool house_alive(int32_t pid)

@@ -25,6 +25,7 @@ struct house_options {
 	uint32_t slots;  /**< 0: plenty. */
 	int64_t log_max; /**< 0: plenty. */
 	bool no_shield;
+	bool no_cgroups; /**< As where none is writable. */
 };
 
 void house_open(struct house *h, const struct house_options *options);
@@ -32,6 +33,11 @@ void house_open(struct house *h, const struct house_options *options);
 void house_start(struct house *h, const struct house_options *options);
 void house_stop(struct house *h);
 void house_close(struct house *h); /**< Stops, and removes the directory. */
+
+/** For cmocka: `*state` is a new house with the usual options; and its end. */
+int house_setup(void **state);
+int house_setup_without_cgroups(void **state);
+int house_teardown(void **state);
 
 struct replica_name house_name(const struct house *h, uint32_t index);
 
@@ -46,10 +52,16 @@ struct engine_report house_wait(struct house *h, uint32_t index, enum replica_ch
 int house_code(struct house *h, uint32_t index);
 unsigned house_count(struct house *h, uint32_t index, enum replica_change change);
 
+void house_ask_stop(struct house *h, uint32_t index);
+/** The supervisor of a replica that runs, from the lock of its run directory. */
+pid_t house_supervisor(const struct house *h, uint32_t index);
+
 /** The whole of a log, to be freed. */
 char *house_log(struct house *h, uint32_t index, const char *stream);
 /** A file of side/, to be freed; NULL if it is not there. */
 char *house_side(const struct house *h, const char *name);
+int32_t house_pid_in(const struct house *h, const char *name); /**< A number in such a file. */
 void house_wait_side(const struct house *h, const char *name); /**< Until it is there. */
 void house_touch(const struct house *h, const char *name);     /**< Make an empty one. */
+void house_assert_line(const char *text, const char *line);    /**< Is it one of the lines? */
 bool house_alive(int32_t pid); /**< Is there such a process, and no zombie? */

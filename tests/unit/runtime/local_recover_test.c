@@ -21,48 +21,10 @@ enum { MANY = 24 };
 
 static const struct house_options usual = {0};
 
-static int open_house(void **state)
-{
-	struct house *h = calloc(1, sizeof(*h));
-	house_open(h, &usual);
-	*state = h;
-	return 0;
-}
-
-static int close_house(void **state)
-{
-	house_close(*state);
-	free(*state);
-	return 0;
-}
-
 static bool recover(struct house *h, uint32_t index)
 {
 	struct replica_name name = house_name(h, index);
 	return h->engine->ops->recover(h->engine, &name);
-}
-
-static void stop(struct house *h, uint32_t index)
-{
-	struct replica_name name = house_name(h, index);
-	h->engine->ops->stop(h->engine, &name);
-}
-
-/** The supervisor of a replica, from the lock of its run directory. */
-static pid_t supervisor_of(const struct house *h, uint32_t index)
-{
-	char data[160];
-	struct replica_name name = house_name(h, index);
-	snprintf(data, sizeof(data), "%s/data", h->dir);
-	int at = open(data, O_RDONLY | O_DIRECTORY), pidfd;
-	int dir = rundir_open(at, &name);
-	assert_true(dir >= 0);
-	int pid = rundir_holder(dir, &pidfd);
-	assert_true(pid > 0);
-	close(pidfd);
-	close(dir);
-	close(at);
-	return pid;
 }
 
 /** A gateway in a process of its own, which runs `body` and is then killed. */
@@ -169,7 +131,7 @@ static void a_replica_found_again_can_be_stopped(void **state)
 	assert_true(recover(h, 0));
 	int32_t pid = house_wait(h, 0, REPLICA_STARTED).pid;
 	assert_true(house_alive(pid));
-	stop(h, 0);
+	house_ask_stop(h, 0);
 	assert_int_equal(house_wait(h, 0, REPLICA_ENDED).exit.signal, SIGKILL);
 	assert_false(house_alive(pid));
 }
@@ -179,16 +141,6 @@ static const char with_children[] =
 	"while :; do sleep 1000; done' &); "
 	"env -i sh -c 'sleep 1000 & echo $!' > $SIDE/b; touch $SIDE/ready; sleep 1000";
 
-static int32_t pid_in(const struct house *h, const char *name)
-{
-	char *text = house_side(h, name);
-	assert_non_null(text);
-	int32_t pid = (int32_t)strtol(text, NULL, 10);
-	free(text);
-	assert_true(pid > 1);
-	return pid;
-}
-
 static void a_killed_supervisor_is_a_lost_replica_with_nothing_left(void **state)
 {
 	struct house *h = *state;
@@ -196,11 +148,11 @@ static void a_killed_supervisor_is_a_lost_replica_with_nothing_left(void **state
 	int32_t pid = house_wait(h, 0, REPLICA_STARTED).pid;
 	house_wait_side(h, "ready");
 	house_wait_side(h, "a");
-	kill(supervisor_of(h, 0), SIGKILL);
+	kill(house_supervisor(h, 0), SIGKILL);
 	house_wait(h, 0, REPLICA_LOST);
 	assert_false(house_alive(pid));
-	assert_false(house_alive(pid_in(h, "a"))); /* in a session of its own */
-	assert_false(house_alive(pid_in(h, "b"))); /* without its marks */
+	assert_false(house_alive(house_pid_in(h, "a"))); /* in a session of its own */
+	assert_false(house_alive(house_pid_in(h, "b"))); /* without its marks */
 	assert_true(recover(h, 0));
 	house_sh(h, 1, "exit 0");
 	house_code(h, 1);
@@ -214,7 +166,7 @@ static void start_with_children(struct house *h)
 	house_wait_side(h, "ready");
 	house_wait_side(h, "a");
 	kill(h->spawner.pid, SIGKILL);
-	kill(supervisor_of(h, 0), SIGKILL);
+	kill(house_supervisor(h, 0), SIGKILL);
 }
 
 static void gateway_spawner_and_supervisor_killed_at_once(void **state)
@@ -224,9 +176,9 @@ static void gateway_spawner_and_supervisor_killed_at_once(void **state)
 	house_start(h, &usual);
 	assert_true(recover(h, 0));
 	house_wait(h, 0, REPLICA_LOST);
-	assert_false(house_alive(pid_in(h, "a")));
+	assert_false(house_alive(house_pid_in(h, "a")));
 	/* A process that has shed its marks cannot be known for sure any more. */
-	kill(pid_in(h, "b"), SIGKILL);
+	kill(house_pid_in(h, "b"), SIGKILL);
 }
 
 static void after_a_reboot_it_is_lost(void **state)
@@ -236,7 +188,7 @@ static void after_a_reboot_it_is_lost(void **state)
 	struct replica_name name = house_name(h, 0);
 	house_sh(h, 0, "sleep 1000");
 	house_wait(h, 0, REPLICA_STARTED);
-	kill(supervisor_of(h, 0), SIGKILL);
+	kill(house_supervisor(h, 0), SIGKILL);
 	house_wait(h, 0, REPLICA_LOST);
 	snprintf(path, sizeof(path), "%s/data/%s/lock", h->dir, rundir_path(&name, run));
 	FILE *f = fopen(path, "w");
@@ -266,7 +218,7 @@ static void a_dead_spawner_is_told_and_what_runs_is_still_followed(void **state)
 		.pod = BYTES("{\"spec\":{\"containers\":[{\"command\":[\"true\"]}]}}"),
 		.role_name = BYTES("worker")};
 	assert_int_equal(h->engine->ops->start(h->engine, &spec), SL_E_UNAVAILABLE);
-	stop(h, 0);
+	house_ask_stop(h, 0);
 	house_touch(h, "go");
 	assert_string_equal(house_wait(h, 0, REPLICA_ENDED).reason, "Stopped");
 	assert_int_equal(house_code(h, 1), 8);
@@ -296,11 +248,11 @@ static void without_free_descriptors_nothing_is_taken_for_lost(void **state)
 	none.rlim_cur = 3;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	bool heard = recover(h, 0) && recover(h, 3);
-	stop(h, 3); /* while it cannot be found: not forgotten */
-	stop(h, 2); /* it waits for the slot; orders are taken one after another */
+	house_ask_stop(h, 3); /* while it cannot be found: not forgotten */
+	house_ask_stop(h, 2); /* it waits for the slot; orders are taken one after another */
 	house_wait(h, 2, REPLICA_ENDED);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	stop(h, 1);
+	house_ask_stop(h, 1);
 	assert_true(heard);
 	assert_string_equal(house_wait(h, 3, REPLICA_ENDED).reason, "Stopped");
 	house_wait(h, 0, REPLICA_STARTED);
@@ -332,7 +284,7 @@ int main(void)
 {
 	/* Orphans come here instead of to a process 1 that may not reap. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-#define T(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
+#define T(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_killed_gateway_loses_no_replica_and_no_exit_code),
 		T(a_gateway_killed_while_starting_starts_nothing_twice),

@@ -13,33 +13,6 @@
 
 #include <cmocka.h>
 
-static const struct house_options usual = {0};
-
-static int open_house(void **state)
-{
-	struct house *h = calloc(1, sizeof(*h));
-	house_open(h, &usual);
-	*state = h;
-	return 0;
-}
-
-static int close_house(void **state)
-{
-	house_close(*state);
-	free(*state);
-	return 0;
-}
-
-static void assert_line(const char *text, const char *line)
-{
-	size_t len = strlen(line);
-	for (const char *at = text; (at = strstr(at, line)); at += len) {
-		if ((at == text || at[-1] == '\n') && (at[len] == '\n' || at[len] == 0))
-			return;
-	}
-	fail_msg("no line '%s' in:\n%s", line, text);
-}
-
 static void exit_codes_are_reported(void **state)
 {
 	struct house *h = *state;
@@ -108,16 +81,16 @@ static void the_environment_is_clean_and_as_given(void **state)
 		  "\"two words\"},{\"name\":\"GIVEN\",\"value\":\"by the pod\"}]}]}}");
 	assert_int_equal(house_code(h, 0), 0);
 	char *env = house_log(h, 0, "stdout"), id[UUID_TEXT_SIZE], line[256];
-	assert_line(env, "A=two words");
-	assert_line(env, "EMPTY=");
-	assert_line(env, "GIVEN=by the core");
-	assert_line(env, "TASKSET_NAME=demo");
-	assert_line(env, "TASKROLE_NAME=worker");
-	assert_line(env, "TASKROLE_REPLICA_INDEX=0");
+	house_assert_line(env, "A=two words");
+	house_assert_line(env, "EMPTY=");
+	house_assert_line(env, "GIVEN=by the core");
+	house_assert_line(env, "TASKSET_NAME=demo");
+	house_assert_line(env, "TASKROLE_NAME=worker");
+	house_assert_line(env, "TASKROLE_REPLICA_INDEX=0");
 	snprintf(line, sizeof(line), "SLUICE_JOB_ID=%s", uuid_format(h->job, id));
-	assert_line(env, line);
+	house_assert_line(env, line);
 	snprintf(line, sizeof(line), "HOME=%s/data/work/%s", h->dir, id);
-	assert_line(env, line);
+	house_assert_line(env, line);
 	assert_non_null(strstr(env, "PATH=/usr"));
 	assert_null(strstr(env, "SLUICE_SECRET"));
 	assert_null(strstr(env, "A=1"));
@@ -187,9 +160,9 @@ static void nothing_leaks_into_a_replica(void **state)
 	free(log);
 	assert_int_equal(house_code(h, 1), 0);
 	log = house_log(h, 1, "stdout");
-	assert_line(log, "NoNewPrivs:\t1");
-	assert_line(log, "SigBlk:\t0000000000000000");
-	assert_line(log, "SigIgn:\t0000000000000000");
+	house_assert_line(log, "NoNewPrivs:\t1");
+	house_assert_line(log, "SigBlk:\t0000000000000000");
+	house_assert_line(log, "SigIgn:\t0000000000000000");
 	free(log);
 	int pid, parent, group, session;
 	char *stat = house_side(h, "stat");
@@ -373,7 +346,7 @@ static void the_data_directory_is_barred(void **state)
 int main(void)
 {
 	setenv("SLUICE_SECRET", "must not be seen", 1);
-#define T(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
+#define T(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
 	const struct CMUnitTest tests[] = {
 		T(exit_codes_are_reported),
 		T(a_signal_is_reported_with_128_added),

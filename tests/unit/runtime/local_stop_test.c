@@ -10,51 +10,18 @@
 
 #include <cmocka.h>
 
-static const struct house_options usual = {0};
-
 /* Leaves a process behind that has its own session, no parent, and ignores what it can. */
 #define DETACH                                                                                     \
 	"(setsid sh -c 'trap : TERM HUP INT; echo $$ > $SIDE/left.new; "                           \
 	"mv $SIDE/left.new $SIDE/left; while :; do sleep 1000; done' >/dev/null 2>&1 &) ; "        \
 	"while [ ! -e $SIDE/left ]; do sleep 0.01; done; "
 
-static int open_house(void **state)
-{
-	struct house *h = calloc(1, sizeof(*h));
-	house_open(h, &usual);
-	*state = h;
-	return 0;
-}
-
-static int close_house(void **state)
-{
-	house_close(*state);
-	free(*state);
-	return 0;
-}
-
-static void stop(struct house *h, uint32_t index)
-{
-	struct replica_name name = house_name(h, index);
-	h->engine->ops->stop(h->engine, &name);
-}
-
-static int32_t left_behind(const struct house *h)
-{
-	char *text = house_side(h, "left");
-	assert_non_null(text);
-	int32_t pid = (int32_t)strtol(text, NULL, 10);
-	free(text);
-	assert_true(pid > 1);
-	return pid;
-}
-
 static void a_detached_child_ends_with_its_replica(void **state)
 {
 	struct house *h = *state;
 	house_sh(h, 0, DETACH "exit 7");
 	assert_int_equal(house_code(h, 0), 7);
-	assert_false(house_alive(left_behind(h)));
+	assert_false(house_alive(house_pid_in(h, "left")));
 }
 
 static void a_detached_child_ends_with_a_stop(void **state)
@@ -63,12 +30,12 @@ static void a_detached_child_ends_with_a_stop(void **state)
 	house_sh(h, 0, DETACH "sleep 1000");
 	house_wait(h, 0, REPLICA_STARTED);
 	house_wait_side(h, "left");
-	stop(h, 0);
+	house_ask_stop(h, 0);
 	struct engine_report r = house_wait(h, 0, REPLICA_ENDED);
 	assert_string_equal(r.reason, "Stopped");
 	assert_int_equal(r.exit.signal, SIGTERM);
 	assert_int_equal(r.exit.code, 128 + SIGTERM);
-	assert_false(house_alive(left_behind(h)));
+	assert_false(house_alive(house_pid_in(h, "left")));
 }
 
 static void a_stop_reaches_the_group_and_lets_it_clean_up(void **state)
@@ -79,7 +46,7 @@ static void a_stop_reaches_the_group_and_lets_it_clean_up(void **state)
 		 "while :; do sleep 1000 & wait $!; done");
 	house_wait(h, 0, REPLICA_STARTED);
 	house_wait_side(h, "ready");
-	stop(h, 0);
+	house_ask_stop(h, 0);
 	struct engine_report r = house_wait(h, 0, REPLICA_ENDED);
 	assert_int_equal(r.exit.code, 5);
 	assert_string_equal(r.reason, "Stopped");
@@ -97,8 +64,8 @@ static void what_ignores_sigterm_is_killed_after_its_grace(void **state)
 		  "done\"]}]}}");
 	int32_t pid = house_wait(h, 0, REPLICA_STARTED).pid;
 	house_wait_side(h, "ready");
-	stop(h, 0);
-	stop(h, 0);
+	house_ask_stop(h, 0);
+	house_ask_stop(h, 0);
 	struct engine_report r = house_wait(h, 0, REPLICA_ENDED);
 	assert_int_equal(r.exit.signal, SIGKILL);
 	assert_string_equal(r.reason, "Stopped");
@@ -113,7 +80,7 @@ static void a_stop_without_grace_kills_at_once(void **state)
 		  "{\"spec\":{\"terminationGracePeriodSeconds\":0,\"containers\":[{\"command\":"
 		  "[\"sleep\",\"1000\"]}]}}");
 	house_wait(h, 0, REPLICA_STARTED);
-	stop(h, 0);
+	house_ask_stop(h, 0);
 	assert_int_equal(house_wait(h, 0, REPLICA_ENDED).exit.signal, SIGKILL);
 }
 
@@ -122,11 +89,11 @@ static void a_stop_right_after_the_start_is_not_lost(void **state)
 	struct house *h = *state;
 	for (uint32_t i = 0; i < 20; i++) {
 		house_sh(h, i, "sleep 1000");
-		stop(h, i);
+		house_ask_stop(h, i);
 	}
 	for (uint32_t i = 0; i < 20; i++)
 		assert_string_equal(house_wait(h, i, REPLICA_ENDED).reason, "Stopped");
-	stop(h, 99); /* unknown: nothing happens */
+	house_ask_stop(h, 99); /* unknown: nothing happens */
 }
 
 static void a_stop_while_it_prepares_is_no_success(void **state)
@@ -138,7 +105,7 @@ static void a_stop_while_it_prepares_is_no_success(void **state)
 		"touch $SIDE/ready; while :; do sleep 1000 & wait; done\"]}],\"containers\":[{"
 		"\"command\":[\"sh\",\"-c\",\"touch $SIDE/ran\"]}]}}");
 	house_wait_side(h, "ready");
-	stop(h, 0);
+	house_ask_stop(h, 0);
 	struct engine_report r = house_wait(h, 0, REPLICA_ENDED);
 	assert_int_equal(r.exit.code, 128 + SIGTERM);
 	assert_string_equal(r.reason, "Stopped");
@@ -204,7 +171,7 @@ static void one_slot_is_given_by_priority_then_arrival(void **state)
 	start_with_priority(h, 4, 5);
 	start_with_priority(h, 5, -1);
 	start_with_priority(h, 6, 0);
-	stop(h, 6); /* while it waits */
+	house_ask_stop(h, 6); /* while it waits */
 	struct engine_report r = house_wait(h, 6, REPLICA_ENDED);
 	assert_string_equal(r.reason, "Stopped");
 	assert_int_equal(r.exit.started_ms, 0);
@@ -255,7 +222,7 @@ static void the_spawner_has_no_zombies(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
+#define T(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_detached_child_ends_with_its_replica),
 		T(a_detached_child_ends_with_a_stop),
