@@ -117,6 +117,9 @@ struct driver_settings {
 /** From now on; what is in progress follows soon. SL_E_NO_MEMORY: all is as it was. */
 SL_MUST_USE int driver_reconfigure(struct driver *d, const struct driver_settings *settings);
 
+/** How long a job waits for a plugin that stays away. Any thread. */
+uint32_t driver_wait_for_ms(const struct driver *d);
+
 /** Reports of engines come in here: any thread. `user` is the driver. */
 void driver_report(void *user, const struct engine_report *report);
 

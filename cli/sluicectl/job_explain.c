@@ -1,17 +1,21 @@
 #include "cli/sluicectl/api.h"
 #include "cli/sluicectl/output.h"
+#include "cli/sluicectl/story.h"
 
 #include <stdio.h>
 
-enum { URL_MAX = 65536 };
+enum { URL_MAX = 65536, ADDITIONS_SHOWN = 10, PAGES_MAX = 1000 };
 
 struct job_explain {
 	const char *plugin;
+	bool all;
 };
 
 static const struct command_option options[] = {
 	{"plugin", 'p', "KEY", OPTION_TEXT, offsetof(struct job_explain, plugin),
 	 "why this plugin does or does not match the job", NULL, NULL},
+	{"all", 'a', NULL, OPTION_FLAG, offsetof(struct job_explain, all),
+	 "likewise for every plugin there is", NULL, NULL},
 };
 
 static const struct column call_columns[] = {
@@ -55,16 +59,60 @@ static void print_text(const struct ctl *ctl, const struct json *json, json_at r
 	printf("%s\n", buf_str(&text));
 }
 
+/* The paths that a plugin added, below its line. */
+static void print_additions(const struct json *json, json_at call)
+{
+	json_at list = json_get(json, call, BYTES("additions"));
+	uint32_t i = 0;
+	if (list == JSON_NONE || json_type(json, list) != JSON_ARRAY)
+		return;
+	for (json_at e = json_first(json, list); e != JSON_NONE; e = json_next(json, list, e)) {
+		scoped(buf_finip) struct buf held, text;
+		struct bytes path;
+		buf_init(&held, 1 << 20);
+		buf_init(&text, 1 << 20);
+		if (i++ >= ADDITIONS_SHOWN || json_type(json, e) != JSON_STRING ||
+		    json_string(json, e, &held, &path))
+			continue;
+		output_clean(&text, path);
+		printf("%20s+ %s\n", "", *buf_str(&text) ? buf_str(&text) : "the whole TaskSet");
+	}
+	if (i > ADDITIONS_SHOWN)
+		printf("%20s+ %u more (-o wide shows them all)\n", "", i - ADDITIONS_SHOWN);
+}
+
+static void print_story(struct ctl *ctl, const struct json *json, json_at stage, json_at calls)
+{
+	static const struct column name = {"", "stage", CELL_TEXT, false};
+	scoped(buf_finip) struct buf text;
+	buf_init(&text, 1 << 16);
+	output_cell(ctl, json, stage, &name, &text);
+	const char *label = buf_str(&text);
+	for (json_at e = json_first(json, calls); e != JSON_NONE; e = json_next(json, calls, e)) {
+		story_call(ctl, json, e, label);
+		print_additions(json, e);
+		label = "";
+	}
+}
+
 static int print_stages(struct ctl *ctl, const struct json *json, json_at stages)
 {
 	int code = CTL_DONE;
+	bool story = ctl->format == FORMAT_TABLE;
 	if (stages == JSON_NONE || json_type(json, stages) != JSON_ARRAY)
 		return code;
+	if (story)
+		putchar('\n');
 	for (json_at at = json_first(json, stages); at != JSON_NONE && !code;
 	     at = json_next(json, stages, at)) {
 		json_at calls = json_get(json, at, BYTES("calls"));
-		if (calls == JSON_NONE || !json_count(json, calls))
+		if (calls == JSON_NONE || json_type(json, calls) != JSON_ARRAY ||
+		    !json_count(json, calls))
 			continue;
+		if (story) {
+			print_story(ctl, json, at, calls);
+			continue;
+		}
 		putchar('\n');
 		print_text(ctl, json, at, "stage");
 		code = print_list(ctl, json, calls, call_columns, countof(call_columns));
@@ -77,7 +125,7 @@ static int print_all(struct ctl *ctl, const struct json *json, json_at payload)
 	json_at added = json_get(json, payload, BYTES("provenance"));
 	print_text(ctl, json, payload, "summary");
 	int code = print_stages(ctl, json, json_get(json, payload, BYTES("stages")));
-	if (code || added == JSON_NONE || !json_count(json, added))
+	if (code || ctl->format == FORMAT_TABLE || added == JSON_NONE || !json_count(json, added))
 		return code;
 	printf("\nWho added what\n");
 	return print_list(ctl, json, added, provenance_columns, countof(provenance_columns));
@@ -88,6 +136,7 @@ static int print_match(struct ctl *ctl, const struct json *json, json_at payload
 	static const struct column columns[] = {{"plugin", "plugin", CELL_TEXT, false},
 						{"turned", "enabled", CELL_SWITCH, false},
 						{"matches", "matched", CELL_TEXT, false},
+						{"note", "note", CELL_TEXT, false},
 						{"error", "error", CELL_TEXT, false}};
 	int code = output_pairs(ctl, json, payload, columns, countof(columns));
 	if (code)
@@ -97,9 +146,103 @@ static int print_match(struct ctl *ctl, const struct json *json, json_at payload
 			  condition_columns, countof(condition_columns));
 }
 
+/* ---- every plugin ---- */
+
+static enum json_type type_of(const struct json *json, json_at at)
+{
+	return at == JSON_NONE ? JSON_NULL : json_type(json, at);
+}
+
+static struct bytes text_of(const struct json *json, json_at at)
+{
+	return type_of(json, at) == JSON_NULL ? BYTES("absent") : json_raw(json, at);
+}
+
+/* The conditions that do not hold: "team" is "red", not "blue". */
+static void add_misses(const struct json *json, json_at row, struct buf *to)
+{
+	json_at list = json_get(json, row, BYTES("conditions"));
+	if (list == JSON_NONE || json_type(json, list) != JSON_ARRAY)
+		return;
+	for (json_at c = json_first(json, list); c != JSON_NONE; c = json_next(json, list, c)) {
+		if (type_of(json, json_get(json, c, BYTES("verdict"))) == JSON_TRUE)
+			continue;
+		buf_add_str(to, to->len ? "; " : "");
+		buf_add_bytes(to, text_of(json, json_get(json, c, BYTES("key"))));
+		buf_add_str(to, " is ");
+		buf_add_bytes(to, text_of(json, json_get(json, c, BYTES("value"))));
+		buf_add_str(to, ", not ");
+		buf_add_bytes(to, text_of(json, json_get(json, c, BYTES("expect"))));
+	}
+}
+
+static void print_every(const struct ctl *ctl, const struct json *json, json_at row)
+{
+	static const struct column key = {"", "plugin", CELL_TEXT, false},
+				   note = {"", "note|error", CELL_TEXT, false};
+	scoped(buf_finip) struct buf name, misses, words, why;
+	buf_init(&name, 1 << 16);
+	buf_init(&misses, 1 << 20);
+	buf_init(&words, 1 << 20);
+	buf_init(&why, 1 << 16);
+	output_cell(ctl, json, row, &key, &name);
+	output_cell(ctl, json, row, &note, &why);
+	enum json_type matched = type_of(json, json_get(json, row, BYTES("matched")));
+	if (matched != JSON_TRUE)
+		add_misses(json, row, &misses);
+	output_clean(&words, buf_bytes(&misses));
+	const char *verdict = matched == JSON_TRUE ? "matches" : matched == JSON_FALSE ? "no" : "?";
+	if (ctl->format == FORMAT_PLAIN)
+		printf("%s\t%s\t%s\t%s\n", buf_str(&name), verdict, buf_str(&words), buf_str(&why));
+	else
+		printf("%-8s %s%s%s%s%s\n", verdict, buf_str(&name), words.len ? ": " : "",
+		       buf_str(&words), why.len ? "; " : "", buf_str(&why));
+}
+
+static int explain_every(struct ctl *ctl)
+{
+	scoped(buf_finip) struct buf cursor;
+	struct listing raw; /* for JSON and YAML */
+	int code = CTL_DONE;
+	buf_init(&cursor, 4096);
+	listing_begin(&raw, ctl, NULL, 0);
+	for (int page = 0; !code && page < PAGES_MAX; page++) {
+		scoped(buf_finip) struct buf url;
+		scoped(api_answer_fini) struct api_answer answer = {0};
+		struct api_call call = {.method = "GET"};
+		buf_init(&url, URL_MAX);
+		api_path(&url, "/v1/job/explain/", ctl->args[0]);
+		api_query(&url, "all", "true");
+		api_query(&url, "cursor", cursor.len ? buf_str(&cursor) : NULL);
+		call.path = buf_str(&url);
+		code = api_ask(ctl, &call, &answer);
+		if (code)
+			break;
+		if (output_is_raw(ctl))
+			listing_add(&raw, &answer.json, answer.payload);
+		else if (type_of(&answer.json, answer.payload) == JSON_ARRAY)
+			for (json_at e = json_first(&answer.json, answer.payload); e != JSON_NONE;
+			     e = json_next(&answer.json, answer.payload, e))
+				print_every(ctl, &answer.json, e);
+		buf_reset(&cursor);
+		buf_add_str(&cursor, answer.head[API_HEAD_NEXT_CURSOR].value);
+		if (!cursor.len)
+			break;
+	}
+	if (code || !output_is_raw(ctl)) {
+		listing_drop(&raw);
+		return code;
+	}
+	return listing_end(&raw);
+}
+
 static int run(struct ctl *ctl)
 {
 	const struct job_explain *o = ctl->options;
+	if (o->all && o->plugin)
+		return ctl_fail(CTL_USAGE, "--all and --plugin exclude each other");
+	if (o->all)
+		return explain_every(ctl);
 	scoped(buf_finip) struct buf url;
 	buf_init(&url, URL_MAX);
 	api_path(&url, "/v1/job/explain/", ctl->args[0]);
@@ -122,7 +265,11 @@ const struct command command_job_explain = {
 	.args_min = 1,
 	.args_max = 1,
 	.summary = "Say why a job is where it is, and who did what to it",
-	.about = "First a sentence, then every plugin that was asked, then who added what.\n\n"
+	.about = "First a sentence: what holds the job, since when, and who or what can move it. "
+		 "Then "
+		 "every plugin that was asked, stage by stage: how long it took and what it said, "
+		 "below it what it added to the TaskSet. A job in admission shows also the plugins "
+		 "that are still to come.\n\n"
 		 "Example:\n"
 		 "  sluicectl job explain 0193a1c2-5d7e-7b3a-9f00-2a4c6e8d1b35",
 	.option = options,

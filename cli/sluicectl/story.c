@@ -19,6 +19,7 @@ static const struct {
 	{"illegal", BAD},     {"lost", BAD},
 	{"unavailable", BAD}, {"suspended", HELD},
 	{"suspend", HELD},    {"to be tried again", HELD},
+	{"to come", DIM},     {"skipped", DIM},
 };
 
 static enum colour colour_of(const char *word)
@@ -88,10 +89,9 @@ static void short_name(const char *key, char out[160])
 		 name ? name + 1 : "");
 }
 
-static void print_call(const struct ctl *ctl, const struct json *json, json_at event)
+void story_call(const struct ctl *ctl, const struct json *json, json_at event, const char *stage)
 {
 	scoped(buf_finip) struct buf key = {0};
-	scoped(buf_finip) struct buf stage = {0};
 	scoped(buf_finip) struct buf outcome = {0};
 	scoped(buf_finip) struct buf reason = {0};
 	char name[160];
@@ -102,8 +102,7 @@ static void print_call(const struct ctl *ctl, const struct json *json, json_at e
 	json_at took = json_get(json, event, BYTES("durationUs"));
 	json_at tries = json_get(json, event, BYTES("attempts"));
 	short_name(plugin, name);
-	printf("%-*s  %-*s ", STAGE_WIDTH, cell(ctl, json, event, "stage", &stage), PLUGIN_WIDTH,
-	       name);
+	printf("%-*s  %-*s ", STAGE_WIDTH, stage, PLUGIN_WIDTH, name);
 	if (took == JSON_NONE || json_int64(json, took, &us))
 		printf("%11s", "");
 	else
@@ -119,6 +118,12 @@ static void print_call(const struct ctl *ctl, const struct json *json, json_at e
 	if (attempts > 1 && colour == PLAIN)
 		printf(" (attempt %" PRId64 ")", attempts);
 	putchar('\n');
+}
+
+static void print_call(const struct ctl *ctl, const struct json *json, json_at event)
+{
+	scoped(buf_finip) struct buf stage = {0};
+	story_call(ctl, json, event, cell(ctl, json, event, "stage", &stage));
 }
 
 static int64_t *start_of(struct story *s, const char *name)

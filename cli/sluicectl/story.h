@@ -26,6 +26,8 @@ struct story {
 
 SL_BEGIN_DECLS
 
+/** Print a call to a plugin without its time, `stage` in front. */
+void story_call(const struct ctl *ctl, const struct json *json, json_at event, const char *stage);
 /** Print the line of one event. */
 void story_event(struct story *s, const struct json *json, json_at event);
 /** Print the last 50 lines of each of the first 20 replicas, behind their names; an enum

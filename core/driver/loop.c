@@ -117,8 +117,13 @@ static void handle_settings(struct driver *d, struct note *note)
 {
 	struct settings_note *n = container_of(note, struct settings_note, note);
 	d->config.budget_ms = n->settings.budget_ms;
-	d->config.wait_for_ms = n->settings.wait_for_ms;
+	__atomic_store_n(&d->config.wait_for_ms, n->settings.wait_for_ms, __ATOMIC_RELAXED);
 	free(n);
+}
+
+uint32_t driver_wait_for_ms(const struct driver *d)
+{
+	return __atomic_load_n(&d->config.wait_for_ms, __ATOMIC_RELAXED);
 }
 
 int driver_reconfigure(struct driver *d, const struct driver_settings *settings)
