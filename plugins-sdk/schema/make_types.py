@@ -39,6 +39,10 @@ def members(schema):
         yield name, member, name in schema.get("required", [])
 
 
+# In TypeScript and Go the SDK's own Call and Change add what the headers say.
+BODY_NAMES = {"Call": "CallBody", "HookCall": "HookBody"}
+
+
 # -- Python ---------------------------------------------------------------------------------
 
 PYTHON = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", "null": "None",
@@ -96,6 +100,7 @@ def script_type(schema):
 def script():
     text = [f"// What goes over the wire, as types. {WRITTEN}"]
     for name, schema in objects():
+        name = BODY_NAMES.get(name, name)
         text += ["", f"/** {schema['description']} */", f"export interface {name} {{"]
         for member, kind, required in members(schema):
             if "description" in kind:
@@ -142,14 +147,13 @@ def go_comment(text, indent=""):
 
 
 # Documents of others keep members that nobody here knows, so in Go they stay maps.
-GO_NAMES = {"Call": "CallBody", "HookCall": "HookBody"}  # the SDK's own add the headers
 GO_AS_MAP = ("Container", "Role", "TaskSetSpec", "TaskSet", "Header")
 
 
 def go():
     text = [f"// {WRITTEN} DO NOT EDIT.", "", "package sluice"]
     for name, schema in objects():
-        name = GO_NAMES.get(name, name)
+        name = BODY_NAMES.get(name, name)
         if name in GO_AS_MAP:
             text += ["", *go_comment(f"{name}: {schema['description']}"), f"type {name} = map[string]any"]
             continue

@@ -71,7 +71,7 @@ export interface TaskSet {
 }
 
 /** What a TemplateTranslator, FactorGenerator, AccessGate, TemplateDecorator or SchedulerBinder is sent. */
-export interface Call {
+export interface CallBody {
   factors: Factors;
   header: Header;
   /** For a TemplateTranslator what was submitted, for all others the TaskSet. */
@@ -97,7 +97,7 @@ export interface GateAnswer {
 }
 
 /** What a LifeHook is sent: one state change of one job. */
-export interface HookCall {
+export interface HookBody {
   /** The job's id. */
   id: string;
   current_state: "preparing" | "suspended" | "waiting" | "running" | "succeeded" | "failed" | "stopped";

@@ -1,0 +1,212 @@
+// A plugin service: functions, and how a request finds its way to one and back.
+//
+// Nothing here knows a socket: App.handle() takes the parts of a request and gives those of an
+// answer. server.js brings requests to it, testing.js recorded ones.
+
+import { OK, Refuse, Unavailable } from "./answers.js";
+import { readCall, readChange } from "./call.js";
+import { line } from "./log.js";
+import { main } from "./main.js";
+import { isSigned } from "./signature.js";
+
+export const PATHS = {
+  TemplateTranslator: "/translate", FactorGenerator: "/factors", AccessGate: "/gate",
+  TemplateDecorator: "/decorate", SchedulerBinder: "/bind", LifeHook: "/hook",
+};
+const EVERY_JOB = { conditions: [], expression: "*" };
+const DECISIONS = ["pass", "suspend", "stop"];
+
+/** The body is over the limit. */
+export class TooLarge extends Error {}
+
+function reply(status, body, headers = { "Content-Type": "application/json" }) {
+  return { status, body: Buffer.from(body), headers, close: false };
+}
+
+export function problem(status, words, headers = {}) {
+  return reply(status, JSON.stringify({ error: words }), { "Content-Type": "application/json", ...headers });
+}
+
+/** The body was not read: the connection can carry no other request. */
+function unread(answer) {
+  return { ...answer, close: true };
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isFactor(value) {
+  return isObject(value) && Boolean(value.topic) && value.advice !== undefined;
+}
+
+/** Throws for a result that cannot be an answer of this plugin type. */
+function check(type, result) {
+  const good = {
+    FactorGenerator: () => result === undefined || [result].flat().every(isFactor),
+    AccessGate: () => isObject(result) && DECISIONS.includes(result.decision),
+    LifeHook: () => typeof result === "string" && ["OK", "RE", "EX"].includes(result.split(" ")[0]),
+  }[type] ?? (() => isObject(result));
+  if (!good()) throw new TypeError(`the function gave ${typeof result}, no answer of a ${type}`);
+}
+
+/** Waits for calls in progress. */
+class Busy {
+  #count = 0;
+  #waiting = [];
+
+  get count() {
+    return this.#count;
+  }
+
+  enter() {
+    this.#count += 1;
+  }
+
+  leave() {
+    this.#count -= 1;
+    if (this.#count === 0) this.#waiting.splice(0).forEach((done) => done(true));
+  }
+
+  /** False when calls are still in progress after these milliseconds. */
+  wait(milliseconds) {
+    if (this.#count === 0) return Promise.resolve(true);
+    return new Promise((done) => {
+      const timer = setTimeout(done, milliseconds, false);
+      this.#waiting.push(() => { clearTimeout(timer); done(true); });
+    });
+  }
+}
+
+/** The plugins of one feature. Give it functions, then call main(). */
+export class App {
+  #busy = new Busy();
+
+  constructor(name, options = {}) {
+    this.name = name;
+    this.author = options.author ?? "sluice-plugin";
+    this.description = options.description ?? "";
+    this.selector = options.selector ?? EVERY_JOB;
+    this.keys = options.keys ?? [];
+    this.bodyMax = options.bodyMax ?? 4 * 1024 * 1024;
+    this.concurrency = options.concurrency ?? 64;
+    this.log = options.log ?? line;
+    this.now = options.now ?? (() => Date.now() / 1000);
+    this.plugins = new Map();
+    this.stopping = false;
+  }
+
+  /** A function of any type. `settings` go into its registration as they stand. */
+  plugin(type, run, { name, path, ...settings } = {}) {
+    const place = path ?? PATHS[type] + (name ? `/${name}` : "");
+    if (this.plugins.has(place)) throw new Error(`${place}: there is a plugin already; give this one a name`);
+    const registration = { pluginType: type, ...(name ? { name } : {}), ...settings };
+    this.plugins.set(place, { type, path: place, run, registration });
+    return this;
+  }
+
+  translator(run, settings) { return this.plugin("TemplateTranslator", run, settings); }
+
+  factors(run, settings) { return this.plugin("FactorGenerator", run, settings); }
+
+  gate(run, settings) { return this.plugin("AccessGate", run, settings); }
+
+  decorator(run, settings) { return this.plugin("TemplateDecorator", run, settings); }
+
+  binder(run, settings) { return this.plugin("SchedulerBinder", run, settings); }
+
+  /** `states` are those to be told of. */
+  hook(states, run, settings = {}) {
+    const jobSelector = { ...this.selector, ...settings.jobSelector, states };
+    return this.plugin("LifeHook", run, { ...settings, jobSelector });
+  }
+
+  /** What is registered: these plugins, reached at this address. */
+  feature(address) {
+    const base = address.replace(/\/+$/, "");
+    return {
+      name: this.name, author: this.author, description: this.description, jobSelector: this.selector,
+      plugins: [...this.plugins.values()].map((one) => ({ ...one.registration, callAddress: base + one.path })),
+    };
+  }
+
+  /** Answer one request. The names of `headers` are in small letters; `read(most)` gives the body. */
+  async handle(method, path, headers, read) {
+    if (path === "/healthz" && (method === "GET" || method === "HEAD")) return this.#health();
+    const plugin = this.plugins.get(path);
+    if (!plugin) {
+      return unread(problem(404, `no plugin here; there are ${[...this.plugins.keys()].join(", ")}`));
+    }
+    if (method !== "POST") return unread(problem(405, "plugins are asked with POST", { Allow: "POST" }));
+    let body;
+    try {
+      body = await read(this.bodyMax);
+    } catch (error) {
+      if (!(error instanceof TooLarge)) throw error;
+      return unread(problem(413, `the body: has more than ${this.bodyMax} bytes`));
+    }
+    const began = performance.now();
+    const facts = { job: headers["sluice-job-id"], call: headers["webhook-id"] };
+    const answer = await this.#ask(plugin, headers, body, facts);
+    const level = answer.status < 400 ? "info" : answer.status === 500 ? "error" : "warning";
+    const ms = Math.round((performance.now() - began) * 100) / 100;
+    this.log(level, "call", { plugin: this.name, type: plugin.type, ...facts, status: answer.status, ms });
+    return answer;
+  }
+
+  #health() {
+    return reply(this.stopping ? 503 : 200, JSON.stringify({ status: this.stopping ? "stopping" : "ok" }));
+  }
+
+  async #ask(plugin, headers, body, facts) {
+    if (this.#busy.count >= this.concurrency) {
+      return problem(503, `${this.concurrency} calls are being answered`, { "Retry-After": "1" });
+    }
+    this.#busy.enter();
+    try {
+      if (this.keys.length > 0 && !isSigned(this.keys, headers, body, this.now())) {
+        facts.error = "the signature does not fit";
+        return problem(401, "the signature does not fit, or is more than 5 minutes off");
+      }
+      return await this.#run(plugin, headers, body, facts);
+    } catch (error) {
+      facts.error = error instanceof Error ? error.message : String(error);
+      if (error instanceof Refuse) return problem(400, error.message);
+      if (error instanceof Unavailable) {
+        return problem(503, error.message, { "Retry-After": String(error.seconds) });
+      }
+      facts.error = error instanceof Error ? `${error.name}: ${error.message}` : facts.error;
+      return problem(500, "internal error"); // a call that goes wrong must not end the service
+    } finally {
+      this.#busy.leave();
+    }
+  }
+
+  async #run(plugin, headers, body, facts) {
+    if (plugin.type === "LifeHook") {
+      const change = readChange(body, headers);
+      facts.job = change.jobID;
+      const word = (await plugin.run(change)) ?? OK;
+      check(plugin.type, word);
+      return reply(200, word, { "Content-Type": "text/plain; charset=utf-8" });
+    }
+    const call = readCall(body, headers);
+    facts.job = call.jobID;
+    let result = (await plugin.run(call)) ?? undefined;
+    if (result === undefined && (plugin.type === "TemplateDecorator" || plugin.type === "SchedulerBinder")) {
+      result = call.job;
+    }
+    check(plugin.type, result);
+    return result === undefined ? reply(204, "") : reply(200, JSON.stringify(result));
+  }
+
+  /** Until no call is in progress; false when some still are after these milliseconds. */
+  waitIdle(milliseconds) {
+    return this.#busy.wait(milliseconds);
+  }
+
+  /** A whole program: read the options, serve until SIGTERM or SIGINT. */
+  main(args = process.argv.slice(2)) {
+    return main(this, args);
+  }
+}

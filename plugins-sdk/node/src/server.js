@@ -1,0 +1,56 @@
+// The service on a socket, with Node's own HTTP server.
+
+import http from "node:http";
+
+import { TooLarge, problem } from "./app.js";
+
+const IDLE_MS = 70_000; // the gateway gives a connection up after 60 s: it is to be the first
+const WHOLE_MS = 30_000; // a request must arrive within this
+
+/** The body, at most so many bytes. */
+async function readBody(request, most) {
+  if (Number(request.headers["content-length"] ?? 0) > most) throw new TooLarge();
+  const parts = [];
+  let size = 0;
+  for await (const part of request) {
+    size += part.length;
+    if (size > most) throw new TooLarge();
+    parts.push(part);
+  }
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+}
+
+function send(app, request, response, answer) {
+  const headers = { ...answer.headers };
+  if (answer.status !== 204) headers["Content-Length"] = answer.body.length;
+  if (answer.close || app.stopping) headers.Connection = "close";
+  response.writeHead(answer.status, headers);
+  response.end(request.method === "HEAD" ? undefined : answer.body);
+}
+
+async function handle(app, request, response) {
+  try {
+    const path = request.url.split("?", 1)[0];
+    const read = (most) => readBody(request, most);
+    send(app, request, response, await app.handle(request.method, path, request.headers, read));
+  } catch (error) {
+    if (request.destroyed) return; // the caller went away in the middle: nobody to answer
+    app.log("error", "request", { error: String(error) });
+    send(app, request, response, { ...problem(500, "internal error"), close: true });
+  }
+}
+
+/** A server that listens; resolves when its port is open. */
+export function listen(app, host, port) {
+  const server = http.createServer({ keepAliveTimeout: IDLE_MS, requestTimeout: WHOLE_MS, noDelay: true },
+    (request, response) => { handle(app, request, response); });
+  server.on("clientError", (error, socket) => {
+    app.log("warning", "connection", { error: error.message });
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  return new Promise((done, failed) => {
+    server.once("error", failed);
+    server.listen(port, host, 256, () => done(server));
+  });
+}

@@ -1,0 +1,3 @@
+import { make } from "./reference.js";
+
+await make().main();
