@@ -61,6 +61,8 @@ struct config {
 			int64_t images; /**< enum config_images */
 			bool trust_submitters;
 			int64_t log_max;
+			int64_t ageing_ms;
+			struct config_list priority_classes; /**< "high=1000" */
 		} local;
 	} engines;
 	struct {

@@ -109,6 +109,11 @@ static const struct config_key engines[] = {
 static const struct config_key engines_local[] = {
 	{"slots", CONFIG_COUNT, AT(engines.local.slots), 0, 100000, NULL, "0",
 	 "Replicas that run at one time; 0 means as many as there are cores.", RESTART},
+	{"ageing", CONFIG_DURATION, AT(engines.local.ageing_ms), SECOND, 24 * HOUR, NULL, "1 min",
+	 "Waiting for a slot that makes up for one point of priority.", RESTART},
+	{"priority_classes", CONFIG_CLASSES, AT(engines.local.priority_classes), 0, 0, NULL,
+	 "low=-100, normal=0, high=100", "What a pod's priorityClassName may be, and is worth.",
+	 RESTART},
 	{"images", CONFIG_CHOICE, AT(engines.local.images), 0, 0, "refuse|ignore", "refuse",
 	 "What happens to a container that names an image, which cannot run as a process.",
 	 RESTART},

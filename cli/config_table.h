@@ -13,10 +13,11 @@ enum config_type {
 	CONFIG_SIZE,     /**< int64_t, bytes */
 	CONFIG_DURATION, /**< int64_t, milliseconds */
 	CONFIG_CHOICE,   /**< int64_t, the place in `choices` */
-	CONFIG_HOSTS,    /**< struct config_list, as the next three */
+	CONFIG_HOSTS,    /**< struct config_list, as the next four */
 	CONFIG_NETWORKS,
 	CONFIG_POINTERS, /**< JSON pointers */
 	CONFIG_DIRS,     /**< Absolute paths. */
+	CONFIG_CLASSES,  /**< NAME=NUMBER, the number of 32 bits. */
 };
 
 struct config_key {

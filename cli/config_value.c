@@ -193,6 +193,16 @@ static bool is_host(const char *text)
 					   "0123456789.-_:[]")];
 }
 
+static bool is_class(const char *text)
+{
+	char *end;
+	size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.");
+	if (!name || text[name] != '=' || !strchr("-0123456789", text[name + 1]))
+		return false;
+	long n = strtol(text + name + 1, &end, 10);
+	return !*end && end[-1] != '=' && end[-1] != '-' && n >= INT32_MIN && n <= INT32_MAX;
+}
+
 static int check_element(enum config_type type, const char *text, struct sl_error *err)
 {
 	if (type == CONFIG_HOSTS && !is_host(text))
@@ -201,6 +211,8 @@ static int check_element(enum config_type type, const char *text, struct sl_erro
 		return sl_fail(err, SL_E_INVALID, "\"%s\" is not a network like 10.0.0.0/8", text);
 	if (type == CONFIG_POINTERS && *text != '/')
 		return sl_fail(err, SL_E_INVALID, "\"%s\" is not a path like /spec/roles", text);
+	if (type == CONFIG_CLASSES && !is_class(text))
+		return sl_fail(err, SL_E_INVALID, "\"%s\" is not NAME=NUMBER, like high=100", text);
 	if (type == CONFIG_DIRS && *text != '/')
 		return sl_fail(err, SL_E_INVALID, "\"%s\" does not begin with /", text);
 	return 0;
@@ -368,6 +380,7 @@ void config_type_print(const struct config_key *key, struct buf *to)
 		[CONFIG_NETWORKS] = "list of networks",
 		[CONFIG_POINTERS] = "list of paths",
 		[CONFIG_DIRS] = "list of directories",
+		[CONFIG_CLASSES] = "list of NAME=NUMBER",
 	};
 	if (key->type != CONFIG_CHOICE) {
 		buf_add_str(to, names[key->type]);

@@ -63,8 +63,8 @@ SL_MUST_USE int driver_create(const struct driver_config *config, const struct d
 			      struct driver **ret, struct sl_error *err);
 /** One more engine, made with driver_report() as its report and the driver as its user:
  * before driver_recover(). Owned by the caller, freed between driver_stop_loop() and
- * driver_free(). `together_max`: replicas it can hold at once. SL_E_BUSY: no room. */
-SL_MUST_USE int driver_add_engine(struct driver *d, struct engine *engine, uint32_t together_max);
+ * driver_free(). SL_E_BUSY: no room. */
+SL_MUST_USE int driver_add_engine(struct driver *d, struct engine *engine);
 /** Put every unfinished job back to work. Before driver_start(); returns how many. */
 SL_MUST_USE int driver_recover(struct driver *d, size_t *ret_n, struct sl_error *err);
 /** Start the loop's thread. */
@@ -125,6 +125,10 @@ void driver_report(void *user, const struct engine_report *report);
 
 /** Is there an engine of this name (empty: the default)? Or NULL. Any thread. */
 struct engine *driver_engine(const struct driver *d, struct bytes name);
+
+/** Where a job stands in the line of its engine. False: nothing of it waits there. Any
+ * thread. */
+bool driver_place(const struct driver *d, const struct job *job, struct engine_place *ret);
 
 SL_DEFINE_SCOPED(struct driver, driver_free)
 

@@ -8,6 +8,10 @@
  * named by job, role, index and attempt: starting a name that exists (running or
  * ended) is not a second start but an answer with its present state.
  *
+ * Replicas are started in groups. A group that is to start together is one unit: an
+ * engine that can do so itself hands it on as one (a role of it is a run of specs with
+ * the same pod), another one holds it back until there is room for all of it.
+ *
  * Layer 2. Threads: requests from the loop; `report` is called from any thread and
  * must only post. */
 #pragma once
@@ -32,7 +36,25 @@ struct replica_spec {
 	struct bytes role_name; /**< For the environment and the log files. */
 	struct bytes taskset_name;
 	const char *const *env; /**< NULL-terminated "NAME=value" that win over the pod's. */
-	int32_t priority;
+};
+
+enum start_how {
+	START_EACH,     /**< Each as soon as there is room for it. */
+	START_TOGETHER, /**< All at one moment, when there is room for all of them. */
+	START_REJOIN,   /**< Others of their group run and may wait for them: at once. */
+};
+
+/** Replicas of one job that are started by one request, in order of role and index. */
+struct replica_group {
+	enum start_how how;
+	size_t n;
+	const struct replica_spec *replica;
+};
+
+/** Where a job stands in an engine's line. Room is counted in the engine's own units. */
+struct engine_place {
+	uint32_t place, of;         /**< From 1; jobs that wait. */
+	uint32_t needs, free, room; /**< For what starts next of it; now; in all. */
 };
 
 enum replica_change {
@@ -66,12 +88,20 @@ struct engine_ops {
 	/** Can it ever run this TaskSet (an indexed JSON text)? SL_E_INVALID with the words
 	 * for the user otherwise: images it cannot run, settings it refuses. Any thread. */
 	int (*check)(struct engine *e, struct bytes taskset, struct sl_error *err);
-	int (*start)(struct engine *e, const struct replica_spec *spec);
+	/** Units of room that a replica of this pod takes, at least 1. Any thread. */
+	uint32_t (*weight)(struct engine *e, struct bytes pod);
+	/** Units that it ever holds at one time; UINT32_MAX: no limit. Any thread. */
+	uint32_t (*room)(const struct engine *e);
+	/** An error is for all of the group: nothing of it starts. */
+	int (*start)(struct engine *e, const struct replica_group *group);
 	/** End everything of one replica, SIGTERM first. Unknown or ended: nothing happens. */
 	void (*stop)(struct engine *e, const struct replica_name *name);
 	/** After a restart: report the present state of this attempt (STARTED, ENDED, LOST),
 	 * and later its end. False: the engine has never heard of it, nothing is reported. */
 	bool (*recover)(struct engine *e, const struct replica_name *name);
+	/** Where a job stands that waits for room. False: nothing of it waits, or the engine
+	 * has no line of its own. Any thread. */
+	bool (*place)(struct engine *e, const struct uuid *job, struct engine_place *ret);
 	/** Forget everything kept for a job that is final (not its logs). */
 	void (*forget)(struct engine *e, const struct uuid *job);
 	/** The log file of one stream of the newest attempt, opened for reading, or -1. Any thread.

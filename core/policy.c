@@ -6,7 +6,20 @@
 
 /* ---- life ---- */
 
-int policy_create(const struct taskset *set, uint32_t together_max SL_UNUSED, struct policy **ret)
+static int copy_room(struct policy *p, const struct gang_room *room)
+{
+	size_t size = p->set->roles * sizeof(*p->weight);
+	p->most = room ? room->most : UINT32_MAX;
+	if (!room || !room->weight)
+		return 0;
+	p->weight = malloc(size);
+	if (!p->weight)
+		return SL_E_NO_MEMORY;
+	memcpy(p->weight, room->weight, size);
+	return 0;
+}
+
+int policy_create(const struct taskset *set, const struct gang_room *room, struct policy **ret)
 {
 	scoped(policy_freep) struct policy *p = calloc(1, sizeof(*p));
 	if (!p)
@@ -17,7 +30,7 @@ int policy_create(const struct taskset *set, uint32_t together_max SL_UNUSED, st
 	p->replicas = calloc(set->replicas, sizeof(*p->replicas));
 	p->dirties = calloc(set->replicas, sizeof(*p->dirties));
 	p->fx = calloc(p->cap_fx, sizeof(*p->fx));
-	if (!p->role || !p->replicas || !p->dirties || !p->fx)
+	if (!p->role || !p->replicas || !p->dirties || !p->fx || copy_room(p, room))
 		return SL_E_NO_MEMORY;
 	for (uint32_t i = 0, at = 0; i < set->roles; at += set->role[i++].replicas) {
 		p->role[i].replica = p->replicas + at;
@@ -35,6 +48,7 @@ struct policy *policy_free(struct policy *p)
 	free(p->replicas);
 	free(p->dirties);
 	free(p->fx);
+	free(p->weight);
 	free(p);
 	return NULL;
 }
@@ -45,7 +59,10 @@ static void effect(struct policy *p, enum policy_fx_kind kind, uint32_t role, ui
 {
 	const struct replica *r = &p->role[role].replica[index];
 	assert(p->n_fx < p->cap_fx);
-	p->fx[p->n_fx++] = (struct policy_fx){kind, role, index, r->attempts ? r->attempts - 1 : 0};
+	p->fx[p->n_fx++] = (struct policy_fx){.kind = kind,
+					      .role = role,
+					      .index = index,
+					      .attempt = r->attempts ? r->attempts - 1 : 0};
 }
 
 static void save(struct policy *p, uint32_t role, uint32_t index)
@@ -59,6 +76,7 @@ static void save(struct policy *p, uint32_t role, uint32_t index)
 void policy_start_replica(struct policy *p, uint32_t role, uint32_t index)
 {
 	struct replica *r = &p->role[role].replica[index];
+	enum start_how how = policy_how_again(p, r);
 	r->state = REPLICA_STARTING;
 	r->stopping = false;
 	r->round = p->round;
@@ -70,6 +88,8 @@ void policy_start_replica(struct policy *p, uint32_t role, uint32_t index)
 	p->active++;
 	assert(!p->role[role].dirty[index]);
 	effect(p, POLICY_START, role, index);
+	p->fx[p->n_fx - 1].how = how;
+	p->fx[p->n_fx - 1].group = r->group;
 	save(p, role, index);
 }
 
@@ -134,7 +154,7 @@ static bool next_round(struct policy *p, int64_t now_ms)
 		r->started_ms = 0;
 		for (uint32_t k = 0; k < p->set->role[i].replicas; k++) {
 			r->replica[k].state = REPLICA_IDLE;
-			r->replica[k].retried = 0;
+			r->replica[k].retried = r->replica[k].group = 0;
 			r->replica[k].round = p->round;
 			r->replica[k].retry_at_ms = p->again_ms;
 			r->replica[k].reason[0] = r->replica[k].message[0] = '\0';

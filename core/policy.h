@@ -11,8 +11,7 @@
  * ignored. Layer 2. One thread at a time. */
 #pragma once
 
-#include "core/engine_port.h"
-#include "core/taskset.h"
+#include "core/gang.h"
 
 enum replica_state {
 	REPLICA_IDLE,     /**< Not started, or waits for its next try. */
@@ -33,6 +32,7 @@ struct replica {
 	uint32_t attempts; /**< Starts so far: attempt number of the present one is attempts - 1. */
 	uint32_t round;    /**< Round of the TaskSet: its own retries so far. */
 	uint32_t retried;  /**< Retries made in this round. */
+	uint32_t group;    /**< With which it was started; 0: by itself. */
 	int32_t pid, code, signal;
 	int64_t started_ms, finished_ms;
 	int64_t retry_at_ms; /**< When an IDLE one starts again, or 0. */
@@ -50,6 +50,8 @@ enum policy_fx_kind {
 struct policy_fx {
 	enum policy_fx_kind kind;
 	uint32_t role, index, attempt;
+	enum start_how how; /**< START, as the next. */
+	uint32_t group;     /**< Those of one number are one request; 0: none. */
 };
 
 struct policy_out {
@@ -67,10 +69,9 @@ struct policy;
 
 SL_BEGIN_DECLS
 
-/** `set` is borrowed and must outlive the policy. `together_max`: replicas that the
- * engine can ever hold at once (UINT32_MAX: no limit), for gang. All memory that it
- * will ever need is allocated here. */
-SL_MUST_USE int policy_create(const struct taskset *set, uint32_t together_max,
+/** `set` is borrowed and must outlive the policy. `room` of the engine, for gangs; NULL: no
+ * limit. All memory that it will ever need is allocated here. */
+SL_MUST_USE int policy_create(const struct taskset *set, const struct gang_room *room,
 			      struct policy **ret);
 struct policy *policy_free(struct policy *p);
 
@@ -91,6 +92,8 @@ void policy_stop(struct policy *p, int64_t now_ms, struct policy_out *out);
 void policy_settle(struct policy *p);
 /** "waiting", "running", "succeeded" or "failed". */
 const char *policy_role_state(const struct policy *p, uint32_t role);
+/** The greatest number of a group so far. */
+uint32_t policy_groups(const struct policy *p);
 const struct replica *policy_replica(const struct policy *p, uint32_t role, uint32_t index);
 /** What so many succeeded and failed replicas mean for a role: SET_OPEN while it is not
  * decided. Success is looked at first. */

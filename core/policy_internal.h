@@ -2,6 +2,7 @@
  *
  *   policy.c         life, effects, the set as a whole, events
  *   policy_role.c    roles: how one ends, what its end does, which may start
+ *   policy_gang.c    which starts form a group
  *   policy_time.c    deadlines, and when to be woken
  *   policy_stored.c  what was stored: taken up again, or only shown */
 #pragma once
@@ -30,6 +31,8 @@ struct policy {
 	struct role_run *role;
 	struct replica *replicas;
 	bool *dirties;
+	uint32_t most, *weight; /* the engine's room; weight by role, NULL: 1 each */
+	uint32_t groups;        /* formed so far */
 	struct policy_fx *fx;
 	size_t n_fx, cap_fx;
 	uint32_t active;
@@ -51,6 +54,13 @@ void policy_start_replica(struct policy *p, uint32_t role, uint32_t index);
 void policy_end_role(struct policy *p, uint32_t role);
 /** Everything is ended for this outcome; the first one counts. */
 void policy_want(struct policy *p, enum set_outcome outcome, const char *code);
+
+/* policy_gang.c */
+#define POLICY_ALL_ROLES UINT32_MAX
+/** The starts among the effects from `from` on belong together. */
+void policy_form_group(struct policy *p, size_t from);
+/** How one that ran before is started again. */
+enum start_how policy_how_again(const struct policy *p, struct replica *r);
 
 /* policy_role.c */
 bool policy_role_ended(const struct policy *p, uint32_t role);

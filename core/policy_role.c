@@ -120,6 +120,7 @@ void policy_start_role(struct policy *p, uint32_t role, int64_t now_ms)
 /* Start every role whose dependencies hold; one that ends here may decide others. */
 void policy_start_roles(struct policy *p, int64_t now_ms)
 {
+	size_t from = p->n_fx;
 	for (bool more = true; more && p->wanted == SET_OPEN;) {
 		more = false;
 		for (uint32_t i = 0; i < p->set->roles && p->wanted == SET_OPEN; i++) {
@@ -135,4 +136,5 @@ void policy_start_roles(struct policy *p, int64_t now_ms)
 			more |= deps == DEP_BROKEN || deps == DEP_NEEDLESS;
 		}
 	}
+	policy_form_group(p, from);
 }

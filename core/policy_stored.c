@@ -7,6 +7,8 @@ void policy_restore(struct policy *p, uint32_t role, uint32_t index, const struc
 	p->role[role].replica[index].stopping = false; /* to be asked again if it still holds */
 	if (stored->round > p->round)
 		p->round = stored->round;
+	if (stored->group > p->groups)
+		p->groups = stored->group;
 }
 
 void policy_recount(struct policy *p, uint32_t role)
@@ -18,7 +20,7 @@ void policy_recount(struct policy *p, uint32_t role)
 			p->running = true;
 		if (replica->round < p->round) { /* of a round that is over */
 			replica->state = REPLICA_IDLE;
-			replica->retried = 0;
+			replica->retried = replica->group = 0;
 			replica->retry_at_ms = 0;
 			continue;
 		}
@@ -96,6 +98,8 @@ const char *policy_role_state(const struct policy *p, uint32_t role)
 		return "waiting";
 	}
 }
+
+uint32_t policy_groups(const struct policy *p) { return p->groups; }
 
 const struct replica *policy_replica(const struct policy *p, uint32_t role, uint32_t index)
 {

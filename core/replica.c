@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-enum { RECORD_VERSION = 1, RECORD_MAX = 1024 };
+/* Version 1 knew no groups. */
+enum { RECORD_VERSION = 2, RECORD_MAX = 1024 };
 
 void replica_encode(const struct replica *r, struct buf *to)
 {
@@ -14,6 +15,7 @@ void replica_encode(const struct replica *r, struct buf *to)
 	wire_put(to, r->attempts, 4);
 	wire_put(to, r->round, 4);
 	wire_put(to, r->retried, 4);
+	wire_put(to, r->group, 4);
 	wire_put(to, (uint32_t)r->pid, 4);
 	wire_put(to, (uint32_t)r->code, 4);
 	wire_put(to, (uint32_t)r->signal, 4);
@@ -34,13 +36,15 @@ int replica_decode(struct bytes record, struct replica *ret)
 {
 	struct wire w = wire_of(record);
 	struct replica r = {0};
-	if (wire_get(&w, 1) != RECORD_VERSION)
+	uint64_t version = wire_get(&w, 1);
+	if (version < 1 || version > RECORD_VERSION)
 		return SL_E_CORRUPT;
 	r.state = (enum replica_state)wire_get(&w, 1);
 	r.stopping = wire_get(&w, 1);
 	r.attempts = (uint32_t)wire_get(&w, 4);
 	r.round = (uint32_t)wire_get(&w, 4);
 	r.retried = (uint32_t)wire_get(&w, 4);
+	r.group = version >= 2 ? (uint32_t)wire_get(&w, 4) : 0;
 	r.pid = (int32_t)wire_get(&w, 4);
 	r.code = (int32_t)wire_get(&w, 4);
 	r.signal = (int32_t)wire_get(&w, 4);

@@ -24,7 +24,7 @@ int set_view_load(struct store_txn *txn, const struct job *job, struct set_view 
 	rc = taskset_read(&v->json, 0, &v->set, NULL);
 	if (rc)
 		return rc == SL_E_NO_MEMORY ? rc : 0;
-	rc = policy_create(v->set, UINT32_MAX, &v->policy);
+	rc = policy_create(v->set, NULL, &v->policy);
 	if (!rc)
 		rc = ledger_replicas(txn, job->id, restore, v);
 	if (!rc)

@@ -170,6 +170,8 @@ static int open_engines(struct gateway *g, const struct spawner *spawner, struct
 	struct local_config config = {
 		.data_dir = g->config->data,
 		.slots = slots_of(g->config),
+		.ageing_ms = g->config->engines.local.ageing_ms,
+		.priority_classes = g->config->engines.local.priority_classes.at,
 		.grace_s = GRACE_S,
 		.images_ignore = g->config->engines.local.images == CONFIG_IMAGES_IGNORE,
 	};
@@ -178,9 +180,9 @@ static int open_engines(struct gateway *g, const struct spawner *spawner, struct
 	if (!rc)
 		rc = null_create(&clock_system, driver_report, g->driver, &g->null);
 	if (!rc)
-		rc = driver_add_engine(g->driver, g->local, config.slots);
+		rc = driver_add_engine(g->driver, g->local);
 	if (!rc)
-		rc = driver_add_engine(g->driver, g->null, UINT32_MAX);
+		rc = driver_add_engine(g->driver, g->null);
 	if (!rc && !driver_engine(g->driver, bytes_of("", 0)))
 		rc = sl_fail(err, SL_E_INVALID,
 			     "engines.default: there is no engine %s; there are local and null",

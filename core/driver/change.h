@@ -14,6 +14,7 @@ struct replica_change_record {
 	struct replica_change_record *next;
 	uint32_t role, index;
 	bool start; /* with this record on disk the engine is asked to start it */
+	enum start_how how;
 	struct replica replica;
 };
 

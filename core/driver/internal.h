@@ -19,6 +19,7 @@
  *                journal.c    what the store is told on the way
  *                verdict.c    how it ends: suspended, failed, stopped, handed over
  *   run.h        run.c        one TaskSet at work: policy above, engine below
+ *                run_start.c  what it asks of its engine
  *
  * Layer 2. Threads: the loop, where nothing else is said. */
 #pragma once
@@ -48,7 +49,6 @@ struct driver {
 	struct driver_config config;
 	struct driver_parts parts;
 	struct engine *engine[DRIVER_ENGINES_MAX]; /* NULL ends */
-	uint32_t together_max[DRIVER_ENGINES_MAX];
 	bool closed; /* being freed: neither writer nor engines are there any more */
 	struct mailbox *box;
 	struct caller *caller;
@@ -76,7 +76,6 @@ struct driver {
 };
 
 void driver_post(struct driver *d, struct note *note);
-uint32_t driver_together_max(const struct driver *d, const struct engine *engine);
 int64_t driver_now(const struct driver *d); /* wall time */
 void driver_set_timer(struct driver *d, int64_t at_ms);
 /** Count one more job in admission; any thread. SL_E_BUSY: there are enough. */

@@ -59,23 +59,20 @@ struct engine *driver_engine(const struct driver *d, struct bytes name)
 	return NULL;
 }
 
-int driver_add_engine(struct driver *d, struct engine *engine, uint32_t together_max)
+int driver_add_engine(struct driver *d, struct engine *engine)
 {
 	for (int i = 0; i < DRIVER_ENGINES_MAX; i++)
 		if (!d->engine[i]) {
 			d->engine[i] = engine;
-			d->together_max[i] = together_max;
 			return 0;
 		}
 	return SL_E_BUSY;
 }
 
-uint32_t driver_together_max(const struct driver *d, const struct engine *engine)
+bool driver_place(const struct driver *d, const struct job *job, struct engine_place *ret)
 {
-	for (int i = 0; i < DRIVER_ENGINES_MAX && d->engine[i]; i++)
-		if (d->engine[i] == engine)
-			return d->together_max[i];
-	return UINT32_MAX;
+	struct engine *e = job->engine.len ? driver_engine(d, job->engine) : NULL;
+	return e && e->ops->place(e, &job->id, ret);
 }
 
 /* ---- reports of engines ---- */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TEXT_BYTES_MAX = 64 << 20, DEPTH_MAX = JSON_DEPTH_MAX, ENV_MAX = 5 };
+enum { TEXT_BYTES_MAX = 64 << 20, DEPTH_MAX = JSON_DEPTH_MAX };
 
 struct run *run_free(struct run *r)
 {
@@ -35,65 +35,6 @@ static struct run *find(struct driver *d, struct uuid id)
 	return node ? container_of(node, struct run, node) : NULL;
 }
 
-/* ---- what the engine is asked ---- */
-
-static struct replica_name name_of(const struct run *r, uint32_t role, uint32_t index)
-{
-	uint32_t attempts = policy_replica(r->policy, role, index)->attempts;
-	return (struct replica_name){r->node.id, role, index, attempts ? attempts - 1 : 0};
-}
-
-static void refuse(struct run *r, const struct replica_name *name, int rc)
-{
-	struct engine_report report = {
-		.name = *name, .change = REPLICA_REFUSED, .reason = "StartError"};
-	snprintf(report.message, sizeof(report.message), "the engine %s cannot start it: %s",
-		 r->engine->ops->name, sl_err_text(rc));
-	driver_report(r->driver, &report);
-}
-
-static void start_replica(struct run *r, uint32_t role_at, uint32_t index)
-{
-	const struct role *role = &r->set->role[role_at];
-	char text[ENV_MAX][256], id[UUID_TEXT_SIZE];
-	snprintf(text[0], sizeof(text[0]), "TASKSET_NAME=%.*s",
-		 BYTES_FMT(bytes_cut(r->set->name, 200)));
-	snprintf(text[1], sizeof(text[1]), "TASKROLE_NAME=%.*s",
-		 BYTES_FMT(bytes_cut(role->name, 200)));
-	snprintf(text[2], sizeof(text[2]), "TASKROLE_REPLICA_INDEX=%u", index);
-	snprintf(text[3], sizeof(text[3]), "SLUICE_JOB_ID=%s", uuid_format(r->node.id, id));
-	const char *const env[ENV_MAX] = {text[0], text[1], text[2], text[3], NULL};
-	struct replica_spec spec = {.name = name_of(r, role_at, index),
-				    .pod = json_raw(&r->json, role->pod),
-				    .role_name = role->name,
-				    .taskset_name = r->set->name,
-				    .env = env,
-				    .priority = role->priority};
-	int rc = r->engine->ops->start(r->engine, &spec);
-	if (rc)
-		refuse(r, &spec.name, rc);
-}
-
-/* Starts that are on disk now. What was to end meanwhile is not started any more. */
-static void launch(struct run *r, const struct change *c)
-{
-	for (const struct replica_change_record *n = c->replica; n; n = n->next) {
-		const struct replica *now = policy_replica(r->policy, n->role, n->index);
-		if (!n->start || now->state != REPLICA_STARTING ||
-		    now->attempts != n->replica.attempts)
-			continue;
-		if (now->stopping) {
-			struct engine_report ended = {.name = name_of(r, n->role, n->index),
-						      .change = REPLICA_ENDED,
-						      .reason = "Stopped",
-						      .message = "ended before it was started"};
-			driver_report(r->driver, &ended);
-		} else {
-			start_replica(r, n->role, n->index);
-		}
-	}
-}
-
 /* ---- what the store is told ---- */
 
 static void submit_next(struct run *r);
@@ -113,7 +54,7 @@ static void written(struct driver *d, struct change *c, int rc)
 		r->engine->ops->forget(r->engine, &r->node.id);
 		drop(r);
 	} else {
-		launch(r, c);
+		run_launch(r, c);
 		submit_next(r);
 	}
 }
@@ -164,7 +105,9 @@ static void add_replica_event(struct run *r, struct change *c, const struct poli
 	change_add_event(c, &event);
 }
 
-static void save_replica(struct run *r, struct change *c, const struct policy_fx *fx, bool start)
+/* `start`: the effect before it, if that is the replica's start. */
+static void save_replica(struct run *r, struct change *c, const struct policy_fx *fx,
+			 const struct policy_fx *start)
 {
 	const struct replica *replica = policy_replica(r->policy, fx->role, fx->index);
 	struct replica_change_record *record = arena_alloc(c->arena, sizeof(*record));
@@ -172,7 +115,11 @@ static void save_replica(struct run *r, struct change *c, const struct policy_fx
 		c->flaw = SL_E_NO_MEMORY;
 		return;
 	}
-	*record = (struct replica_change_record){NULL, fx->role, fx->index, start, *replica};
+	*record = (struct replica_change_record){.role = fx->role,
+						 .index = fx->index,
+						 .start = start,
+						 .how = start ? start->how : START_EACH,
+						 .replica = *replica};
 	*c->replica_end = record;
 	c->replica_end = &record->next;
 	add_replica_event(r, c, fx, replica);
@@ -231,7 +178,8 @@ static void save(struct run *r, const struct policy_out *out)
 	for (size_t i = 0; i < out->n; i++)
 		if (out->fx[i].kind == POLICY_SAVE)
 			save_replica(r, r->next, &out->fx[i],
-				     i > 0 && out->fx[i - 1].kind == POLICY_START);
+				     i > 0 && out->fx[i - 1].kind == POLICY_START ? &out->fx[i - 1]
+										  : NULL);
 	add_moves(r, r->next, out);
 	if (!r->next->replica && !r->next->path_n)
 		r->next = change_free(r->next);
@@ -254,6 +202,13 @@ static void carry_out(struct run *r, const struct policy_out *out)
 }
 
 /* ---- its life ---- */
+
+static int create_policy(struct run *r)
+{
+	struct gang_room room scoped(gang_room_finip) = {0};
+	int rc = gang_room_of(r->engine, &r->json, r->set, &room);
+	return rc ? rc : policy_create(r->set, &room, &r->policy);
+}
 
 static int create(struct driver *d, const struct job *job, struct buf *text, struct run **ret)
 {
@@ -278,7 +233,7 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 	if (!rc)
 		rc = taskset_read(&r->json, 0, &r->set, &err);
 	if (!rc)
-		rc = policy_create(r->set, driver_together_max(d, r->engine), &r->policy);
+		rc = create_policy(r);
 	if (!rc)
 		*ret = take_ptr(&r);
 	return rc;
@@ -298,29 +253,6 @@ static void restore(struct run *r)
 	    ledger_replicas(txn, r->node.id, restore_one, r))
 		driver_log(r->driver, LOG_ERROR, r->node.id, "cannot read the stored replicas",
 			   NULL, NULL);
-}
-
-/* Ask the engine for each replica that may still be there. One that it was only about to
- * be asked for is started now, under the same name; one that ran is lost. */
-static void find_again(struct run *r)
-{
-	for (uint32_t role = 0; role < r->set->roles; role++)
-		for (uint32_t index = 0; index < r->set->role[role].replicas; index++) {
-			const struct replica *replica = policy_replica(r->policy, role, index);
-			if (replica->state != REPLICA_STARTING && replica->state != REPLICA_RUNNING)
-				continue;
-			struct engine_report lost = {
-				.name = {r->node.id, role, index, replica->attempts - 1},
-				.change = REPLICA_LOST,
-				.reason = "Lost",
-				.message = "the engine does not know it any more"};
-			if (r->engine->ops->recover(r->engine, &lost.name))
-				continue;
-			if (replica->state == REPLICA_STARTING)
-				start_replica(r, role, index);
-			else
-				driver_report(r->driver, &lost);
-		}
 }
 
 static void fail_now(struct driver *d, const struct job *job, const char *words)
@@ -354,7 +286,7 @@ void run_begin(struct driver *d, const struct job *job, struct buf *text, bool r
 	atomic_fetch_add(&d->documents, r->weight);
 	if (recovering) {
 		restore(r);
-		find_again(r);
+		run_find_again(r);
 	}
 	policy_start(r->policy, job->started_ms, driver_now(d), &out);
 	carry_out(r, &out);

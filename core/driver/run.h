@@ -33,4 +33,20 @@ void run_stop(struct driver *d, struct uuid id);
 void run_report(struct driver *d, const struct engine_report *report);
 void run_tick_due(struct driver *d, int64_t now_ms);
 struct run *run_free(struct run *r);
+
+/* ---- run_start.c ---- */
+
+struct run_start { /* one replica to start */
+	enum start_how how;
+	uint32_t role, index, group;
+};
+
+struct replica_name run_name_of(const struct run *r, uint32_t role, uint32_t index);
+/** Groups stand together. What the engine does not take is reported as refused. */
+void run_start(struct run *r, const struct run_start *start, size_t n);
+/** Starts of a change that is on disk now. What was to end meanwhile is not started. */
+void run_launch(struct run *r, const struct change *c);
+/** Ask the engine for each replica that may still be there. One that it was only about to
+ * be asked for is started now, under the same name; one that ran is lost. */
+void run_find_again(struct run *r);
 SL_DEFINE_SCOPED(struct run, run_free)

@@ -220,27 +220,37 @@ static struct engine *find_engine(struct admission *a, const struct taskset *set
 	return NULL;
 }
 
+static bool gang_fits(struct admission *a, const struct taskset *set, struct engine *engine)
+{
+	struct gang_room room scoped(gang_room_finip) = {0};
+	char words[400];
+	if (set->gang != GANG_TOGETHER)
+		return true;
+	if (gang_room_of(engine, &a->taskset, set, &room)) {
+		verdict_fail_words(a, "internal_error", "out of memory");
+		return false;
+	}
+	struct gang_need need = gang_needs(set, &room);
+	if (need.units <= room.most)
+		return true;
+	snprintf(words, sizeof(words),
+		 "spec.gang: the %u replicas%s%.*s that are to start together need room for %llu, "
+		 "but the engine %s never holds more than %u; without gang: true they start one by "
+		 "one",
+		 need.replicas, need.role.len ? " of role " : "", BYTES_FMT(need.role),
+		 (unsigned long long)need.units, engine->ops->name, room.most);
+	verdict_fail_words(a, "engine_refused", words);
+	return false;
+}
+
 static bool engine_takes(struct admission *a, const struct taskset *set, struct engine *engine)
 {
 	struct sl_error err = {0};
-	char words[300];
-	uint32_t most = driver_together_max(a->driver, engine);
 	if (engine->ops->check(engine, buf_bytes(&a->taskset_text), &err)) {
 		verdict_fail_words(a, "engine_refused", err.text);
 		return false;
 	}
-	uint32_t together = 0; /* the roles that wait for no other */
-	for (uint32_t i = 0; i < set->roles; i++)
-		together += set->role[i].deps ? 0 : set->role[i].replicas;
-	if (set->gang == GANG_TOGETHER && together > most) {
-		snprintf(words, sizeof(words),
-			 "spec.gang: the %u replicas are to start together, but the engine %s "
-			 "holds at most %u at once",
-			 together, engine->ops->name, most);
-		verdict_fail_words(a, "engine_refused", words);
-		return false;
-	}
-	return true;
+	return gang_fits(a, set, engine);
 }
 
 void verdict_hand_over(struct admission *a)

@@ -31,7 +31,6 @@ void attempts_fini(struct attempts *t)
 		}
 	}
 	free(t->bucket);
-	free(t->queue);
 	*t = (struct attempts){0};
 }
 
@@ -58,24 +57,11 @@ struct attempt *attempts_find(const struct attempts *t, const struct replica_nam
 	return a;
 }
 
-static int make_room(struct attempts *t)
-{
-	if (t->n + 2 <= t->queue_cap)
-		return 0;
-	size_t cap = t->queue_cap ? t->queue_cap * 2 : 64;
-	struct attempt **queue = realloc(t->queue, cap * sizeof(struct attempt *));
-	if (!queue)
-		return SL_E_NO_MEMORY;
-	t->queue = queue;
-	t->queue_cap = cap;
-	return 0;
-}
-
 int attempts_add(struct attempts *t, const struct replica_name *name, struct attempt **ret)
 {
 	if (t->n >= t->max)
 		return SL_E_BUSY;
-	struct attempt *a = make_room(t) ? NULL : calloc(1, sizeof(*a));
+	struct attempt *a = calloc(1, sizeof(*a));
 	if (!a)
 		return SL_E_NO_MEMORY;
 	struct attempt **bucket = bucket_of(t, name);
@@ -84,6 +70,7 @@ int attempts_add(struct attempts *t, const struct replica_name *name, struct att
 	a->on_pidfd = (struct watch){WATCH_PIDFD, a};
 	a->on_notice = (struct watch){WATCH_NOTICE, a};
 	list_init(&a->due);
+	list_init(&a->member);
 	a->next = *bucket;
 	*bucket = a;
 	t->n++;
@@ -98,65 +85,8 @@ void attempts_remove(struct attempts *t, struct attempt *a)
 		at = &(*at)->next;
 	*at = a->next;
 	t->n--;
-	if (a->place)
-		attempts_unqueue(t, a);
 	list_remove(&a->due);
 	attempt_free(a);
-}
-
-/* ---- the queue: a binary heap ---- */
-
-static bool before(const struct attempt *a, const struct attempt *b)
-{
-	return a->priority != b->priority ? a->priority > b->priority : a->arrival < b->arrival;
-}
-
-static void set(struct attempts *t, size_t place, struct attempt *a)
-{
-	t->queue[place] = a;
-	a->place = place;
-}
-
-static void rise(struct attempts *t, size_t place)
-{
-	struct attempt *a = t->queue[place];
-	for (; place > 1 && before(a, t->queue[place / 2]); place /= 2)
-		set(t, place, t->queue[place / 2]);
-	set(t, place, a);
-}
-
-static void sink(struct attempts *t, size_t place)
-{
-	struct attempt *a = t->queue[place];
-	for (size_t child; (child = place * 2) <= t->queued; place = child) {
-		if (child < t->queued && before(t->queue[child + 1], t->queue[child]))
-			child++;
-		if (!before(t->queue[child], a))
-			break;
-		set(t, place, t->queue[child]);
-	}
-	set(t, place, a);
-}
-
-void attempts_queue(struct attempts *t, struct attempt *a)
-{
-	a->arrival = ++t->arrivals;
-	t->queue[++t->queued] = a;
-	rise(t, t->queued);
-}
-
-struct attempt *attempts_first(const struct attempts *t) { return t->queued ? t->queue[1] : NULL; }
-
-void attempts_unqueue(struct attempts *t, struct attempt *a)
-{
-	size_t place = a->place;
-	struct attempt *last = t->queue[t->queued--];
-	a->place = 0;
-	if (last == a)
-		return;
-	set(t, place, last);
-	rise(t, place);
-	sink(t, last->place);
 }
 
 /* ---- bodies ---- */

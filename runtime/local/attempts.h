@@ -1,5 +1,5 @@
-/* The attempts this engine has in hand: a table by name, and a queue of those that wait
- * for a free slot (higher priority first, then the order of arrival).
+/* The attempts this engine has in hand: a table by name. Those that wait for slots are in
+ * the queue as well (queue.h).
  *
  * The engine's thread only. Attempts are owned by the table; they leave it when their
  * end has been reported. */
@@ -7,6 +7,8 @@
 
 #include "core/base/list.h"
 #include "core/engine_port.h"
+
+struct party;
 
 enum attempt_state {
 	ATTEMPT_WAITING,  /**< In the queue. */
@@ -19,6 +21,7 @@ enum attempt_state {
 struct plan_body {
 	unsigned refs; /**< Counted atomically: bodies go from the loop to the engine's thread. */
 	uint32_t cost; /**< Slots a replica takes. */
+	int32_t priority;
 	size_t len;
 	char text[];
 };
@@ -36,10 +39,10 @@ struct attempt {
 	enum attempt_state state;
 	struct attempt *next; /**< In its bucket. */
 	struct list due;      /**< In the line for the spawner. */
-	size_t place;         /**< In the queue, from 1; 0: not in it. */
-	uint64_t arrival;
-	int32_t priority;
-	uint32_t slots; /**< Held now. */
+	struct list member;   /**< In its party, while it waits. */
+	struct party *party;  /**< With which it waits, or NULL. */
+	uint32_t cost;        /**< Slots that it will take. */
+	uint32_t slots;       /**< Held now. */
 	struct plan_body *body;
 	char *head;
 	size_t head_len;
@@ -52,9 +55,7 @@ struct attempt {
 
 struct attempts {
 	struct attempt **bucket; /**< ATTEMPTS_BUCKETS of them. */
-	struct attempt **queue;  /**< A heap from index 1. */
-	size_t queued, queue_cap, n, max;
-	uint64_t arrivals;
+	size_t n, max;
 };
 
 enum { ATTEMPTS_BUCKETS = 8192 };
@@ -69,13 +70,8 @@ struct attempt *attempts_find(const struct attempts *t, const struct replica_nam
 /** A new one of this name, in state WAITING but not queued. SL_E_BUSY at the maximum. */
 SL_MUST_USE int attempts_add(struct attempts *t, const struct replica_name *name,
 			     struct attempt **ret);
-/** Take it out and free it, with its descriptors. */
+/** Take it out and free it, with its descriptors. It waits in no party any more. */
 void attempts_remove(struct attempts *t, struct attempt *a);
-
-/** Room for it was made by attempts_add(), so this cannot fail. */
-void attempts_queue(struct attempts *t, struct attempt *a);
-struct attempt *attempts_first(const struct attempts *t); /**< The next to start, or NULL. */
-void attempts_unqueue(struct attempts *t, struct attempt *a);
 
 struct plan_body *plan_body_ref(struct plan_body *body);
 struct plan_body *plan_body_unref(struct plan_body *body); /**< Returns NULL. */

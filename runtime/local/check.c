@@ -3,8 +3,6 @@
 #include "runtime/local/plan.h"
 #include "runtime/local/pod.h"
 
-#include <inttypes.h>
-
 static const struct json_limits limits = {.bytes_max = 16 << 20, .depth_max = 128};
 
 struct look {
@@ -195,6 +193,13 @@ static int check_size(struct look *l, json_at spec)
 	return in_role(l, SL_E_INVALID);
 }
 
+static int check_priority(struct look *l, json_at spec)
+{
+	int32_t priority;
+	int rc = pod_priority(&l->json, spec, l->config->priority_classes, &priority, l->err);
+	return rc ? in_role(l, rc) : 0;
+}
+
 static int check_role(struct look *l, json_at role)
 {
 	l->role_name = get(l, role, "name");
@@ -208,37 +213,9 @@ static int check_role(struct look *l, json_at role)
 		rc = check_list(l, get(l, spec, "initContainers"), true);
 	if (!rc)
 		rc = check_list(l, get(l, spec, "containers"), false);
-	return rc ? rc : check_size(l, spec);
-}
-
-/** The slots of all replicas of the roles that start at once. */
-static uint64_t gang_slots(const struct look *l, json_at roles)
-{
-	uint64_t sum = 0;
-	for (json_at at = first(l, roles); at != JSON_NONE; at = json_next(&l->json, roles, at)) {
-		int64_t n = 1;
-		json_at replicas = get(l, at, "replicas");
-		if (filled(l, get(l, at, "dependsOn")))
-			continue;
-		if (is(l, replicas, JSON_NUMBER) && json_int64(&l->json, replicas, &n))
-			n = 1;
-		json_at spec = get(l, get(l, at, "template"), "spec");
-		sum += (uint64_t)(n < 0 ? 0 : n) * pod_cpus(&l->json, spec);
-	}
-	return sum;
-}
-
-static int check_gang(const struct look *l, json_at spec)
-{
-	if (!is(l, get(l, spec, "gang"), JSON_TRUE))
-		return 0;
-	uint64_t slots = gang_slots(l, get(l, spec, "roles"));
-	if (slots <= l->config->slots)
-		return 0;
-	return sl_fail(l->err, SL_E_INVALID,
-		       "spec.gang: together its replicas take %" PRIu64
-		       " slots, the local engine has %u (engines.local.slots)",
-		       slots, l->config->slots);
+	if (!rc)
+		rc = check_size(l, spec);
+	return rc ? rc : check_priority(l, spec);
 }
 
 int check_taskset(const struct local_config *config, struct bytes taskset, struct sl_error *err)
@@ -253,8 +230,6 @@ int check_taskset(const struct local_config *config, struct bytes taskset, struc
 	for (json_at at = first(&l, roles); !rc && at != JSON_NONE;
 	     at = json_next(&json, roles, at))
 		rc = check_role(&l, at);
-	if (!rc)
-		rc = check_gang(&l, get(&l, 0, "spec"));
 	buf_fini(&l.scratch);
 	return rc;
 }

@@ -17,8 +17,11 @@ struct order *order_free(struct order *o)
 {
 	if (!o)
 		return NULL;
-	plan_body_unref(o->body);
-	free(o->head);
+	for (size_t i = 0; i < o->starts; i++) {
+		plan_body_unref(o->start[i].body);
+		free(o->start[i].head);
+	}
+	free(o->start);
 	free(o);
 	return NULL;
 }
@@ -63,23 +66,6 @@ static void report_lost(struct local *l, const struct replica_name *name, const 
 	follow_report(l, &r);
 }
 
-/* ---- slots ---- */
-
-static void fill_slots(struct local *l)
-{
-	struct attempt *a;
-	while (!link_gone(l) && (a = attempts_first(&l->attempts))) {
-		uint32_t cost = a->body->cost < l->config.slots ? a->body->cost : l->config.slots;
-		if (l->slots_free < (int64_t)cost)
-			break;
-		attempts_unqueue(&l->attempts, a);
-		a->slots = cost;
-		l->slots_free -= cost;
-		a->state = ATTEMPT_ASKED;
-		link_line_up(l, a);
-	}
-}
-
 /** Out of the epoll set first: the spawner may still hold the same open file. */
 static void unwatch(struct local *l, int *fd)
 {
@@ -92,7 +78,8 @@ static void unwatch(struct local *l, int *fd)
 
 static void drop(struct local *l, struct attempt *a)
 {
-	l->slots_free += a->slots;
+	queue_release(&l->queue, a->slots);
+	queue_leave(&l->queue, a);
 	unwatch(l, &a->pidfd);
 	unwatch(l, &a->notice);
 	link_forget(l, a);
@@ -109,6 +96,14 @@ void follow_failed(struct local *l, struct attempt *a, const char *why)
 	snprintf(o.message, sizeof(o.message), "%s", why);
 	drop(l, a);
 	report_ended(l, &name, &o, 0);
+}
+
+void follow_refused(struct local *l, const struct replica_name *name)
+{
+	struct outcome o = {.code = 126, .reason = OUTCOME_START_ERROR};
+	o.finished_ms = clock_wall_ms(&clock_system);
+	snprintf(o.message, sizeof(o.message), "too many replicas, or no memory");
+	report_ended(l, name, &o, 0);
 }
 
 void follow_lost(struct local *l, struct attempt *a)
@@ -243,7 +238,7 @@ static bool adopt_running(struct local *l, const struct replica_name *name, int 
 	if (started_read(dir, &s))
 		s.slots = 1; /* it is about to start */
 	a->slots = s.slots < l->config.slots ? s.slots : l->config.slots;
-	l->slots_free -= a->slots;
+	queue_hold(&l->queue, a->slots);
 	a->pid = s.pid;
 	a->started_ms = s.ms;
 	a->seen_started = true;
@@ -315,25 +310,15 @@ static bool has_rundir(const struct local *l, const struct replica_name *name)
 
 /* ---- orders ---- */
 
-static void order_start(struct local *l, struct order *o)
+bool follow_known(struct local *l, const struct replica_name *name)
 {
-	struct attempt *a = attempts_find(&l->attempts, &o->name);
-	struct outcome none = {.code = 126, .reason = OUTCOME_START_ERROR};
-	if (a) {
-		if (a->seen_started)
-			report_started(l, a);
-	} else if (has_rundir(l, &o->name)) {
-		find_again(l, &o->name, false);
-	} else if (attempts_add(&l->attempts, &o->name, &a)) {
-		snprintf(none.message, sizeof(none.message), "too many replicas, or no memory");
-		report_ended(l, &o->name, &none, 0);
-	} else {
-		a->body = take_ptr(&o->body);
-		a->head = take_ptr(&o->head);
-		a->head_len = o->head_len;
-		a->priority = o->priority;
-		attempts_queue(&l->attempts, a);
-	}
+	struct attempt *a = attempts_find(&l->attempts, name);
+	if (a && a->seen_started)
+		report_started(l, a);
+	if (a || !has_rundir(l, name))
+		return a;
+	find_again(l, name, false);
+	return true;
 }
 
 static void stop_waiting(struct local *l, struct attempt *a, const struct replica_name *name)
@@ -392,7 +377,7 @@ static void take_orders(struct local *l)
 		struct order *o = container_of(at, struct order, letter);
 		next = at->next;
 		if (o->kind == ORDER_START)
-			order_start(l, o);
+			starts_take(l, o);
 		else if (o->kind == ORDER_STOP)
 			order_stop(l, &o->name);
 		else if (o->kind == ORDER_RECOVER)
@@ -457,7 +442,7 @@ void *follow_thread(void *local)
 			forget_some(l);
 		if (!list_empty(&l->again) && clock_mono_ms(&clock_system) >= l->again_at_ms)
 			try_again(l);
-		fill_slots(l);
+		starts_fill_slots(l);
 		link_push(l);
 	}
 	return NULL;

@@ -1,5 +1,6 @@
-/* What the parts of the local engine share: local.c (the port; the core's loop), follow.c
- * (attempts and events) and link.c (asks to the spawner), both on the engine's thread.
+/* What the parts of the local engine share: local.c (the port; the core's loop), starts.c
+ * (groups that are to start, and their slots), follow.c (attempts and events) and link.c
+ * (asks to the spawner), these on the engine's thread.
  *
  * The loop hands over orders through the mailbox; everything else belongs to one side,
  * as the struct says. */
@@ -8,6 +9,7 @@
 #include "core/base/mailbox.h"
 #include "runtime/local/attempts.h"
 #include "runtime/local/local.h"
+#include "runtime/local/queue.h"
 #include "runtime/local/record.h"
 #include "runtime/local/wire.h"
 
@@ -15,14 +17,21 @@
 
 enum order_kind { ORDER_START, ORDER_STOP, ORDER_RECOVER, ORDER_FORGET };
 
+/** One replica to start. */
+struct start {
+	struct replica_name name;
+	struct plan_body *body; /**< Owned. */
+	char *head;
+	size_t head_len;
+};
+
 struct order {
 	struct letter letter; /* first */
 	enum order_kind kind;
 	struct replica_name name; /**< FORGET: of the job only. */
-	int32_t priority;
-	struct plan_body *body; /**< START: owned. */
-	char *head;
-	size_t head_len;
+	enum start_how how;       /**< START, as the next two; owned. */
+	struct start *start;
+	size_t starts;
 	struct list link; /**< FORGET, or a RECOVER that is tried again: in its line. */
 	unsigned tries;
 	bool stop; /**< RECOVER: and then stop it. */
@@ -39,7 +48,7 @@ struct local {
 	struct local_config config;
 	struct local_hooks hooks;
 	char *data_dir;
-	char **host_paths;
+	char **host_paths, **classes;
 	int data, sock, epoll, wake;
 	struct mailbox *box;
 	pthread_t thread;
@@ -57,7 +66,7 @@ struct local {
 	struct list due; /**< Attempts for which the spawner has to be asked something. */
 	struct asked asked[WIRE_OUT_MAX];
 	unsigned asked_first, asked_n;
-	int64_t slots_free; /**< Below 0 when more was found running than there are slots. */
+	struct queue queue; /**< Its place of a job: any thread. */
 	struct list forgets;
 	struct list again;   /**< RECOVER orders for which descriptors or memory were short. */
 	int64_t again_at_ms; /**< Monotonic: when they are tried again. */
@@ -69,11 +78,21 @@ SL_BEGIN_DECLS
 
 struct order *order_free(struct order *order);
 
+/* ---- starts.c ---- */
+/** Take over what is to start; its order is the caller's. */
+void starts_take(struct local *l, struct order *o);
+/** Start whoever is next in line, as long as there are slots. */
+void starts_fill_slots(struct local *l);
+
 /* ---- follow.c ---- */
 void *follow_thread(void *local);
 void follow_report(struct local *l, const struct engine_report *report);
 /** The spawner has started its supervisor; the descriptors are handed over. */
 void follow_begin(struct local *l, struct attempt *a, int pidfd, int notice);
+/** Is there such an attempt already, or what one has left? Then that is reported. */
+bool follow_known(struct local *l, const struct replica_name *name);
+/** There is no room or memory to take it up. */
+void follow_refused(struct local *l, const struct replica_name *name);
 /** It could not be started. */
 void follow_failed(struct local *l, struct attempt *a, const char *why);
 /** What was left of it is gone: it is lost. */

@@ -5,6 +5,7 @@
 #include "runtime/local/internal.h"
 #include "runtime/local/logfile.h"
 #include "runtime/local/plan.h"
+#include "runtime/local/pod.h"
 #include "runtime/local/rundir.h"
 
 #include <errno.h>
@@ -58,19 +59,35 @@ static bool order(struct local *l, enum order_kind kind, const struct replica_na
 
 /* ---- start ---- */
 
+static uint32_t most(const struct local *l, uint32_t slots)
+{
+	return slots < l->config.slots ? slots : l->config.slots;
+}
+
+static int priority_of(const struct local *l, struct bytes text, int32_t *ret, struct sl_error *err)
+{
+	struct pod pod scoped(pod_finip) = {0};
+	int rc = pod_parse(&pod, text, err);
+	return rc ? rc : pod_priority(&pod.json, pod.spec, l->config.priority_classes, ret, err);
+}
+
 static int build_body(struct local *l, struct bytes pod, struct plan_body **ret,
 		      struct sl_error *err)
 {
 	struct buf text scoped(buf_finip);
 	uint32_t slots = 1;
+	int32_t priority = 0;
 	buf_init(&text, PLAN_BYTES_MAX);
 	int rc = plan_build_body(pod, l->config.grace_s, &text, &slots, err);
+	if (!rc)
+		rc = priority_of(l, pod, &priority, err);
 	if (rc)
 		return rc;
 	struct plan_body *body = malloc(sizeof(*body) + text.len);
 	if (!body)
 		return SL_E_NO_MEMORY;
-	*body = (struct plan_body){.refs = 1, .cost = slots, .len = text.len};
+	*body = (struct plan_body){
+		.refs = 1, .cost = most(l, slots), .priority = priority, .len = text.len};
 	memcpy(body->text, text.at, text.len);
 	*ret = body;
 	return 0;
@@ -99,41 +116,69 @@ static int body_of(struct local *l, struct bytes pod, struct plan_body **ret, st
 	return 0;
 }
 
-static int fill_start(struct local *l, const struct replica_spec *spec, struct order *o,
+static int fill_start(struct local *l, const struct replica_spec *spec, struct start *s,
 		      struct sl_error *err)
 {
 	struct buf head scoped(buf_finip);
 	buf_init(&head, HEAD_MAX);
-	int rc = body_of(l, spec->pod, &o->body, err);
+	int rc = body_of(l, spec->pod, &s->body, err);
 	if (!rc)
 		rc = plan_build_head(spec, &head, err);
 	if (rc)
 		return rc;
-	o->priority = spec->priority;
-	o->head = buf_steal(&head, &o->head_len);
+	s->name = spec->name;
+	s->head = buf_steal(&head, &s->head_len);
 	return 0;
 }
 
-static int start(struct engine *e, const struct replica_spec *spec)
+static void refuse(struct local *l, const struct replica_name *name, const struct sl_error *why)
+{
+	struct engine_report r = {.name = *name, .change = REPLICA_REFUSED, .reason = "Refused"};
+	snprintf(r.message, sizeof(r.message), "%.*s", (int)sizeof(r.message) - 1, why->text);
+	follow_report(l, &r);
+}
+
+/** Those that cannot be started are refused: of a gang then all. */
+static int fill_starts(struct local *l, const struct replica_group *group, struct order *o)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		struct sl_error err = {0};
+		int rc = fill_start(l, &group->replica[i], &o->start[o->starts], &err);
+		if (rc && rc != SL_E_INVALID && rc != SL_E_TOO_BIG)
+			return rc;
+		if (!rc) {
+			o->starts++;
+		} else if (group->how == START_EACH) {
+			refuse(l, &group->replica[i].name, &err);
+			o->start[o->starts].body = plan_body_unref(o->start[o->starts].body);
+		} else {
+			for (size_t k = 0; k < group->n; k++)
+				refuse(l, &group->replica[k].name, &err);
+			o->starts++; /* what it holds so far goes with the order */
+			return SL_E_INVALID;
+		}
+	}
+	return 0;
+}
+
+static int start(struct engine *e, const struct replica_group *group)
 {
 	struct local *l = local_of(e);
-	struct sl_error err = {0};
 	if (link_gone(l))
 		return SL_E_UNAVAILABLE;
-	struct order *o = order_new(ORDER_START, &spec->name);
-	if (!o)
+	struct order *o = order_new(ORDER_START, &group->replica[0].name);
+	if (o)
+		o->start = calloc(group->n, sizeof(*o->start));
+	if (!o || !o->start) {
+		order_free(o);
 		return SL_E_NO_MEMORY;
-	int rc = fill_start(l, spec, o, &err);
-	if (rc == 0)
+	}
+	o->how = group->how;
+	int rc = fill_starts(l, group, o);
+	if (rc == 0 && o->starts)
 		return post(l, o, false);
 	order_free(o);
-	if (rc != SL_E_INVALID && rc != SL_E_TOO_BIG)
-		return rc;
-	struct engine_report r = {
-		.name = spec->name, .change = REPLICA_REFUSED, .reason = "Refused"};
-	snprintf(r.message, sizeof(r.message), "%.*s", (int)sizeof(r.message) - 1, err.text);
-	follow_report(l, &r);
-	return 0;
+	return rc == SL_E_INVALID ? 0 : rc;
 }
 
 /* ---- the other words of the port ---- */
@@ -141,6 +186,22 @@ static int start(struct engine *e, const struct replica_spec *spec)
 static int check(struct engine *e, struct bytes taskset, struct sl_error *err)
 {
 	return check_taskset(&local_of(e)->config, taskset, err);
+}
+
+static uint32_t weight(struct engine *e, struct bytes text)
+{
+	struct pod pod scoped(pod_finip) = {0};
+	return pod_parse(&pod, text, NULL) ? 1 : most(local_of(e), pod_cpus(&pod.json, pod.spec));
+}
+
+static uint32_t room(const struct engine *e)
+{
+	return container_of(e, const struct local, base)->config.slots;
+}
+
+static bool place(struct engine *e, const struct uuid *job, struct engine_place *ret)
+{
+	return queue_place(&local_of(e)->queue, job, ret);
 }
 
 static void stop(struct engine *e, const struct replica_name *name)
@@ -197,6 +258,14 @@ static void close_all(const struct local *l)
 	}
 }
 
+static char **free_list(char **list)
+{
+	for (char **at = list; at && *at; at++)
+		free(*at);
+	free(list);
+	return NULL;
+}
+
 static struct engine *local_free(struct engine *e)
 {
 	struct local *l = local_of(e);
@@ -209,13 +278,14 @@ static struct engine *local_free(struct engine *e)
 	if (l->box)
 		free_orders(l);
 	mailbox_free(l->box);
+	if (l->queue.bucket)
+		queue_fini(&l->queue);
 	attempts_fini(&l->attempts);
 	plan_body_unref(l->last_body);
 	free(l->last_pod);
 	close_all(l);
-	for (char **path = l->host_paths; path && *path; path++)
-		free(*path);
-	free(l->host_paths);
+	free_list(l->host_paths);
+	free_list(l->classes);
 	free(l->data_dir);
 	free(l);
 	return NULL;
@@ -224,31 +294,43 @@ static struct engine *local_free(struct engine *e)
 static const struct engine_ops ops = {
 	.name = "local",
 	.check = check,
+	.weight = weight,
+	.room = room,
 	.start = start,
 	.stop = stop,
 	.recover = recover,
+	.place = place,
 	.forget = forget,
 	.open_log = open_log,
 	.free = local_free,
 };
 
-static int copy_config(struct local *l, const struct local_config *config)
+/** A NULL-ended list of strings. */
+static char **copy_list(const char *const *list)
 {
 	size_t n = 0;
+	while (list && list[n])
+		n++;
+	char **copy = calloc(n + 1, sizeof(char *));
+	for (size_t i = 0; copy && i < n; i++)
+		if (!(copy[i] = strdup(list[i])))
+			return free_list(copy);
+	return copy;
+}
+
+static int copy_config(struct local *l, const struct local_config *config)
+{
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	l->config = *config;
 	if (l->config.slots == 0)
 		l->config.slots = cores > 0 ? (uint32_t)cores : 1;
-	while (config->host_paths && config->host_paths[n])
-		n++;
-	l->host_paths = calloc(n + 1, sizeof(char *));
+	l->host_paths = copy_list(config->host_paths);
+	l->classes = copy_list(config->priority_classes);
 	l->data_dir = strdup(config->data_dir);
-	bool good = l->host_paths && l->data_dir;
-	for (size_t i = 0; good && i < n; i++)
-		good = (l->host_paths[i] = strdup(config->host_paths[i]));
 	l->config.data_dir = l->data_dir;
 	l->config.host_paths = (const char *const *)l->host_paths;
-	return good ? 0 : SL_E_NO_MEMORY;
+	l->config.priority_classes = (const char *const *)l->classes;
+	return l->host_paths && l->classes && l->data_dir ? 0 : SL_E_NO_MEMORY;
 }
 
 /** What this machine cannot promise, in words for a job's log. */
@@ -310,8 +392,9 @@ int local_create(const struct local_config *config, const struct spawner *spawne
 	if (!rc)
 		rc = attempts_init(&l->attempts, ATTEMPTS_MAX);
 	if (!rc)
+		rc = queue_init(&l->queue, l->config.slots, l->config.ageing_ms);
+	if (!rc)
 		rc = mailbox_create(ORDERS_MAX, wake, l, &l->box);
-	l->slots_free = l->config.slots;
 	if (!rc)
 		rc = open_all(l);
 	if (!rc)

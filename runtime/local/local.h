@@ -17,12 +17,14 @@
 struct local_config {
 	const char *data_dir;  /**< The spawner's. Copied. */
 	uint32_t slots;        /**< Replicas (or CPUs) at once; 0: the cores of this machine. */
+	int64_t ageing_ms;     /**< Waiting that makes up for one point of priority (queue.h). */
 	uint32_t grace_s;      /**< Where a pod does not say; usually 5. */
 	bool images_ignore;    /**< Run a container's command although it names an image. */
 	bool allow_privileged; /**< Privileged, added capabilities, host namespaces. */
 	bool allow_service_account;
 	const char *const
 		*host_paths; /**< NULL-ended roots below which hostPath may lie. Copied. */
+	const char *const *priority_classes; /**< "NAME=NUMBER", NULL-ended. Copied. */
 };
 
 struct local_hooks {

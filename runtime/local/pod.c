@@ -4,6 +4,7 @@
 #include "runtime/local/plan.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { SCRATCH_MAX = PLAN_BYTES_MAX, CPUS_MAX = 1 << 20 };
@@ -124,4 +125,50 @@ int pod_limits(const struct json *json, json_at container, struct limits *ret, s
 	if (!rc)
 		*ret = l;
 	return rc;
+}
+
+static bool find_class(const struct json *json, json_at name, const char *const *classes,
+		       int32_t *ret)
+{
+	for (; classes && *classes; classes++) {
+		const char *equals = strchr(*classes, '=');
+		if (!equals ||
+		    !json_string_is(json, name, bytes_of(*classes, (size_t)(equals - *classes))))
+			continue;
+		*ret = (int32_t)strtol(equals + 1, NULL, 10);
+		return true;
+	}
+	return false;
+}
+
+static int fail_class(const struct json *json, json_at name, const char *const *classes,
+		      struct sl_error *err)
+{
+	char known[200] = "";
+	size_t used = 0;
+	for (; classes && *classes && used < sizeof(known); classes++)
+		used += (size_t)snprintf(known + used, sizeof(known) - used, " %.*s",
+					 (int)strcspn(*classes, "="), *classes);
+	return sl_fail(err, SL_E_INVALID,
+		       "priorityClassName: there is no class %.*s; configured with "
+		       "engines.local.priority_classes:%s",
+		       BYTES_FMT(bytes_cut(json_raw(json, name), 80)), *known ? known : " none");
+}
+
+int pod_priority(const struct json *json, json_at spec, const char *const *classes, int32_t *ret,
+		 struct sl_error *err)
+{
+	int64_t own;
+	json_at at = json_get(json, spec, BYTES("priority"));
+	json_at name = json_get(json, spec, BYTES("priorityClassName"));
+	*ret = 0;
+	if (at != JSON_NONE && json_type(json, at) == JSON_NUMBER &&
+	    json_int64(json, at, &own) == 0) {
+		*ret = own < INT32_MIN ? INT32_MIN : own > INT32_MAX ? INT32_MAX : (int32_t)own;
+		return 0;
+	}
+	if (name == JSON_NONE || json_type(json, name) != JSON_STRING ||
+	    json_raw(json, name).len <= 2 || find_class(json, name, classes, ret))
+		return 0;
+	return fail_class(json, name, classes, err);
 }

@@ -38,4 +38,9 @@ uint32_t pod_cpus(const struct json *json, json_at spec);
 SL_MUST_USE int pod_limits(const struct json *json, json_at container, struct limits *ret,
 			   struct sl_error *err);
 
+/** Its `priority`, or that of its priorityClassName among `classes` ("NAME=NUMBER",
+ * NULL-ended; or NULL), or 0. SL_E_INVALID with words for a class that is not there. */
+SL_MUST_USE int pod_priority(const struct json *json, json_at spec, const char *const *classes,
+			     int32_t *ret, struct sl_error *err);
+
 SL_END_DECLS

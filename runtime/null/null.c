@@ -17,11 +17,14 @@ static int check(struct engine *e SL_UNUSED, struct bytes taskset SL_UNUSED,
 	return 0;
 }
 
-static int start(struct engine *e, const struct replica_spec *spec)
+static uint32_t weight(struct engine *e SL_UNUSED, struct bytes pod SL_UNUSED) { return 1; }
+
+static uint32_t room(const struct engine *e SL_UNUSED) { return UINT32_MAX; }
+
+static void run_one(const struct null *n, const struct replica_name *name)
 {
-	const struct null *n = null_of(e);
 	int64_t now = clock_wall_ms(n->clock);
-	struct engine_report r = {.name = spec->name,
+	struct engine_report r = {.name = *name,
 				  .change = REPLICA_STARTED,
 				  .exit = {.started_ms = now},
 				  .reason = "Started"};
@@ -30,12 +33,24 @@ static int start(struct engine *e, const struct replica_spec *spec)
 	r.reason = "Completed";
 	r.exit.finished_ms = now;
 	n->report(n->user, &r);
+}
+
+static int start(struct engine *e, const struct replica_group *group)
+{
+	for (size_t i = 0; i < group->n; i++)
+		run_one(null_of(e), &group->replica[i].name);
 	return 0;
 }
 
 static void stop(struct engine *e SL_UNUSED, const struct replica_name *name SL_UNUSED) {}
 
 static bool recover(struct engine *e SL_UNUSED, const struct replica_name *name SL_UNUSED)
+{
+	return false;
+}
+
+static bool place(struct engine *e SL_UNUSED, const struct uuid *job SL_UNUSED,
+		  struct engine_place *ret SL_UNUSED)
 {
 	return false;
 }
@@ -58,9 +73,12 @@ static struct engine *null_free(struct engine *e)
 static const struct engine_ops ops = {
 	.name = "null",
 	.check = check,
+	.weight = weight,
+	.room = room,
 	.start = start,
 	.stop = stop,
 	.recover = recover,
+	.place = place,
 	.forget = forget,
 	.open_log = open_log,
 	.free = null_free,

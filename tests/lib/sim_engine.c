@@ -61,9 +61,12 @@ static void check_alone(struct sim_engine *e, const struct replica_name *name)
 			wrong(e, name, "started while another attempt is alive");
 }
 
-static int start(struct engine *base, const struct replica_spec *spec)
+static uint32_t weight(struct engine *e SL_UNUSED, struct bytes pod SL_UNUSED) { return 1; }
+
+static uint32_t room(const struct engine *e SL_UNUSED) { return 100; }
+
+static void start_one(struct sim_engine *e, const struct replica_spec *spec)
 {
-	struct sim_engine *e = of(base);
 	struct sim_replica *r = find(e, &spec->name);
 	int64_t now = clock_wall_ms(&e->clock->base);
 	if (r) {
@@ -71,7 +74,7 @@ static int start(struct engine *base, const struct replica_spec *spec)
 			wrong(e, &spec->name, "started twice by one driver");
 		r->life = e->life;
 		tell(e, r);
-		return 0;
+		return;
 	}
 	check_alone(e, &spec->name);
 	r = calloc(1, sizeof(*r));
@@ -85,7 +88,19 @@ static int start(struct engine *base, const struct replica_spec *spec)
 			  : 0;
 	r->lost = seeded_chance(e->random, e->lose_percent);
 	list_push(&e->replicas, &r->link);
+}
+
+static int start(struct engine *base, const struct replica_group *group)
+{
+	for (size_t i = 0; i < group->n; i++)
+		start_one(of(base), &group->replica[i]);
 	return 0;
+}
+
+static bool place(struct engine *e SL_UNUSED, const struct uuid *job SL_UNUSED,
+		  struct engine_place *ret SL_UNUSED)
+{
+	return false;
 }
 
 static void stop(struct engine *base, const struct replica_name *name)
@@ -134,7 +149,10 @@ static struct engine *no_free(struct engine *e SL_UNUSED) { return NULL; }
 
 static const struct engine_ops ops = {.name = "sim",
 				      .check = check,
+				      .weight = weight,
+				      .room = room,
 				      .start = start,
+				      .place = place,
 				      .stop = stop,
 				      .recover = recover,
 				      .forget = forget,

@@ -120,7 +120,7 @@ static void begin_life(struct sim *s)
 				     .clock = &s->clock.base};
 	must(s, driver_create(&driver_config, &parts, &s->driver, &err), "driver", &err);
 	sim_engine_attach(&s->engine, driver_report, s->driver);
-	must(s, driver_add_engine(s->driver, &s->engine.base, 100), "engine", NULL);
+	must(s, driver_add_engine(s->driver, &s->engine.base), "engine", NULL);
 	must(s, driver_recover(s->driver, &n, &err), "recover", &err);
 	s->life++;
 }

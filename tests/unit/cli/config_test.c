@@ -156,6 +156,12 @@ static void lists_are_checked_element_by_element(void **state)
 	expect_error("api: {hosts: ['a b']}\n", "line 1: api.hosts: \"a b\" is not a host name");
 	expect_error("increment: {protect: [spec]}\n",
 		     "line 1: increment.protect: \"spec\" is not a path like /spec/roles");
+	expect_error("engines: {local: {priority_classes: [\"high\"]}}\n",
+		     "line 1: engines.local.priority_classes: \"high\" is not NAME=NUMBER, like "
+		     "high=100");
+	expect_error("engines: {local: {priority_classes: [\"a=9999999999\"]}}\n",
+		     "line 1: engines.local.priority_classes: \"a=9999999999\" is not NAME=NUMBER, "
+		     "like high=100");
 	expect_error("plugins: {unix_dirs: [run]}\n",
 		     "line 1: plugins.unix_dirs: \"run\" does not begin with /");
 }

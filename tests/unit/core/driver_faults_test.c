@@ -78,7 +78,7 @@ static struct world *world_open(size_t in_admission_max)
 				     .clock = &w->clock.base};
 	assert_int_equal(driver_create(&config, &parts, &w->driver, NULL), 0);
 	sim_engine_attach(&w->engine, driver_report, w->driver);
-	assert_int_equal(driver_add_engine(w->driver, &w->engine.base, 100), 0);
+	assert_int_equal(driver_add_engine(w->driver, &w->engine.base), 0);
 	assert_int_equal(driver_recover(w->driver, &n, NULL), 0);
 	return w;
 }

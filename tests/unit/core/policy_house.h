@@ -55,7 +55,7 @@ static inline void open_at(struct house *h, const char *text)
 	h->json = test_json(text);
 	if (taskset_read(&h->json, 0, &h->set, &err))
 		fail_msg("%s", err.text);
-	assert_int_equal(policy_create(h->set, UINT32_MAX, &h->policy), 0);
+	assert_int_equal(policy_create(h->set, NULL, &h->policy), 0);
 }
 
 static inline void begin(struct house *h, const char *text)
@@ -113,7 +113,7 @@ static inline enum replica_state state_of(struct house *h, uint32_t role, uint32
 static inline void restart(struct house *h)
 {
 	struct policy *old = h->policy;
-	assert_int_equal(policy_create(h->set, UINT32_MAX, &h->policy), 0);
+	assert_int_equal(policy_create(h->set, NULL, &h->policy), 0);
 	for (uint32_t r = 0; r < h->set->roles; r++)
 		for (uint32_t k = 0; k < h->set->role[r].replicas; k++)
 			policy_restore(h->policy, r, k, policy_replica(old, r, k));

@@ -65,7 +65,7 @@ static void carry_out(struct house *h, struct truth *t)
 static void crash(struct house *h, struct truth *t, bool stopped)
 {
 	policy_free(h->policy);
-	assert_int_equal(policy_create(h->set, UINT32_MAX, &h->policy), 0);
+	assert_int_equal(policy_create(h->set, NULL, &h->policy), 0);
 	for (uint32_t r = 0; r < h->set->roles; r++)
 		for (uint32_t k = 0; k < h->set->role[r].replicas; k++)
 			if (t->has[r][k])

@@ -116,22 +116,31 @@ static void what_never_fits_is_refused_with_both_numbers(void **state SL_UNUSED)
 	assert_refused(C(",\"resources\":{\"limits\":{\"cpu\":16}}"), "engine has 4");
 }
 
-static void a_gang_that_never_fits_is_refused_with_both_numbers(void **state SL_UNUSED)
+static void priority_classes_are_known_or_refused(void **state SL_UNUSED)
 {
-	static const char set[] =
-		"{\"spec\":{\"gang\":%s,\"roles\":[{\"name\":\"a\",\"replicas\":%d,\"template\":{"
-		"\"spec\":{\"containers\":[{\"command\":[\"x\"],\"resources\":{\"limits\":{\"cpu\":"
-		"2}}}]}}},{\"name\":\"later\",\"replicas\":9,\"dependsOn\":[\"a\"],\"template\":{"
-		"\"spec\":{\"containers\":[{\"command\":[\"x\"]}]}}}]}}";
-	struct sl_error err = {0};
-	char text[512];
-	snprintf(text, sizeof(text), set, "true", 2);
-	assert_int_equal(check_taskset(&strict, bytes_str(text), &err), 0);
-	snprintf(text, sizeof(text), set, "false", 3);
-	assert_int_equal(check_taskset(&strict, bytes_str(text), &err), 0);
-	snprintf(text, sizeof(text), set, "true", 3);
-	assert_int_equal(check_taskset(&strict, bytes_str(text), &err), SL_E_INVALID);
-	assert_non_null(strstr(err.text, "take 6 slots, the local engine has 4"));
+	static const char *const classes[] = {"high=100", "low=-100", NULL};
+	const struct local_config config = {.slots = 4, .priority_classes = classes};
+	static const char set[] = "{\"spec\":{\"roles\":[{\"name\":\"a\",\"template\":{\"spec\":{"
+				  "%s,\"containers\":[{\"command\":[\"x\"]}]}}}]}}";
+	static const struct {
+		const char *member;
+		bool fine;
+	} rows[] = {{"\"priorityClassName\":\"high\"", true},
+		    {"\"priorityClassName\":\"low\"", true},
+		    {"\"priorityClassName\":\"\"", true},
+		    {"\"priorityClassName\":\"hig\"", false},
+		    {"\"priorityClassName\":\"high=1\"", false},
+		    {"\"priorityClassName\":\"urgent\",\"priority\":3", true}};
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct sl_error err = {0};
+		char text[400];
+		snprintf(text, sizeof(text), set, rows[i].member);
+		int rc = check_taskset(&config, bytes_str(text), &err);
+		assert_int_equal(rc, rows[i].fine ? 0 : SL_E_INVALID);
+		if (!rows[i].fine)
+			assert_non_null(
+				strstr(err.text, "engines.local.priority_classes: high low"));
+	}
 }
 
 static void values_from_elsewhere_are_refused(void **state SL_UNUSED)
@@ -149,7 +158,7 @@ int main(void)
 		cmocka_unit_test(rights_are_refused),
 		cmocka_unit_test(host_paths_stay_below_their_roots),
 		cmocka_unit_test(what_never_fits_is_refused_with_both_numbers),
-		cmocka_unit_test(a_gang_that_never_fits_is_refused_with_both_numbers),
+		cmocka_unit_test(priority_classes_are_known_or_refused),
 		cmocka_unit_test(values_from_elsewhere_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

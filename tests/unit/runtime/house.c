@@ -50,8 +50,10 @@ void house_start(struct house *h, const struct house_options *o)
 				   .log_max = o->log_max ? o->log_max : 64 << 20,
 				   .shield = !o->no_shield,
 				   .no_cgroups = o->no_cgroups};
-	struct local_config c = {
-		.data_dir = data, .slots = o->slots ? o->slots : 1000, .grace_s = 5};
+	struct local_config c = {.data_dir = data,
+				 .slots = o->slots ? o->slots : 1000,
+				 .ageing_ms = 60000,
+				 .grace_s = 5};
 	struct local_hooks hooks = {note, note_loss, h};
 	if (spawner_start(&s, &h->spawner, &err) ||
 	    local_create(&c, &h->spawner, &hooks, &h->engine, &err))
@@ -144,7 +146,8 @@ void house_run(struct house *h, uint32_t index, const char *pod, ...)
 				    .role_name = BYTES("worker"),
 				    .taskset_name = BYTES("demo"),
 				    .env = env};
-	assert_int_equal(h->engine->ops->start(h->engine, &spec), 0);
+	struct replica_group group = {START_EACH, 1, &spec};
+	assert_int_equal(h->engine->ops->start(h->engine, &group), 0);
 	free(text);
 }
 

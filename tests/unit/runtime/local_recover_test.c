@@ -217,7 +217,8 @@ static void a_dead_spawner_is_told_and_what_runs_is_still_followed(void **state)
 		.name = house_name(h, 2),
 		.pod = BYTES("{\"spec\":{\"containers\":[{\"command\":[\"true\"]}]}}"),
 		.role_name = BYTES("worker")};
-	assert_int_equal(h->engine->ops->start(h->engine, &spec), SL_E_UNAVAILABLE);
+	struct replica_group group = {START_EACH, 1, &spec};
+	assert_int_equal(h->engine->ops->start(h->engine, &group), SL_E_UNAVAILABLE);
 	house_ask_stop(h, 0);
 	house_touch(h, "go");
 	assert_string_equal(house_wait(h, 0, REPLICA_ENDED).reason, "Stopped");

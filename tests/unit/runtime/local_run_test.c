@@ -185,7 +185,8 @@ static void logs_of_both_streams_are_kept_over_attempts(void **state)
 		.role_name = BYTES("worker")};
 	spec.name.attempt = 1;
 	size_t before = h->n;
-	assert_int_equal(h->engine->ops->start(h->engine, &spec), 0);
+	assert_int_equal(
+		h->engine->ops->start(h->engine, &(struct replica_group){START_EACH, 1, &spec}), 0);
 	pthread_mutex_lock(&h->lock);
 	while (h->n < before + 2)
 		pthread_cond_wait(&h->more, &h->lock);

@@ -142,19 +142,20 @@ static void fifty_at_once(void **state)
 
 static void start_with_priority(struct house *h, uint32_t index, int32_t priority)
 {
-	char pod[256], side[160];
+	char pod[320], side[160];
 	snprintf(side, sizeof(side), "SIDE=%s/side", h->dir);
 	snprintf(pod, sizeof(pod),
-		 "{\"spec\":{\"containers\":[{\"command\":[\"sh\",\"-c\",\"%s echo %u >> "
-		 "$SIDE/order\"]}]}}",
-		 index == 0 ? "while [ ! -e $SIDE/go ]; do sleep 0.01; done;" : "", index);
+		 "{\"spec\":{\"priority\":%d,\"containers\":[{\"command\":[\"sh\",\"-c\",\"%s "
+		 "echo %u >> $SIDE/order\"]}]}}",
+		 priority, index == 0 ? "while [ ! -e $SIDE/go ]; do sleep 0.01; done;" : "",
+		 index);
 	const char *env[] = {side, NULL};
 	struct replica_spec spec = {.name = house_name(h, index),
 				    .pod = bytes_str(pod),
 				    .role_name = BYTES("worker"),
-				    .env = env,
-				    .priority = priority};
-	assert_int_equal(h->engine->ops->start(h->engine, &spec), 0);
+				    .env = env};
+	struct replica_group group = {START_EACH, 1, &spec};
+	assert_int_equal(h->engine->ops->start(h->engine, &group), 0);
 }
 
 static void one_slot_is_given_by_priority_then_arrival(void **state)

@@ -24,7 +24,7 @@ static void a_replica_starts_and_succeeds_at_once(void **state SL_UNUSED)
 	struct engine *e = NULL;
 	assert_int_equal(null_create(&clock_system, note, &seen, &e), 0);
 	struct replica_spec spec = {.name = {.role = 1, .index = 2, .attempt = 3}};
-	assert_int_equal(e->ops->start(e, &spec), 0);
+	assert_int_equal(e->ops->start(e, &(struct replica_group){START_EACH, 1, &spec}), 0);
 	assert_int_equal(seen.n, 2);
 	assert_int_equal(seen.report[0].change, REPLICA_STARTED);
 	assert_int_equal(seen.report[1].change, REPLICA_ENDED);
