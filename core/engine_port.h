@@ -17,6 +17,7 @@
 #pragma once
 
 #include "core/base/id.h"
+#include "core/base/list.h"
 
 struct engine {
 	const struct engine_ops *ops; /* first: implementations embed struct engine */
@@ -83,6 +84,16 @@ struct engine_report {
 
 typedef void (*engine_report_fn)(void *user, const struct engine_report *report);
 
+/** One who wants to hear when a job's logs have grown. Its memory is the follower's. */
+struct log_follower {
+	struct uuid job;
+	void (*grown)(void *user); /**< On a thread of the engine: quick, calls nothing back. */
+	void *user;
+	/* The engine's: */
+	struct list link;
+	int mark;
+};
+
 struct engine_ops {
 	const char *name; /**< As in spec.engine. */
 	/** Can it ever run this TaskSet (an indexed JSON text)? SL_E_INVALID with the words
@@ -108,6 +119,15 @@ struct engine_ops {
 	 */
 	int (*open_log)(struct engine *e, const struct uuid *job, struct bytes role, uint32_t index,
 			const char *stream);
+	/** The file beside it that says when its bytes came (core/log_times.h), or -1. Any
+	 * thread. NULL: never. */
+	int (*open_log_times)(struct engine *e, const struct uuid *job, struct bytes role,
+			      uint32_t index, const char *stream);
+	/** Tell `f` from now on of logs that grow or appear. False: not yet, ask again when the
+	 * job has moved; then it is not followed. Any thread. NULL: never. */
+	bool (*follow_logs)(struct engine *e, struct log_follower *f);
+	/** After follow_logs() said yes; afterwards `f` is not touched any more. */
+	void (*unfollow_logs)(struct engine *e, struct log_follower *f);
 	/** Stops talking; replicas go on by themselves. Returns NULL. */
 	struct engine *(*free)(struct engine *e);
 };

@@ -11,6 +11,7 @@ enum { BUCKETS = 64 };
 struct bucket {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
+	struct list ears;
 };
 
 struct watch {
@@ -23,6 +24,7 @@ struct watch {
 static int bucket_init(struct bucket *b)
 {
 	pthread_condattr_t attr;
+	list_init(&b->ears);
 	if (pthread_condattr_init(&attr))
 		return SL_E_NO_MEMORY;
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -105,7 +107,34 @@ static void wake(struct bucket *b)
 	pthread_mutex_unlock(&b->lock);
 }
 
-void watch_tell(struct watch *w, struct uuid job) { wake(bucket_of(w, job)); }
+void watch_tell(struct watch *w, struct uuid job)
+{
+	struct bucket *b = bucket_of(w, job);
+	wake(b);
+	pthread_mutex_lock(&b->lock);
+	for (struct list *l = b->ears.next; l != &b->ears; l = l->next) {
+		struct watch_ear *ear = container_of(l, struct watch_ear, link);
+		if (uuid_eq(ear->job, job))
+			ear->heard(ear->user);
+	}
+	pthread_mutex_unlock(&b->lock);
+}
+
+void watch_listen(struct watch *w, struct watch_ear *ear)
+{
+	struct bucket *b = bucket_of(w, ear->job);
+	pthread_mutex_lock(&b->lock);
+	list_push(&b->ears, &ear->link);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void watch_unlisten(struct watch *w, struct watch_ear *ear)
+{
+	struct bucket *b = bucket_of(w, ear->job);
+	pthread_mutex_lock(&b->lock);
+	list_remove(&ear->link);
+	pthread_mutex_unlock(&b->lock);
+}
 
 void watch_end(struct watch *w)
 {

@@ -6,16 +6,27 @@
  * seen by the look or wakes the sleeper: none is missed. A bucket's other sleepers look
  * once more and sleep on.
  *
+ * Others (streams) are not held here but called: watch_listen().
+ *
  * Layer 2. Any thread; only watch_wait() sleeps. Times are monotonic milliseconds. */
 #pragma once
 
 #include "core/base/err.h"
 #include "core/base/id.h"
+#include "core/base/list.h"
 
 struct watch;
 
 /** Has it come? Called with the bucket held: it must be quick and not call the watch. */
 typedef bool (*watch_look_fn)(void *user);
+
+/** One who is called at each move of a job. Its memory is the listener's. */
+struct watch_ear {
+	struct uuid job;
+	void (*heard)(void *user); /**< With the bucket held: quick, calls no watch_*(). */
+	void *user;
+	struct list link; /**< The watch's. */
+};
 
 SL_BEGIN_DECLS
 
@@ -34,6 +45,10 @@ void watch_wait(struct watch *watch, struct uuid job, uint32_t most_ms, watch_lo
 		void *user);
 /** This job moved, and the move is on disk. */
 void watch_tell(struct watch *watch, struct uuid job);
+/** Call `ear` from now on: whatever moves after this is heard. */
+void watch_listen(struct watch *watch, struct watch_ear *ear);
+/** Afterwards it is not called any more. */
+void watch_unlisten(struct watch *watch, struct watch_ear *ear);
 /** Wake everybody; from now on nobody sleeps. */
 void watch_end(struct watch *watch);
 

@@ -49,6 +49,7 @@ struct local {
 	struct local_hooks hooks;
 	char *data_dir;
 	char **host_paths, **classes;
+	struct logwatch *logwatch;
 	int data, sock, epoll, wake;
 	struct mailbox *box;
 	pthread_t thread;

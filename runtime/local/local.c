@@ -4,6 +4,7 @@
 #include "runtime/local/check.h"
 #include "runtime/local/internal.h"
 #include "runtime/local/logfile.h"
+#include "runtime/local/logwatch.h"
 #include "runtime/local/plan.h"
 #include "runtime/local/pod.h"
 #include "runtime/local/rundir.h"
@@ -235,6 +236,26 @@ static int open_log(struct engine *e, const struct uuid *job, struct bytes role,
 		      O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
+static int open_log_times(struct engine *e, const struct uuid *job, struct bytes role,
+			  uint32_t index, const char *stream)
+{
+	char path[LOGFILE_PATH_SIZE];
+	if (!plan_role_ok(role))
+		return -1;
+	return openat(local_of(e)->data, logfile_times_path(*job, role, index, stream, path),
+		      O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static bool follow_logs(struct engine *e, struct log_follower *f)
+{
+	return logwatch_follow(local_of(e)->logwatch, f);
+}
+
+static void unfollow_logs(struct engine *e, struct log_follower *f)
+{
+	logwatch_unfollow(local_of(e)->logwatch, f);
+}
+
 /* ---- making and unmaking ---- */
 
 static void free_orders(struct local *l)
@@ -277,6 +298,7 @@ static struct engine *local_free(struct engine *e)
 	}
 	if (l->box)
 		free_orders(l);
+	logwatch_free(l->logwatch);
 	mailbox_free(l->box);
 	if (l->queue.bucket)
 		queue_fini(&l->queue);
@@ -302,6 +324,9 @@ static const struct engine_ops ops = {
 	.place = place,
 	.forget = forget,
 	.open_log = open_log,
+	.open_log_times = open_log_times,
+	.follow_logs = follow_logs,
+	.unfollow_logs = unfollow_logs,
 	.free = local_free,
 };
 
@@ -397,6 +422,8 @@ int local_create(const struct local_config *config, const struct spawner *spawne
 		rc = mailbox_create(ORDERS_MAX, wake, l, &l->box);
 	if (!rc)
 		rc = open_all(l);
+	if (!rc)
+		rc = logwatch_create(l->data_dir, &l->logwatch);
 	if (!rc)
 		rc = start_thread(l);
 	if (rc) {

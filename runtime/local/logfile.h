@@ -2,7 +2,9 @@
  *
  * The file is logs/JOB/ROLE.INDEX.STREAM.log below the data directory and goes on over
  * attempts. What comes over the limit, or finds the disk full, is read, counted and
- * dropped, so that the replica never waits for its log; a last line says how much.
+ * dropped, so that the replica never waits for its log; a last line says how much. Beside it
+ * lies ROLE.INDEX.STREAM.times: when its bytes came, to a tenth of a second, and ever coarser
+ * the longer the log gets in many small pieces (it stays below a quarter of the limit).
  *
  * Owned and used by one supervisor. */
 #pragma once
@@ -12,8 +14,10 @@
 enum { LOGFILE_PATH_SIZE = 192 };
 
 struct logfile {
-	int in;  /**< The pipe's reading end, or -1. */
-	int out; /**< The file, or -1: everything is dropped. */
+	int in;    /**< The pipe's reading end, or -1. */
+	int out;   /**< The file, or -1: everything is dropped. */
+	int times; /**< What came when (core/log_times.h), or -1. */
+	int64_t noted_ms, times_size;
 	int64_t max, size;
 	uint64_t dropped;
 };
@@ -23,6 +27,10 @@ SL_BEGIN_DECLS
 /** Relative to the data directory. Returns `out`; the role must be plan_role_ok(). */
 const char *logfile_path(struct uuid job, struct bytes role, uint32_t index, const char *stream,
 			 char out[LOGFILE_PATH_SIZE]);
+
+/** The file of its times, beside it. */
+const char *logfile_times_path(struct uuid job, struct bytes role, uint32_t index,
+			       const char *stream, char out[LOGFILE_PATH_SIZE]);
 
 /** Never fails: a log that cannot be opened is one that drops everything. */
 void logfile_open(struct logfile *log, int data, const char *path, int64_t max);

@@ -280,6 +280,42 @@ class Jobs(Case):
         self.assertEqual((done.returncode, done.stdout), (0, log))
         self.assertEqual(self.requests[0][3]["Accept"], "text/plain")
 
+    def lines(self, *lines, url="GET /v1/job/logs/j", roles=(("w", 2),)):
+        self.answers["GET /v1/job/detail/j"] = [ok({"job": {"state": "running"}, "tasks": [
+            {"name": name, "replicas": [{} for _ in range(n)]} for name, n in roles]})]
+        text = "".join(json.dumps(one) + "\n" for one in lines)
+        self.answers[url] = [(200, text.encode(), {"Content_Type": "application/x-ndjson"})]
+
+    @staticmethod
+    def line(replica, line, stream="stdout", **more):
+        return {"role": "w", "replica": replica, "stream": stream, "time": None, "line": line, **more}
+
+    def test_lines_of_several_replicas_say_whose_they_are(self):
+        self.lines(self.line(0, "one"), self.line(1, "two\u00e9"), self.line(0, "bad", "stderr"))
+        out, _ = self.run_ctl("job", "logs", "j")
+        self.assertEqual(out, "[w 0] one\n[w 1] two\u00e9\n[w 0 stderr] bad\n")
+        self.assertEqual(self.requests[-1][3]["Accept"], "application/x-ndjson")
+
+    def test_a_line_in_parts_is_one_line_again(self):
+        self.lines(self.line(0, "a", partial=True), self.line(0, "b", partial=True), self.line(0, "c"),
+                   self.line(0, "d", partial=True), self.line(1, "e"), self.line(0, "f"))
+        out, _ = self.run_ctl("job", "logs", "j")
+        self.assertEqual(out, "[w 0] abc\n[w 0] d\n[w 1] e\n[w 0] f\n")
+
+    def test_one_replica_needs_no_name(self):
+        for args, url, roles in (((), "", (("w", 1),)), (("-r", "w"), "?role=w", (("w", 1), ("x", 9))),
+                                 (("--raw",), "", (("w", 5),))):
+            self.lines(roles=roles)
+            self.answers[f"GET /v1/job/logs/j{url}"] = [(200, b"as it is", {"Content_Type": "text/plain"})]
+            out, _ = self.run_ctl("job", "logs", "j", *args)
+            self.assertEqual(out, "as it is")
+            self.assertEqual(self.requests[-1][3]["Accept"], "text/plain")
+
+    def test_lines_as_json_are_handed_on(self):
+        self.lines(self.line(0, "one"))
+        out, _ = self.run_ctl("job", "logs", "j", "-o", "json")
+        self.assertEqual(json.loads(out), self.line(0, "one"))
+
     def test_logs_tell_errors_whatever_their_status(self):
         for status in (404, 200):
             self.answers["GET /v1/job/logs/j"] = [no(status, "OPERATION_TARGET_NOT_FOUND", "no job j")]
