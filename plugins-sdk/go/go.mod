@@ -1,0 +1,3 @@
+module sluice.example/plugin
+
+go 1.19
