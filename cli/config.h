@@ -49,6 +49,9 @@ struct config {
 		const char *ca_file;          /**< "": the system's. */
 	} plugins;
 	struct {
+		int64_t retry_for_ms, keep_dead_ms, pending_max, pending_bytes;
+	} lifehook;
+	struct {
 		int64_t regex_value_max;
 	} selector;
 	struct {

@@ -89,6 +89,17 @@ static const struct config_key plugins[] = {
 	 "Certificates (PEM) that vouch for plugins; empty means the system's.", RESTART},
 };
 
+static const struct config_key lifehook[] = {
+	{"retry_for", CONFIG_DURATION, AT(lifehook.retry_for_ms), SECOND, 720 * HOUR, NULL, "24 h",
+	 "How long a delivery that is not acknowledged is sent again before it is dead.", LIVE},
+	{"keep_dead", CONFIG_DURATION, AT(lifehook.keep_dead_ms), SECOND, 8760 * HOUR, NULL,
+	 "168 h", "How long dead deliveries are kept, to be looked at and redelivered.", LIVE},
+	{"pending_max", CONFIG_COUNT, AT(lifehook.pending_max), 1, 100000000, NULL, "1000000",
+	 "Deliveries that may be pending for one subscriber; over it the oldest die.", RESTART},
+	{"pending_bytes", CONFIG_SIZE, AT(lifehook.pending_bytes), 64 * KIB, 1024 * GIB, NULL,
+	 "1 GiB", "Bytes of them.", RESTART},
+};
+
 static const struct config_key selector[] = {
 	{"regex_value_max", CONFIG_SIZE, AT(selector.regex_value_max), 64, 2 * KIB, NULL, "1 KiB",
 	 "Longest value that a pattern is tried on; a longer one is an error, never a miss.",
@@ -148,6 +159,7 @@ const struct config_section config_sections[] = {
 		limits),
 	SECTION("store", "What is kept on disk.", store),
 	SECTION("plugins", "How plugins are called.", plugins),
+	SECTION("lifehook", "Telling subscribers of state changes.", lifehook),
 	SECTION("selector", "Finding the plugins of a job.", selector),
 	SECTION("increment", "What decorators and binders may add.", increment),
 	SECTION("engines", "Where TaskSets run.", engines),

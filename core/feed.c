@@ -164,7 +164,7 @@ int feed_read(struct store_txn *txn, uint64_t after, feed_entry_fn each, void *u
 	uint64_t oldest;
 	int rc = feed_oldest(txn, &oldest);
 	if (!rc && oldest > after + 1)
-		return SL_E_NOT_FOUND;
+		return SL_E_GONE;
 	if (!rc)
 		rc = store_cursor_open(txn, STORE_FEED, &c);
 	return rc ? rc : walk(c, after, each, user);

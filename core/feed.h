@@ -38,7 +38,7 @@ SL_MUST_USE int feed_oldest(struct store_txn *txn, uint64_t *ret);
 
 /** Called for each entry; returns false to end. */
 typedef bool (*feed_entry_fn)(void *user, const struct feed_entry *entry);
-/** Those whose number is greater than `after`, in order. SL_E_NOT_FOUND: some of them are no
+/** Those whose number is greater than `after`, in order. SL_E_GONE: some of them are no
  * longer kept (feed_oldest() says where the feed begins); nobody was called then. */
 SL_MUST_USE int feed_read(struct store_txn *txn, uint64_t after, feed_entry_fn each, void *user);
 

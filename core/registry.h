@@ -48,6 +48,10 @@ struct registry *registry_free(struct registry *r);
 /** Other defaults for plugins that are registered from now on. Any thread. */
 void registry_reconfigure(struct registry *r, uint32_t timeout_ms, uint32_t retries);
 
+/** Call `told` after each change that is in force, on the thread of the change; NULL ends
+ * that. It must be quick. Any thread. */
+void registry_tell(struct registry *r, void (*told)(void *user), void *user);
+
 const struct registry_ref *registry_take(struct registry *r);
 /** A further reference to one that is held. */
 const struct registry_ref *registry_share(const struct registry_ref *ref);

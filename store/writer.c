@@ -16,6 +16,7 @@ enum { BATCH_MAX = 256 };
 struct writer {
 	struct store *store;
 	struct mailbox *box;
+	_Atomic(const struct writer_guest *) guest;
 	pthread_t thread;
 	bool started;
 	atomic_uint_fast64_t commits, writes, commit_us_total;
@@ -42,15 +43,21 @@ static bool apply(struct write *w, struct store_txn *txn, int *ret)
 
 static int commit(struct writer *writer, struct store_txn **txn)
 {
+	const struct writer_guest *guest = atomic_load(&writer->guest);
 	if ((*txn)->changes == 0) { /* every write was dropped */
 		*txn = store_abort(*txn);
 		return 0;
 	}
+	int rc = guest ? guest->before_commit(guest->user, *txn) : 0;
+	if (rc < 0)
+		return rc;
 	int64_t from = clock_mono_us(&clock_system);
-	int rc = store_commit(txn);
+	rc = store_commit(txn);
 	int64_t us = clock_mono_us(&clock_system) - from;
 	atomic_fetch_add(&writer->commits, 1);
 	atomic_fetch_add(&writer->commit_us_total, (uint64_t)us);
+	if (rc == 0 && guest)
+		guest->after_commit(guest->user);
 	return rc;
 }
 
@@ -135,6 +142,11 @@ int writer_create(struct store *store, size_t queue_max, struct writer **ret)
 	else
 		*ret = writer;
 	return rc;
+}
+
+void writer_invite(struct writer *writer, const struct writer_guest *guest)
+{
+	atomic_store(&writer->guest, guest);
 }
 
 int writer_start(struct writer *writer)

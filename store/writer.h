@@ -26,6 +26,17 @@ struct write {
 	void (*done)(struct write *w, int rc);
 };
 
+/** Who sees every transaction as a whole. Both on the writer's thread. */
+struct writer_guest {
+	/** All writes have put theirs: put what goes with it into the same transaction. May be
+	 * called again for a transaction that failed, so it has no effect outside of this one.
+	 * A negative return fails the transaction. */
+	int (*before_commit)(void *user, struct store_txn *txn);
+	/** The transaction of the last before_commit() is on disk; its writes' `done` follow. */
+	void (*after_commit)(void *user);
+	void *user;
+};
+
 struct writer_stats {
 	uint64_t commits; /**< Tried, so with those that failed. */
 	uint64_t writes;  /**< That were written; writes / commits: the batch size. */
@@ -37,6 +48,8 @@ SL_BEGIN_DECLS
 /** `store` is borrowed and must outlive the writer. At most `queue_max` writes wait,
  * beside those that are being written. */
 SL_MUST_USE int writer_create(struct store *store, size_t queue_max, struct writer **ret);
+/** Borrowed until the writer is freed. Before anything is written. */
+void writer_invite(struct writer *writer, const struct writer_guest *guest);
 SL_MUST_USE int writer_start(struct writer *writer); /**< Start the thread. */
 /** Write what waits, end the thread, free. NULL is fine; returns NULL. */
 struct writer *writer_free(struct writer *writer);

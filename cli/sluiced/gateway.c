@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "cli/sluiced/keyfile.h"
 #include "core/driver.h"
+#include "core/hooks.h"
 #include "core/registry.h"
 #include "runtime/local/local.h"
 #include "runtime/null/null.h"
@@ -21,6 +22,7 @@ enum {
 	GRACE_S = 5,
 	HELD_MAX = 256, /* callers held by ?wait, and at most a quarter of the connections */
 	PATH_MAX_BYTES = 4096,
+	HOOKS_FLYING_MAX = 1024,
 };
 
 struct gateway {
@@ -32,9 +34,10 @@ struct gateway {
 	struct http_config http;
 	struct store *store;
 	struct writer *writer;
-	struct executor *executor;
+	struct executor *executor, *hooks_executor;
 	struct registry *registry;
 	struct driver *driver;
+	struct hooks *hooks;
 	struct engine *local, *null;
 	struct admin *admin;
 	struct token_book *tokens;
@@ -141,6 +144,44 @@ static int open_driver(struct gateway *g, struct sl_error *err)
 	struct driver_parts parts = {g->store,    g->writer,     g->registry,
 				     g->executor, &clock_system, g->log};
 	return driver_create(&config, &parts, &g->driver, err);
+}
+
+/* Its calls are made on a thread and over connections of their own: no job waits for a
+ * subscriber. */
+static int open_hooks(struct gateway *g, struct sl_error *err)
+{
+	const struct config *c = g->config;
+	struct hooks_config config = {
+		.limits = {.pending_max = (uint64_t)c->lifehook.pending_max,
+			   .bytes_max = (uint64_t)c->lifehook.pending_bytes,
+			   .retry_for_ms = c->lifehook.retry_for_ms,
+			   .keep_dead_ms = c->lifehook.keep_dead_ms},
+		.regex_value_max = (size_t)c->selector.regex_value_max,
+		.flying_max = HOOKS_FLYING_MAX,
+	};
+	int rc = http_executor_create(&g->http, &g->hooks_executor, err);
+	struct hooks_parts parts = {.store = g->store,
+				    .writer = g->writer,
+				    .registry = g->registry,
+				    .executor = g->hooks_executor,
+				    .clock = &clock_system,
+				    .log = g->log};
+	return rc ? rc : hooks_create(&config, &parts, &g->hooks, err);
+}
+
+static void registry_changed(void *user)
+{
+	struct gateway *g = user;
+	hooks_wake(g->hooks);
+}
+
+static int start_hooks(struct gateway *g, struct sl_error *err)
+{
+	registry_tell(g->registry, registry_changed, g);
+	int rc = hooks_start(g->hooks);
+	return rc ? sl_fail(err, (enum sl_err)rc, "LifeHooks cannot be started: %s",
+			    sl_err_text(rc))
+		  : 0;
 }
 
 /* Both hooks of the engine have the gateway as their user. */
@@ -323,6 +364,8 @@ static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_
 	if (!rc)
 		rc = open_registry(g, err);
 	if (!rc)
+		rc = open_hooks(g, err);
+	if (!rc)
 		rc = open_driver(g, err);
 	if (!rc)
 		rc = streams_create(streams_max(g->config), STREAM_STALL_MS, &g->streams);
@@ -332,6 +375,8 @@ static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_
 		rc = open_engines(g, spawner, err);
 	if (!rc)
 		rc = open_api(g, err); /* answers "starting" until the jobs are taken up */
+	if (!rc)
+		rc = start_hooks(g, err);
 	if (!rc)
 		rc = start_driver(g, err);
 	if (!rc)
@@ -373,6 +418,8 @@ int gateway_reconfigure(struct gateway *g, const struct config *c, struct sl_err
 	if (!rc)
 		registry_reconfigure(g->registry, (uint32_t)c->plugins.timeout_ms,
 				     (uint32_t)c->plugins.retries);
+	if (!rc)
+		hooks_set_times(g->hooks, c->lifehook.retry_for_ms, c->lifehook.keep_dead_ms);
 	return rc && err && !err->code ? sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc)) : rc;
 }
 
@@ -391,6 +438,10 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 		server_drain(g->server, grace_ms);
 	if (g->driver)
 		driver_stop_loop(g->driver, grace_ms);
+	if (g->hooks) {
+		registry_tell(g->registry, NULL, NULL);
+		hooks_stop(g->hooks, grace_ms);
+	}
 	server_free(g->server);
 	streams_free(g->streams);
 	engine_free(g->local);
@@ -402,8 +453,10 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	admin_free(g->admin);
 	writer_free(g->writer);
 	driver_free(g->driver);
+	hooks_free(g->hooks);
 	registry_free(g->registry);
 	executor_free(g->executor);
+	executor_free(g->hooks_executor);
 	store_close(g->store);
 	crypt_wipe(g->secret_key, sizeof(g->secret_key));
 	free(g);

@@ -55,10 +55,20 @@ static int store_turned(struct registry *r, const struct feature *old, bool on,
 	struct registry_write w = {.name = bytes_str(old->name),
 				   .record = buf_bytes(&record),
 				   .touches_feature = true,
+				   .turned_on = on,
 				   .old_feature = old,
 				   .new_feature = &f->pub};
 	rc = registry_write(r, &w, err);
 	return rc ? rc : registry_publish(r, old, take_ptr(&f));
+}
+
+/* On already, and told so again: a LifeHook that has said it was gone is asked again. */
+static int turn_on_again(struct registry *r, const struct feature *f, struct sl_error *err)
+{
+	struct registry_write w = {
+		.name = bytes_str(f->name), .turned_on = true, .old_feature = f, .new_feature = f};
+	int rc = registry_write(r, &w, err);
+	return rc ? rc : registry_publish(r, NULL, NULL);
 }
 
 static int turn_locked(struct registry *r, struct bytes name, bool on,
@@ -67,8 +77,10 @@ static int turn_locked(struct registry *r, struct bytes name, bool on,
 	scoped(registry_dropp) const struct registry_ref *now = registry_take(r);
 	const struct feature *f;
 	int rc = find(now, name, caller, &f, err);
-	if (rc || f->enabled == on)
+	if (rc)
 		return rc;
+	if (f->enabled == on)
+		return on && hooked_any(f) ? turn_on_again(r, f, err) : 0;
 	if (on && f->secrets_lost)
 		return sl_fail(err, SL_E_CONFLICT,
 			       "its secrets cannot be read with the key file that is there now; "

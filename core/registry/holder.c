@@ -127,6 +127,16 @@ static void publish(struct registry *r, struct generation *g)
 	pthread_mutex_unlock(&r->lock);
 	if (old)
 		registry_drop(&old->pub);
+	if (r->told)
+		r->told(r->told_user);
+}
+
+void registry_tell(struct registry *r, void (*told)(void *user), void *user)
+{
+	pthread_mutex_lock(&r->changing);
+	r->told = told;
+	r->told_user = user;
+	pthread_mutex_unlock(&r->changing);
 }
 
 static void drop_list(const struct feature **list, size_t n)
@@ -207,6 +217,8 @@ static int apply(struct write *w, struct store_txn *txn)
 {
 	struct registry_write *q = container_of(w, struct registry_write, write);
 	int rc = order_apply(q, txn);
+	if (!rc)
+		rc = hooked_apply(q, txn);
 	if (rc || !q->touches_feature)
 		return rc;
 	if (q->record.len)

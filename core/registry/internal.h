@@ -4,6 +4,7 @@
  *   feature.c   the feature that comes of it: reference-counted, immutable
  *   record.c    how a feature is stored, its secrets sealed
  *   order.c     the execution order: ranks in the store
+ *   hooked.c    its LifeHooks as subscribers of the outbox
  *   holder.c    generations: publish, take, drop
  *   register.c  registering and replacing
  *   change.c    delete, turn, order
@@ -106,6 +107,8 @@ struct registry {
 	pthread_mutex_t changing; /* one change at a time */
 	pthread_mutex_t lock;     /* guards `current` */
 	struct generation *current;
+	void (*told)(void *user); /* of each new generation */
+	void *told_user;
 };
 
 /** What a change writes: one record put or deleted, and ranks. */
@@ -113,6 +116,7 @@ struct registry_write {
 	struct write write;
 	struct bytes name, record; /* no record: deleted */
 	bool touches_feature;
+	bool turned_on;
 	const struct feature *old_feature, *new_feature; /* plugins that go, plugins that come */
 	/* ordering: put `before` in front of `after` */
 	enum plugin_type type;
@@ -126,6 +130,11 @@ SL_MUST_USE int registry_write(struct registry *r, struct registry_write *w, str
  * for `with` (moved; NULL: gone). Reads ranks from the store. */
 SL_MUST_USE int registry_publish(struct registry *r, const struct feature *replaced,
 				 struct full_feature *with);
+
+/* hooked.c: inside a write */
+SL_MUST_USE int hooked_apply(struct registry_write *w, struct store_txn *txn);
+/** Has it LifeHooks? */
+bool hooked_any(const struct feature *f);
 
 /* order.c: inside a write */
 SL_MUST_USE int order_apply(struct registry_write *w, struct store_txn *txn);

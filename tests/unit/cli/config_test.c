@@ -173,14 +173,14 @@ static void unknown_keys_are_errors(void **state)
 		     "line 3: log.levle: unknown key; known here: format, level");
 	expect_error("lissten: 1\n",
 		     "line 1: lissten: unknown key; known here: listen, data, shutdown_grace, api, "
-		     "limits, store, plugins, selector, increment, engines, admin, log");
+		     "limits, store, plugins, lifehook, selector, increment, engines, admin, log");
 	expect_error(
 		"limits.body: 1\n",
 		"line 1: [\"limits.body\"]: unknown key; known here: listen, data, shutdown_grace, "
-		"api, limits, store, plugins, selector, increment, engines, admin, log");
+		"api, limits, store, plugins, lifehook, selector, increment, engines, admin, log");
 	expect_error("'': 1\n",
 		     "line 1: [\"\"]: unknown key; known here: listen, data, shutdown_grace, "
-		     "api, limits, store, plugins, selector, increment, engines, admin, "
+		     "api, limits, store, plugins, lifehook, selector, increment, engines, admin, "
 		     "log");
 	expect_error("- a\n", "line 1: must hold keys and values");
 	expect_error("log: info\n", "line 1: log: must hold keys and values");

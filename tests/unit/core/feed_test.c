@@ -182,7 +182,7 @@ static void old_ones_go_and_numbers_go_on(void **state)
 		assert_int_equal(store_commit(&txn), 0);
 	}
 	assert_int_equal(oldest_of(h), 7);
-	assert_int_equal(read_all(h, 5, SL_E_NOT_FOUND).n, 0);
+	assert_int_equal(read_all(h, 5, SL_E_GONE).n, 0);
 	struct seen s = read_all(h, 6, 0);
 	assert_int_equal(s.n, 2);
 	assert_int_equal(s.entry[0].number, 7);

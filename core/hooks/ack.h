@@ -1,0 +1,14 @@
+/* What a subscriber's answer means. Layer 2, pure. */
+#pragma once
+
+#include "core/caller.h"
+
+enum ack {
+	ACK_AGAIN, /**< RE, and everything that is not understood. */
+	ACK_OK,
+	ACK_EXCEPTION, /**< EX: not sent again. */
+	ACK_GONE,      /**< 410: nothing more is sent. */
+};
+
+/** `words` gets what the subscriber said with EX, or what was wrong: it is appended. */
+enum ack ack_read(const struct ask_result *result, struct buf *words);

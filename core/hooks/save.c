@@ -1,0 +1,189 @@
+/* What became of deliveries, written: many in one transaction, one write at a time. */
+#include "core/hooks/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct save {
+	struct write write;
+	struct letter letter;
+	struct hooks *hooks;
+	struct list list; /* of sendings */
+	bool sweep, more; /* time's work instead of outcomes */
+	int rc;
+};
+
+/* ---- on the writer's thread ---- */
+
+static int write_one(struct hooks *h, struct store_txn *txn, const struct sending *s)
+{
+	struct outbox_limits limits = hooks_limits(h);
+	if (s->d.dead) {
+		int rc = outbox_die(txn, &s->d, &limits);
+		return rc || s->ack != ACK_GONE ? rc
+						: outbox_set_gone(txn, s->subscriber, s->d.dead_ms);
+	}
+	return s->ack == ACK_OK ? outbox_delivered(txn, s->subscriber, s->d.number)
+				: outbox_again(txn, &s->d);
+}
+
+static int apply(struct write *w, struct store_txn *txn)
+{
+	struct save *save = container_of(w, struct save, write);
+	struct hooks *h = save->hooks;
+	struct outbox_limits limits = hooks_limits(h);
+	int rc = 0;
+	if (save->sweep)
+		return outbox_sweep(txn, clock_wall_ms(h->parts.clock), SWEEP_MOST, &limits,
+				    &save->more);
+	for (struct list *l = save->list.next; l != &save->list && !rc; l = l->next)
+		rc = write_one(h, txn, container_of(l, struct sending, link));
+	return rc;
+}
+
+/* The box is closed only when the writer has ended. */
+static void come_back(struct save *save, int rc)
+{
+	save->rc = rc;
+	int posted = mailbox_post_always(save->hooks->box, &save->letter);
+	assert(posted == 0);
+}
+
+static void done(struct write *w, int rc) { come_back(container_of(w, struct save, write), rc); }
+
+/* ---- on the hooks' ---- */
+
+static struct save *save_create(struct hooks *h)
+{
+	struct save *save = calloc(1, sizeof(*save));
+	if (!save)
+		return NULL;
+	save->write = (struct write){.apply = apply, .done = done};
+	save->hooks = h;
+	list_init(&save->list);
+	return save;
+}
+
+static void submit(struct hooks *h, struct save *save)
+{
+	h->save = save;
+	int rc = writer_submit_always(h->parts.writer, &save->write);
+	if (rc)
+		come_back(save, rc);
+}
+
+static void put_off(struct hooks *h) { h->save_ms = clock_mono_ms(h->parts.clock) + SAVE_AGAIN_MS; }
+
+static bool may_save(struct hooks *h)
+{
+	if (h->save_ms && h->save_ms > clock_mono_ms(h->parts.clock))
+		return false;
+	h->save_ms = 0;
+	return !h->save;
+}
+
+void save_over(struct hooks *h)
+{
+	if (list_empty(&h->over) || !may_save(h))
+		return;
+	struct save *save = save_create(h);
+	if (!save) {
+		put_off(h);
+		return;
+	}
+	while (!list_empty(&h->over) && h->saving_n < SAVE_MAX) {
+		list_push(&save->list, list_pop(&h->over));
+		h->saving_n++;
+		h->over_n--;
+	}
+	submit(h, save);
+}
+
+/* Looked at first, without writing: mostly there is nothing to do. */
+static bool wants_sweep(struct hooks *h)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct outbox_limits limits = hooks_limits(h);
+	return store_begin(h->parts.store, STORE_READ, &txn) == 0 &&
+	       outbox_wants_sweep(txn, clock_wall_ms(h->parts.clock), &limits);
+}
+
+void save_sweep(struct hooks *h)
+{
+	int64_t now = clock_mono_ms(h->parts.clock);
+	if (h->sweep_ms > now || h->stopping || !may_save(h))
+		return;
+	h->sweep_ms = now + SWEEP_MS;
+	struct save *save = wants_sweep(h) ? save_create(h) : NULL;
+	if (!save)
+		return;
+	save->sweep = true;
+	submit(h, save);
+}
+
+/* What was not written is tried again; what was sent stays sent. */
+static void failed(struct hooks *h, struct save *save)
+{
+	if (!h->save_failed)
+		log_line(h->parts.log, LOG_ERROR, "hooks",
+			 "the store refused what became of deliveries; trying again", "why",
+			 sl_err_text(save->rc), NULL);
+	h->save_failed = true;
+	for (struct list *l; (l = list_pop(&save->list));) {
+		list_push(&h->over, l);
+		h->over_n++;
+		h->saving_n--;
+	}
+	put_off(h);
+}
+
+static void saved(struct hooks *h, struct save *save)
+{
+	h->save_failed = false;
+	if (save->sweep && save->more)
+		h->sweep_ms = 0;
+	h->refresh |= save->sweep; /* the next of a job may be queued now */
+	for (struct list *l; (l = list_pop(&save->list));) {
+		struct sending *s = container_of(l, struct sending, link);
+		h->saving_n--;
+		if (s->line) {
+			s->line->dirty = true;
+			line_heat(h, s->line);
+		}
+		sending_free(s);
+	}
+}
+
+void save_come_back(struct hooks *h)
+{
+	struct letter *next;
+	for (struct letter *l = mailbox_take(h->box); l; l = next) {
+		struct save *save = container_of(l, struct save, letter);
+		next = l->next;
+		h->save = NULL;
+		if (save->rc)
+			failed(h, save);
+		else
+			saved(h, save);
+		free(save);
+	}
+}
+
+void save_let_go_of(struct hooks *h, const struct line *line)
+{
+	for (struct list *l = h->save ? h->save->list.next : NULL; l && l != &h->save->list;
+	     l = l->next) {
+		struct sending *s = container_of(l, struct sending, link);
+		if (s->line == line)
+			s->line = NULL;
+	}
+}
+
+uint32_t save_wait(struct hooks *h, uint32_t most)
+{
+	int64_t now = clock_mono_ms(h->parts.clock);
+	int64_t at = h->save_ms ? h->save_ms : h->sweep_ms;
+	if (h->save || h->stopping || at - now >= most)
+		return most;
+	return at <= now ? 0 : (uint32_t)(at - now);
+}
