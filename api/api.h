@@ -54,6 +54,11 @@ static inline void api_set_engine_lost(struct api *api)
 	__atomic_store_n(&api->engine_lost, 1, __ATOMIC_RELEASE);
 }
 
+static inline bool api_engine_lost(const struct api *api)
+{
+	return __atomic_load_n(&api->engine_lost, __ATOMIC_ACQUIRE);
+}
+
 SL_BEGIN_DECLS
 
 /** What the server calls: routes, callers, bodies, envelopes (api/front.c). `user` is

@@ -273,3 +273,24 @@ struct config *config_free(struct config *config)
 	}
 	return NULL;
 }
+
+void config_each_file(const struct config *config,
+		      void (*look)(void *user, const char *key, const char *path), void *user)
+{
+	static const char tail[] = "_file";
+	for (size_t s = 0; s < config_section_count; s++) {
+		for (size_t k = 0; k < config_sections[s].n; k++) {
+			const struct config_key *key = &config_sections[s].key[k];
+			const char *path, *end = key->name + strlen(key->name);
+			if (key->type != CONFIG_TEXT || end - key->name < (ptrdiff_t)strlen(tail) ||
+			    strcmp(end - strlen(tail), tail) != 0)
+				continue;
+			scoped(buf_finip) struct buf name = {0};
+			buf_init(&name, NAME_MAX_BYTES);
+			config_key_name(&config_sections[s], key, &name);
+			memcpy(&path, (const char *)config + key->at, sizeof(path));
+			if (*path)
+				look(user, buf_str(&name), path);
+		}
+	}
+}

@@ -58,10 +58,16 @@ struct config {
 		struct config_list protect; /**< "/spec/roles/0/template" and the like. */
 	} increment;
 	struct {
+		const char *user; /**< "": the one who starts it. */
+	} run;
+	struct {
 		const char *standard; /**< engines.default */
 		struct {
-			int64_t slots;  /**< 0: as many as cores. */
-			int64_t images; /**< enum config_images */
+			const char *user;   /**< Of replicas; "": the one who starts sluiced. */
+			const char *cgroup; /**< "/sluice"; "": the one sluiced is in. */
+			struct config_list allow; /**< "privileged", "hostPath:/srv", ... */
+			int64_t slots;            /**< 0: as many as cores. */
+			int64_t images;           /**< enum config_images */
 			bool trust_submitters;
 			int64_t log_max;
 			int64_t ageing_ms;
@@ -94,6 +100,11 @@ struct config *config_free(struct config *config);
 
 /** Does `listen` name a loopback address? */
 bool config_is_loopback(const struct config *config);
+
+/** Every file that the configuration names and that is there to be read again: `look` gets
+ * the key's name and the path. */
+void config_each_file(const struct config *config,
+		      void (*look)(void *user, const char *key, const char *path), void *user);
 
 /** Append, with spaces between, the names of settings whose value differs: of those that
  * take effect when the configuration is read again (`live`), or of those that wait for a

@@ -112,6 +112,12 @@ static const struct config_key increment[] = {
 	 RESTART},
 };
 
+static const struct config_key run[] = {
+	{"user", CONFIG_TEXT, AT(run.user), 0, 0, NULL, "",
+	 "User that sluiced becomes after its start; empty means it stays the one who starts it.",
+	 RESTART},
+};
+
 static const struct config_key engines[] = {
 	{"default", CONFIG_TEXT, AT(engines.standard), 1, 0, NULL, "local",
 	 "Engine of a TaskSet that names none.", RESTART},
@@ -124,6 +130,15 @@ static const struct config_key engines_local[] = {
 	 "Waiting for a slot that makes up for one point of priority.", RESTART},
 	{"priority_classes", CONFIG_CLASSES, AT(engines.local.priority_classes), 0, 0, NULL,
 	 "low=-100, normal=0, high=100", "What a pod's priorityClassName may be, and is worth.",
+	 RESTART},
+	{"user", CONFIG_TEXT, AT(engines.local.user), 0, 0, NULL, "",
+	 "User that replicas run as; empty means the one who starts sluiced.", RESTART},
+	{"cgroup", CONFIG_TEXT, AT(engines.local.cgroup), 0, 0, NULL, "",
+	 "Cgroup to make those of replicas in (/sluice, say); empty means the one sluiced is in.",
+	 RESTART},
+	{"allow", CONFIG_RIGHTS, AT(engines.local.allow), 0, 0, NULL, "",
+	 "What a pod may ask for: privileged, capabilities, hostNetwork, hostPID, hostIPC, "
+	 "serviceAccountName, hostPath:DIR.",
 	 RESTART},
 	{"images", CONFIG_CHOICE, AT(engines.local.images), 0, 0, "refuse|ignore", "refuse",
 	 "What happens to a container that names an image, which cannot run as a process.",
@@ -162,6 +177,7 @@ const struct config_section config_sections[] = {
 	SECTION("lifehook", "Telling subscribers of state changes.", lifehook),
 	SECTION("selector", "Finding the plugins of a job.", selector),
 	SECTION("increment", "What decorators and binders may add.", increment),
+	SECTION("run", "The process.", run),
 	SECTION("engines", "Where TaskSets run.", engines),
 	SECTION("engines.local", "Processes on this machine.", engines_local),
 	SECTION("admin", "The one admin.", admin),

@@ -18,6 +18,7 @@ enum config_type {
 	CONFIG_POINTERS, /**< JSON pointers */
 	CONFIG_DIRS,     /**< Absolute paths. */
 	CONFIG_CLASSES,  /**< NAME=NUMBER, the number of 32 bits. */
+	CONFIG_RIGHTS,   /**< What an engine allows a pod: fields' names, hostPath:DIR. */
 };
 
 struct config_key {

@@ -203,6 +203,16 @@ static bool is_class(const char *text)
 	return !*end && end[-1] != '=' && end[-1] != '-' && n >= INT32_MIN && n <= INT32_MAX;
 }
 
+static bool is_right(const char *text)
+{
+	static const char *const fields[] = {"privileged", "capabilities", "hostNetwork",
+					     "hostPID",    "hostIPC",      "serviceAccountName"};
+	for (size_t i = 0; i < countof(fields); i++)
+		if (strcmp(text, fields[i]) == 0)
+			return true;
+	return strncmp(text, "hostPath:/", strlen("hostPath:/")) == 0;
+}
+
 static int check_element(enum config_type type, const char *text, struct sl_error *err)
 {
 	if (type == CONFIG_HOSTS && !is_host(text))
@@ -213,6 +223,11 @@ static int check_element(enum config_type type, const char *text, struct sl_erro
 		return sl_fail(err, SL_E_INVALID, "\"%s\" is not a path like /spec/roles", text);
 	if (type == CONFIG_CLASSES && !is_class(text))
 		return sl_fail(err, SL_E_INVALID, "\"%s\" is not NAME=NUMBER, like high=100", text);
+	if (type == CONFIG_RIGHTS && !is_right(text))
+		return sl_fail(err, SL_E_INVALID,
+			       "\"%s\" is none of privileged, capabilities, hostNetwork, hostPID, "
+			       "hostIPC, serviceAccountName, hostPath:/DIR",
+			       text);
 	if (type == CONFIG_DIRS && *text != '/')
 		return sl_fail(err, SL_E_INVALID, "\"%s\" does not begin with /", text);
 	return 0;
@@ -381,6 +396,7 @@ void config_type_print(const struct config_key *key, struct buf *to)
 		[CONFIG_POINTERS] = "list of paths",
 		[CONFIG_DIRS] = "list of directories",
 		[CONFIG_CLASSES] = "list of NAME=NUMBER",
+		[CONFIG_RIGHTS] = "list of rights",
 	};
 	if (key->type != CONFIG_CHOICE) {
 		buf_add_str(to, names[key->type]);

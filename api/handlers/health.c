@@ -32,10 +32,10 @@ static int readyz(struct api *api, struct request *req, struct reply *reply)
 	if (admin_is_default(api->admin))
 		jb_add_bytes(notes, BYTES("the admin password is still the default; it is accepted "
 					  "from this machine only"));
-	if (__atomic_load_n(&api->engine_lost, __ATOMIC_ACQUIRE))
+	if (api_engine_lost(api))
 		jb_add_bytes(notes,
 			     BYTES("the engine local starts nothing any more: its spawner has "
-				   "died; start sluiced again"));
+				   "died; sluiced ends, to be started again"));
 	if (api->single_user)
 		jb_add_bytes(notes,
 			     BYTES("the engine local is in single-user mode: everyone who may "

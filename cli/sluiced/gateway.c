@@ -2,12 +2,14 @@
 
 #include "api/api.h"
 #include "cli/sluiced/keyfile.h"
+#include "cli/sluiced/rights.h"
 #include "core/driver.h"
 #include "core/hooks.h"
 #include "core/registry.h"
 #include "runtime/local/local.h"
 #include "runtime/null/null.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -194,10 +196,13 @@ static void report(void *user, const struct engine_report *what)
 static void spawner_lost(void *user)
 {
 	struct gateway *g = user;
-	api_set_engine_lost(&g->api);
 	log_line(g->log, LOG_ERROR, "engine",
-		 "the spawner has died: nothing new starts until sluiced is started again", NULL);
+		 "the spawner has died: sluiced ends, replicas go on; start it again", NULL);
+	api_set_engine_lost(&g->api);
+	kill(getpid(), SIGTERM); /* taken by main, which stops in good order */
 }
+
+bool gateway_is_broken(const struct gateway *g) { return api_engine_lost(&g->api); }
 
 static uint32_t slots_of(const struct config *config)
 {
@@ -206,18 +211,30 @@ static uint32_t slots_of(const struct config *config)
 					   : (uint32_t)(cores > 0 ? cores : 1);
 }
 
-static int open_engines(struct gateway *g, const struct spawner *spawner, struct sl_error *err)
+static int open_local(struct gateway *g, const struct spawner *spawner, uint32_t slots,
+		      struct sl_error *err)
 {
+	scoped(rights_finip) struct rights rights = {0};
+	struct local_hooks hooks = {report, spawner_lost, g};
+	if (rights_init(&rights, g->config))
+		return SL_E_NO_MEMORY;
 	struct local_config config = {
 		.data_dir = g->config->data,
-		.slots = slots_of(g->config),
+		.slots = slots,
 		.ageing_ms = g->config->engines.local.ageing_ms,
 		.priority_classes = g->config->engines.local.priority_classes.at,
 		.grace_s = GRACE_S,
 		.images_ignore = g->config->engines.local.images == CONFIG_IMAGES_IGNORE,
+		.allow = rights.allow,
+		.host_paths = rights.path,
 	};
-	struct local_hooks hooks = {report, spawner_lost, g};
-	int rc = local_create(&config, spawner, &hooks, &g->local, err);
+	return local_create(&config, spawner, &hooks, &g->local, err);
+}
+
+static int open_engines(struct gateway *g, const struct spawner *spawner, struct sl_error *err)
+{
+	uint32_t slots = slots_of(g->config);
+	int rc = open_local(g, spawner, slots, err);
 	if (!rc)
 		rc = null_create(&clock_system, driver_report, g->driver, &g->null);
 	if (!rc)
@@ -274,7 +291,7 @@ static int open_callers(struct gateway *g, struct sl_error *err)
 
 /* Whoever can reach it must not get in with a known password, nor act as the gateway
  * without somebody having said that this is wanted. */
-static int check_exposure(struct gateway *g, struct sl_error *err)
+static int check_exposure(const struct gateway *g, bool single_user, struct sl_error *err)
 {
 	const struct config *c = g->config;
 	if (config_is_loopback(c))
@@ -286,17 +303,18 @@ static int check_exposure(struct gateway *g, struct sl_error *err)
 			"still the default; set one first: admin.password_file, or sluicectl "
 			"admin passwd on this machine",
 			c->listen);
-	if (!c->engines.local.trust_submitters)
+	if (single_user && !c->engines.local.trust_submitters)
 		return sl_fail(err, SL_E_INVALID,
 			       "listen: %s is not a loopback address, and the engine local runs "
-			       "every submitter's commands as the gateway's own user; if all "
+			       "every submitter's commands as the gateway's own user; give them "
+			       "one of their own (run.user and engines.local.user), or, if all "
 			       "submitters are trusted, set engines.local.trust_submitters: true",
 			       c->listen);
 	return 0;
 }
 
 /* Before the engines: they tell it when their spawner dies. */
-static void prepare_api(struct gateway *g)
+static void prepare_api(struct gateway *g, bool single_user)
 {
 	const struct config *c = g->config;
 	g->api = (struct api){
@@ -314,7 +332,7 @@ static void prepare_api(struct gateway *g)
 		.header_max = (size_t)c->limits.header,
 		.regex_value_max = (size_t)c->selector.regex_value_max,
 		.json_depth_max = (unsigned)c->limits.json_depth,
-		.single_user = true,
+		.single_user = single_user,
 		.rate = (unsigned)c->limits.rate,
 		.rate_burst = (unsigned)c->limits.rate_burst,
 		.rate_loopback = c->limits.rate_loopback,
@@ -349,7 +367,7 @@ static int start_driver(struct gateway *g, struct sl_error *err)
 	return driver_start(g->driver);
 }
 
-static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_error *err)
+static int open_all(struct gateway *g, const struct gateway_host *host, struct sl_error *err)
 {
 	/* The store's lock first: two gateways must not both make a key. */
 	int rc = open_store(g, err);
@@ -358,7 +376,7 @@ static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_
 	if (!rc)
 		rc = open_callers(g, err);
 	if (!rc)
-		rc = check_exposure(g, err);
+		rc = check_exposure(g, host->single_user, err);
 	if (!rc)
 		rc = open_executor(g, err);
 	if (!rc)
@@ -370,9 +388,9 @@ static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_
 	if (!rc)
 		rc = streams_create(streams_max(g->config), STREAM_STALL_MS, &g->streams);
 	if (!rc)
-		prepare_api(g);
+		prepare_api(g, host->single_user);
 	if (!rc)
-		rc = open_engines(g, spawner, err);
+		rc = open_engines(g, host->spawner, err);
 	if (!rc)
 		rc = open_api(g, err); /* answers "starting" until the jobs are taken up */
 	if (!rc)
@@ -384,7 +402,7 @@ static int open_all(struct gateway *g, const struct spawner *spawner, struct sl_
 	return rc;
 }
 
-int gateway_open(const struct config *config, const struct spawner *spawner, struct log *log,
+int gateway_open(const struct config *config, const struct gateway_host *host, struct log *log,
 		 struct gateway **ret, struct sl_error *err)
 {
 	struct gateway *g = calloc(1, sizeof(*g));
@@ -392,7 +410,7 @@ int gateway_open(const struct config *config, const struct spawner *spawner, str
 		return sl_fail(err, SL_E_NO_MEMORY, "out of memory");
 	g->config = config;
 	g->log = log;
-	int rc = open_all(g, spawner, err);
+	int rc = open_all(g, host, err);
 	if (rc) {
 		if (err && !err->code)
 			sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));

@@ -9,13 +9,22 @@
 
 struct gateway;
 
+/** What it finds when it starts. */
+struct gateway_host {
+	const struct spawner *spawner;
+	bool single_user; /**< Replicas run as the gateway's own user, or as root. */
+};
+
 SL_BEGIN_DECLS
 
 /** Make all parts, take up unfinished jobs, listen. SL_E_CORRUPT, SL_E_CONFLICT (the store),
  * SL_E_UNAVAILABLE (cannot listen), SL_E_INVALID (the configuration asks for what is not
  * allowed), others; `err` has the words. `config` is borrowed. */
-SL_MUST_USE int gateway_open(const struct config *config, const struct spawner *spawner,
+SL_MUST_USE int gateway_open(const struct config *config, const struct gateway_host *host,
 			     struct log *log, struct gateway **ret, struct sl_error *err);
+/** Has it lost what it needs to start replicas? Then it has asked this process to stop, with
+ * SIGTERM, so that it is started anew. */
+bool gateway_is_broken(const struct gateway *g);
 /** Take over the settings of `fresh` that take effect while it runs. SL_E_INVALID,
  * SL_E_NO_MEMORY: none of them was. `fresh` is not needed afterwards. */
 SL_MUST_USE int gateway_reconfigure(struct gateway *g, const struct config *fresh,

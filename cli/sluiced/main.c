@@ -1,6 +1,8 @@
 /* sluiced: the daemon. Reads its configuration, forks the spawner, puts the gateway
  * together, and then waits for signals. */
+#include "cli/sluiced/confine.h"
 #include "cli/sluiced/gateway.h"
+#include "cli/sluiced/users.h"
 #include "core/base/crypt.h"
 
 #include <argp.h>
@@ -65,7 +67,7 @@ static const char doc[] =
 	"Without a configuration it runs on defaults: everything in ./sluice-data, listening on "
 	"127.0.0.1:8080. SIGTERM stops it in good order, SIGHUP reads the configuration again.\n\n"
 	"Exit status: 0 stopped as asked, 64 usage, 65 a damaged, foreign or newer store, "
-	"69 cannot listen, 78 bad configuration.\n\n"
+	"69 cannot listen, 70 the spawner died or another fault, 78 bad configuration.\n\n"
 	"Example: sluiced --data /var/lib/sluice --listen 127.0.0.1:8080";
 
 static int exit_code(int rc)
@@ -199,8 +201,20 @@ static void obey_second_signal(const sigset_t *set)
 	pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 
-static int serve(const struct options *o, const struct config *config, struct spawner *spawner,
-		 struct log *log)
+static void tell_engine(struct log *log, const struct gateway_host *host)
+{
+	const struct wire_hello *can = &host->spawner->can;
+	char parts[64];
+	log_line(log, can->parts == CGROUP_ALL ? LOG_INFO : LOG_WARN, "engine",
+		 "what cgroups do for replicas", "limits", cgroups_say(can->parts, parts),
+		 "lacking", *can->why ? can->why : NULL, NULL);
+	if (host->single_user)
+		log_line(log, LOG_WARN, "engine",
+			 "single-user mode: everyone who may submit can act as the gateway", NULL);
+}
+
+static int serve(const struct options *o, const struct config *config,
+		 const struct gateway_host *host, struct log *log)
 {
 	struct gateway *gateway;
 	struct sl_error err = {0};
@@ -209,23 +223,23 @@ static int serve(const struct options *o, const struct config *config, struct sp
 	sigset_t set;
 	block_signals(&set);
 	setrlimit(RLIMIT_CORE, &no_dumps);
-	int rc = gateway_open(config, spawner, log, &gateway, &err);
+	int rc = gateway_open(config, host, log, &gateway, &err);
 	if (rc)
 		return complain(rc, &err);
 	snprintf(port, sizeof(port), "%u", gateway_port(gateway));
 	log_line(log, LOG_INFO, "sluiced", "ready", "version", SLUICE_VERSION, "listen",
 		 config->listen, "port", port, "data", config->data, NULL);
-	log_line(log, LOG_WARN, "engine",
-		 "single-user mode: everyone who may submit can act as the gateway", NULL);
+	tell_engine(log, host);
 	struct running running = {&o->source, config, NULL, gateway, log};
 	wait_for_signals(&running, &set);
 	log_line(log, LOG_INFO, "sluiced", "stopping", NULL);
 	signal(SIGHUP, SIG_IGN);
 	obey_second_signal(&set);
+	int code = gateway_is_broken(gateway) ? EX_SOFTWARE : 0;
 	gateway_close(gateway, (uint32_t)in_force(&running)->shutdown_grace_ms);
 	config_free(running.newest);
 	log_line(log, LOG_INFO, "sluiced", "stopped", NULL);
-	return 0;
+	return code;
 }
 
 /* Secrets are in memory: no core dumps, and no looking in from other processes of the same
@@ -237,34 +251,84 @@ static void close_to_others(void)
 #endif
 }
 
+/** From here on nothing can be started and no privileges be had but through the spawner. */
+static int give_up_privileges(const struct config *config, const struct users *users,
+			      bool *filtered, struct sl_error *err)
+{
+	int rc = users_drop(users, config, err);
+	return rc ? rc : confine(filtered, err);
+}
+
+static int start_log(const struct config *config, bool filtered, struct log **ret)
+{
+	int rc = log_create(STDERR_FILENO, (enum log_format)config->log.format,
+			    (enum log_level)config->log.level, ret);
+	if (!rc)
+		rc = crypt_start();
+	if (!rc)
+		warn_of_foreign_settings(*ret);
+	if (!rc && !filtered)
+		log_line(*ret, LOG_WARN, "sluiced",
+			 "this kernel has no seccomp filters: exec is not forbidden", NULL);
+	return rc;
+}
+
 static int start(const struct options *o, const struct config *config)
 {
 	scoped(log_freep) struct log *log = NULL;
 	struct sl_error err = {0};
-	struct spawner spawner;
-	struct spawner_config spawning = {
-		.data_dir = config->data, .log_max = config->engines.local.log_max, .shield = true};
+	struct users users;
+	struct spawner spawner = {.sock = -1};
+	bool filtered = false;
 	close_to_others();
-	int rc = spawner_start(&spawning, &spawner, &err);
+	int rc = users_find(config, &users, &err);
 	if (rc)
 		return complain(rc, &err);
-	rc = log_create(STDERR_FILENO, (enum log_format)config->log.format,
-			(enum log_level)config->log.level, &log);
+	struct spawner_config spawning = {.data_dir = config->data,
+					  .log_max = config->engines.local.log_max,
+					  .shield = true,
+					  .cgroup = config->engines.local.cgroup,
+					  .user = users.replicas,
+					  .keeps = users.daemon};
+	rc = spawner_start(&spawning, &spawner, &err);
 	if (!rc)
-		rc = crypt_start();
+		rc = give_up_privileges(config, &users, &filtered, &err);
 	if (!rc)
-		warn_of_foreign_settings(log);
-	int code = rc ? complain(rc, &err) : serve(o, config, &spawner, log);
+		rc = start_log(config, filtered, &log);
+	struct gateway_host host = {&spawner, users.single};
+	int code = rc ? complain(rc, &err) : serve(o, config, &host, log);
 	spawner_stop(&spawner);
 	return code;
 }
 
-static int check_config(const struct config *config)
+/** What run.user could not read again is a fault: it shows only at the next SIGHUP. */
+static int tell_unreadable(const struct options *o, const struct config *config)
+{
+	scoped(buf_finip) struct buf text = {0};
+	struct sl_error err = {0};
+	struct users users;
+	if (geteuid() != 0 && (*config->run.user || *config->engines.local.user))
+		return fputs("sluiced: users and files were not looked at: only root can\n",
+			     stderr) < 0
+			       ? EX_SOFTWARE
+			       : 0;
+	int rc = users_find(config, &users, &err);
+	if (rc)
+		return complain(rc, &err);
+	buf_init(&text, 1 << 20);
+	users_unreadable(&users, config, o->source.path, &text);
+	fputs(buf_str(&text), stderr);
+	return text.len ? EX_CONFIG : 0;
+}
+
+static int check_config(const struct options *o, const struct config *config)
 {
 	scoped(buf_finip) struct buf text = {0};
 	buf_init(&text, 4 << 20);
 	config_print(config, &text);
-	return text.rc || fputs(buf_str(&text), stdout) < 0 ? EX_SOFTWARE : 0;
+	if (text.rc || fputs(buf_str(&text), stdout) < 0)
+		return EX_SOFTWARE;
+	return tell_unreadable(o, config);
 }
 
 int main(int argc, char **argv)
@@ -279,5 +343,5 @@ int main(int argc, char **argv)
 		return print(config_sample);
 	if (config_load(&o.source, &config, &err))
 		return complain(SL_E_INVALID, &err);
-	return o.check ? check_config(config) : start(&o, config);
+	return o.check ? check_config(&o, config) : start(&o, config);
 }

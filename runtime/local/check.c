@@ -3,6 +3,8 @@
 #include "runtime/local/plan.h"
 #include "runtime/local/pod.h"
 
+#include <stdio.h>
+
 static const struct json_limits limits = {.bytes_max = 16 << 20, .depth_max = 128};
 
 struct look {
@@ -61,31 +63,42 @@ static int refuse(struct look *l, json_at at, const char *why)
 
 /* ---- what it must not do ---- */
 
+/** The setting that would allow it is named with the place. */
+static int refuse_right(struct look *l, json_at at, const char *name)
+{
+	char why[120];
+	snprintf(why, sizeof(why), "not allowed here (engines.local.allow does not name %s)", name);
+	return refuse(l, at, why);
+}
+
 static int check_security(struct look *l, json_at holder)
 {
 	json_at context = get(l, holder, "securityContext");
 	json_at privileged = get(l, context, "privileged");
 	json_at added = get(l, get(l, context, "capabilities"), "add");
-	if (l->config->allow_privileged)
-		return 0;
-	if (is(l, privileged, JSON_TRUE))
-		return refuse(l, privileged, "privileged containers are not allowed");
-	if (filled(l, added))
-		return refuse(l, added, "added capabilities are not allowed");
+	if (is(l, privileged, JSON_TRUE) && !(l->config->allow & LOCAL_PRIVILEGED))
+		return refuse_right(l, privileged, "privileged");
+	if (filled(l, added) && !(l->config->allow & LOCAL_CAPABILITIES))
+		return refuse_right(l, added, "capabilities");
 	return 0;
 }
 
 static int check_pod_rights(struct look *l, json_at spec)
 {
-	static const char *const host[] = {"hostNetwork", "hostPID", "hostIPC"};
-	for (size_t i = 0; i < countof(host) && !l->config->allow_privileged; i++) {
-		json_at at = get(l, spec, host[i]);
-		if (is(l, at, JSON_TRUE))
-			return refuse(l, at, "host namespaces are not allowed");
+	static const struct {
+		const char *name;
+		enum local_right right;
+	} host[] = {{"hostNetwork", LOCAL_HOST_NETWORK},
+		    {"hostPID", LOCAL_HOST_PID},
+		    {"hostIPC", LOCAL_HOST_IPC}};
+	for (size_t i = 0; i < countof(host); i++) {
+		json_at at = get(l, spec, host[i].name);
+		if (is(l, at, JSON_TRUE) && !(l->config->allow & host[i].right))
+			return refuse_right(l, at, host[i].name);
 	}
 	json_at account = get(l, spec, "serviceAccountName");
-	if (text(l, account).len && !l->config->allow_service_account)
-		return refuse(l, account, "service accounts are not allowed");
+	if (text(l, account).len && !(l->config->allow & LOCAL_SERVICE_ACCOUNT))
+		return refuse_right(l, account, "serviceAccountName");
 	return check_security(l, spec);
 }
 
@@ -119,7 +132,9 @@ static int check_volumes(struct look *l, json_at spec)
 		while (root && *root && !below(path, bytes_str(*root)))
 			root++;
 		if (!root || !*root)
-			return refuse(l, host, "this hostPath is not below an allowed root");
+			return refuse(l, host,
+				      "not below a folder that engines.local.allow "
+				      "names (hostPath:DIR)");
 	}
 	return 0;
 }

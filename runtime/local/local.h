@@ -14,14 +14,24 @@
 #include "core/engine_port.h"
 #include "runtime/local/spawner.h"
 
+/** What a pod may ask for only where it is allowed. The engine takes no notice of it otherwise:
+ * a replica gets no more rights than its user has. */
+enum local_right {
+	LOCAL_PRIVILEGED = 1,
+	LOCAL_CAPABILITIES = 2,
+	LOCAL_HOST_NETWORK = 4,
+	LOCAL_HOST_PID = 8,
+	LOCAL_HOST_IPC = 16,
+	LOCAL_SERVICE_ACCOUNT = 32,
+};
+
 struct local_config {
-	const char *data_dir;  /**< The spawner's. Copied. */
-	uint32_t slots;        /**< Replicas (or CPUs) at once; 0: the cores of this machine. */
-	int64_t ageing_ms;     /**< Waiting that makes up for one point of priority (queue.h). */
-	uint32_t grace_s;      /**< Where a pod does not say; usually 5. */
-	bool images_ignore;    /**< Run a container's command although it names an image. */
-	bool allow_privileged; /**< Privileged, added capabilities, host namespaces. */
-	bool allow_service_account;
+	const char *data_dir; /**< The spawner's. Copied. */
+	uint32_t slots;       /**< Replicas (or CPUs) at once; 0: the cores of this machine. */
+	int64_t ageing_ms;    /**< Waiting that makes up for one point of priority (queue.h). */
+	uint32_t grace_s;     /**< Where a pod does not say; usually 5. */
+	bool images_ignore;   /**< Run a container's command although it names an image. */
+	unsigned allow;       /**< enum local_right, or-ed. */
 	const char *const
 		*host_paths; /**< NULL-ended roots below which hostPath may lie. Copied. */
 	const char *const *priority_classes; /**< "NAME=NUMBER", NULL-ended. Copied. */

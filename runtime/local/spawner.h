@@ -10,6 +10,7 @@
  * spawner_start() and spawner_stop(): the main thread. The socket: the engine's thread. */
 #pragma once
 
+#include "runtime/local/cgroups.h"
 #include "runtime/local/identity.h"
 #include "runtime/local/wire.h"
 

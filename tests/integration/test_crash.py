@@ -3,9 +3,7 @@
 import http.client
 import json
 import os
-import pathlib
 import random
-import signal
 import threading
 import time
 
@@ -234,14 +232,3 @@ def test_soak(daemon, plugin_server):
         assert daemon.api.wait_final(job_id, seconds=120)["state"] == "succeeded"
     assert daemon.api.count() == len(kept)
     assert json.dumps(daemon.api.list(pageSize=1))
-
-
-def test_a_dead_spawner_is_told(daemon):
-    """Nothing new can start then; whoever looks after the gateway must see it."""
-    pid = daemon.process.pid
-    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    assert len(children) == 1
-    os.kill(int(children[0]), signal.SIGKILL)
-    notes = until(lambda: [one for one in daemon.api.get("/readyz").document["notes"] if "spawner" in one],
-                  20, "the death is noticed")
-    assert "start sluiced again" in notes[0]

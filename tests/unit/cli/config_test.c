@@ -171,17 +171,20 @@ static void unknown_keys_are_errors(void **state)
 	(void)state;
 	expect_error("\nlog:\n  levle: info\n",
 		     "line 3: log.levle: unknown key; known here: format, level");
-	expect_error("lissten: 1\n",
-		     "line 1: lissten: unknown key; known here: listen, data, shutdown_grace, api, "
-		     "limits, store, plugins, lifehook, selector, increment, engines, admin, log");
+	expect_error(
+		"lissten: 1\n",
+		"line 1: lissten: unknown key; known here: listen, data, shutdown_grace, api, "
+		"limits, store, plugins, lifehook, selector, increment, run, engines, admin, log");
 	expect_error(
 		"limits.body: 1\n",
 		"line 1: [\"limits.body\"]: unknown key; known here: listen, data, shutdown_grace, "
-		"api, limits, store, plugins, lifehook, selector, increment, engines, admin, log");
-	expect_error("'': 1\n",
-		     "line 1: [\"\"]: unknown key; known here: listen, data, shutdown_grace, "
-		     "api, limits, store, plugins, lifehook, selector, increment, engines, admin, "
-		     "log");
+		"api, limits, store, plugins, lifehook, selector, increment, run, engines, admin, "
+		"log");
+	expect_error(
+		"'': 1\n",
+		"line 1: [\"\"]: unknown key; known here: listen, data, shutdown_grace, "
+		"api, limits, store, plugins, lifehook, selector, increment, run, engines, admin, "
+		"log");
 	expect_error("- a\n", "line 1: must hold keys and values");
 	expect_error("log: info\n", "line 1: log: must hold keys and values");
 	expect_error("log: {level: info}\nlog: {format: json}\n",

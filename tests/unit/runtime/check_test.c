@@ -92,7 +92,8 @@ static void rights_are_refused(void **state SL_UNUSED)
 	assert_refused(P("\"hostNetwork\":true"), "hostNetwork");
 	assert_refused(P("\"hostPID\":true"), "hostPID");
 	assert_refused(P("\"hostIPC\":true"), "hostIPC");
-	assert_refused(P("\"serviceAccountName\":\"robot\""), "service accounts");
+	assert_refused(P("\"serviceAccountName\":\"robot\""),
+		       "serviceAccountName: not allowed here (engines.local.allow");
 }
 
 static void host_paths_stay_below_their_roots(void **state SL_UNUSED)
