@@ -54,6 +54,7 @@ struct subscriber {
 	struct bytes key; /**< The plugin's. */
 	uint64_t pending, pending_bytes, dead, dead_bytes;
 	int64_t gone_ms; /**< It answered 410, or 0. */
+	uint32_t turns;  /**< How often its feature was turned on. */
 };
 
 struct outbox_limits {
@@ -69,8 +70,12 @@ SL_BEGIN_DECLS
 SL_MUST_USE int outbox_subscribe(struct store_txn *txn, struct bytes key);
 /** Its deliveries are dropped: from now on nobody sees them, outbox_sweep() erases them. */
 SL_MUST_USE int outbox_unsubscribe(struct store_txn *txn, struct bytes key);
-/** It said 410, or (0) its feature was turned on again. */
-SL_MUST_USE int outbox_set_gone(struct store_txn *txn, uint64_t subscriber, int64_t gone_ms);
+/** It answered 410 to a call that was made when its feature had been turned on `turns`
+ * times: if it was turned on since then that means nothing. */
+SL_MUST_USE int outbox_gone(struct store_txn *txn, uint64_t subscriber, uint32_t turns,
+			    int64_t now_ms);
+/** Its feature was turned on. */
+SL_MUST_USE int outbox_turned_on(struct store_txn *txn, struct bytes key);
 /** SL_E_NOT_FOUND. `ret->key` is borrowed. */
 SL_MUST_USE int outbox_find(struct store_txn *txn, struct bytes key, struct subscriber *ret);
 SL_MUST_USE int outbox_get(struct store_txn *txn, uint64_t subscriber, struct subscriber *ret);

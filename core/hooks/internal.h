@@ -45,6 +45,8 @@ struct line {
 	bool sick;  /* the last answer was none; told in the log */
 	struct list ready;
 	unsigned ready_n, flying, window;
+	unsigned going;   /* answers 410 that are not yet written */
+	uint32_t turns;   /* as the subscriber has it */
 	int64_t next_ms;  /* wall: when the next stored one is due; 0: none */
 	int64_t pause_ms; /* monotonic: not before; 0 */
 };
@@ -62,6 +64,7 @@ struct sending {
 	ask_id ask;
 	const struct registry_ref *registry;
 	enum ack ack;
+	uint32_t turns; /* of the line when it was sent */
 };
 
 /** Subscribers whose deliveries were changed by commits: from the writer to the thread. */

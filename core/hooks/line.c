@@ -73,11 +73,13 @@ static struct line *find(struct hooks *h, uint64_t number)
 static void judge(struct hooks *h, struct line *line, const struct subscriber *s)
 {
 	const struct plugin *p = registry_plugin(h->registry, bytes_str(line->key));
-	bool held = !p || !p->feature->enabled || s->gone_ms;
+	bool going = line->going && line->turns == s->turns;
+	bool held = !p || !p->feature->enabled || s->gone_ms || going;
 	if (held)
 		drop_ready(line);
 	if (line->held && !held)
 		line->pause_ms = 0;
+	line->turns = s->turns;
 	line->held = held;
 	line->dirty = true;
 	line->seen = true;

@@ -10,6 +10,7 @@ struct save {
 	struct hooks *hooks;
 	struct list list; /* of sendings */
 	bool sweep, more; /* time's work instead of outcomes */
+	bool gone;        /* a subscriber among them said so */
 	int rc;
 };
 
@@ -20,8 +21,9 @@ static int write_one(struct hooks *h, struct store_txn *txn, const struct sendin
 	struct outbox_limits limits = hooks_limits(h);
 	if (s->d.dead) {
 		int rc = outbox_die(txn, &s->d, &limits);
-		return rc || s->ack != ACK_GONE ? rc
-						: outbox_set_gone(txn, s->subscriber, s->d.dead_ms);
+		return rc || s->ack != ACK_GONE
+			       ? rc
+			       : outbox_gone(txn, s->subscriber, s->turns, s->d.dead_ms);
 	}
 	return s->ack == ACK_OK ? outbox_delivered(txn, s->subscriber, s->d.number)
 				: outbox_again(txn, &s->d);
@@ -92,7 +94,9 @@ void save_over(struct hooks *h)
 		return;
 	}
 	while (!list_empty(&h->over) && h->saving_n < SAVE_MAX) {
-		list_push(&save->list, list_pop(&h->over));
+		struct list *l = list_pop(&h->over);
+		save->gone |= container_of(l, struct sending, link)->ack == ACK_GONE;
+		list_push(&save->list, l);
 		h->saving_n++;
 		h->over_n--;
 	}
@@ -143,10 +147,12 @@ static void saved(struct hooks *h, struct save *save)
 	if (save->sweep && save->more)
 		h->sweep_ms = 0;
 	h->refresh |= save->sweep; /* the next of a job may be queued now */
+	h->refresh |= save->gone;
 	for (struct list *l; (l = list_pop(&save->list));) {
 		struct sending *s = container_of(l, struct sending, link);
 		h->saving_n--;
 		if (s->line) {
+			s->line->going -= s->ack == ACK_GONE;
 			s->line->dirty = true;
 			line_heat(h, s->line);
 		}

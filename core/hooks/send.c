@@ -205,8 +205,10 @@ static void note_answer(struct hooks *h, struct sending *s, const struct ask_res
 		judge(s, r->retry_after_ms);
 	if (!s->line)
 		return;
-	if (s->ack == ACK_GONE)
-		s->line->held = true;
+	if (s->ack == ACK_GONE) {
+		s->line->going++;
+		s->line->held |= s->turns == s->line->turns;
+	}
 	tell_health(h, s->line, s->ack == ACK_AGAIN && !r->answered, r->why);
 }
 
@@ -247,6 +249,7 @@ static int send_one(struct hooks *h, struct sending *s, const struct plugin *plu
 	if (rc)
 		return rc;
 	s->registry = registry_share(h->registry);
+	s->turns = s->line->turns;
 	list_remove(&s->link);
 	list_push(&h->flying, &s->link);
 	s->line->ready_n--;

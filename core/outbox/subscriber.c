@@ -41,6 +41,7 @@ void outbox_put_subscriber(struct store_txn *txn, const struct subscriber *s)
 	wire_put(&record, s->dead, 8);
 	wire_put(&record, s->dead_bytes, 8);
 	wire_put(&record, (uint64_t)s->gone_ms, 8);
+	wire_put(&record, s->turns, 4);
 	wire_put_bytes(&record, s->key);
 	if (record.rc) {
 		store_fail(txn, record.rc);
@@ -61,6 +62,7 @@ static int decode(struct bytes record, uint64_t number, struct subscriber *ret)
 	s.dead = wire_get(&w, 8);
 	s.dead_bytes = wire_get(&w, 8);
 	s.gone_ms = (int64_t)wire_get(&w, 8);
+	s.turns = (uint32_t)wire_get(&w, 4);
 	s.key = wire_get_bytes(&w);
 	if (w.bad || w.at != w.end)
 		return SL_E_CORRUPT;
@@ -156,7 +158,7 @@ int outbox_unsubscribe(struct store_txn *txn, struct bytes key)
 	return 0;
 }
 
-int outbox_set_gone(struct store_txn *txn, uint64_t subscriber, int64_t gone_ms)
+int outbox_gone(struct store_txn *txn, uint64_t subscriber, uint32_t turns, int64_t now_ms)
 {
 	scoped(buf_finip) struct buf keep = {0};
 	struct subscriber s;
@@ -164,12 +166,27 @@ int outbox_set_gone(struct store_txn *txn, uint64_t subscriber, int64_t gone_ms)
 	int rc = outbox_load_subscriber(txn, subscriber, &keep, &s);
 	if (rc)
 		return rc == SL_E_NOT_FOUND ? 0 : rc;
-	if (s.gone_ms && gone_ms)
-		return 0; /* since when it is known */
-	if (s.gone_ms != gone_ms) {
-		s.gone_ms = gone_ms;
-		outbox_put_subscriber(txn, &s);
-	}
+	if (s.gone_ms || s.turns != turns)
+		return 0;
+	s.gone_ms = now_ms;
+	outbox_put_subscriber(txn, &s);
+	return 0;
+}
+
+int outbox_turned_on(struct store_txn *txn, struct bytes key)
+{
+	scoped(buf_finip) struct buf keep = {0};
+	struct subscriber s;
+	uint64_t number;
+	buf_init(&keep, 1024);
+	int rc = number_of(txn, key, &number);
+	if (!rc)
+		rc = outbox_load_subscriber(txn, number, &keep, &s);
+	if (rc)
+		return rc;
+	s.gone_ms = 0;
+	s.turns++;
+	outbox_put_subscriber(txn, &s);
 	return 0;
 }
 

@@ -12,19 +12,11 @@ static bool has(const struct feature *f, const char *key)
 	return false;
 }
 
-/* Turned on: one that said it was gone is asked again. */
-static int forget_gone(struct store_txn *txn, struct bytes key)
-{
-	struct subscriber s;
-	int rc = outbox_find(txn, key, &s);
-	return rc ? rc : outbox_set_gone(txn, s.number, 0);
-}
-
 static int come(struct registry_write *w, struct store_txn *txn, const struct plugin *p)
 {
 	int rc = outbox_subscribe(txn, bytes_str(p->key));
-	if (!rc && w->turned_on)
-		rc = forget_gone(txn, bytes_str(p->key));
+	if (!rc && w->turned_on) /* one that has said it is gone is sent to again */
+		rc = outbox_turned_on(txn, bytes_str(p->key));
 	return rc;
 }
 

@@ -236,6 +236,7 @@ void check_all(struct sim *s, bool thorough)
 		sim_wrong(s, NULL, "the store cannot be read");
 	for (size_t i = 0; i < s->jobs; i++)
 		check_job(s, &s->job[i], txn);
+	hooks_read_feed(s);
 	if (thorough)
 		check_books(s, txn);
 	if (s->engine.wrong[0])

@@ -38,11 +38,19 @@ static void calm_down(struct sim *s)
 		s->step++;
 		steps_turn(s);
 		writer_turn(s->writer);
+		check_all(s, false);
+		hooks_turn(s->hooks, 0);
 		sim_engine_turn(&s->engine);
 		fake_clock_pass(&s->clock, i < 1000 ? 50 : 5000);
 		if (i == CALM_TURNS / 2 || i == CALM_TURNS / 2 + 500)
 			resume_all(s);
 		check_all(s, i % 64 == 0);
+	}
+	hooks_turn_feature(s, true);
+	for (unsigned i = 0; i < CALM_TURNS && (hooks_left(s) || !hooks_idle(s->hooks)); i++) {
+		hooks_turn(s->hooks, 0);
+		writer_turn(s->writer);
+		fake_clock_pass(&s->clock, 1000);
 	}
 	for (int i = 0; i < 8; i++) {
 		steps_turn(s);
@@ -58,6 +66,7 @@ static void check_rest(struct sim *s)
 			sim_wrong(s, &s->job[i], "is stuck in %s", job_state_name(s->job[i].state));
 	if (!driver_idle(s->driver))
 		sim_wrong(s, NULL, "all jobs are over and the driver is still busy");
+	hooks_check_rest(s);
 	if (s->executor.open)
 		sim_wrong(s, NULL, "all jobs are over and %zu calls are open", s->executor.open);
 }
@@ -88,7 +97,7 @@ int main(int argc, char **argv)
 	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
 	uint64_t n = argc > 2 ? strtoull(argv[2], NULL, 10) : SEEDS;
 	unsigned steps = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : STEPS;
-	unsigned long jobs = 0, crashes = 0, stops = 0, resumes = 0, calls = 0;
+	unsigned long jobs = 0, crashes = 0, stops = 0, resumes = 0, calls = 0, told = 0;
 	seeded_crypt_install();
 	if (crypt_start())
 		return 1;
@@ -99,8 +108,10 @@ int main(int argc, char **argv)
 		stops += s.stops;
 		resumes += s.resumes;
 		calls += s.calls;
+		told += s.told;
 	}
-	printf("%llu seeds: %lu jobs, %lu calls, %lu stops, %lu resumes, %lu crashes\n",
-	       (unsigned long long)n, jobs, calls, stops, resumes, crashes);
+	printf("%llu seeds: %lu jobs, %lu calls, %lu stops, %lu resumes, %lu crashes, "
+	       "%lu changes told\n",
+	       (unsigned long long)n, jobs, calls, stops, resumes, crashes, told);
 	return 0;
 }

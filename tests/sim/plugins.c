@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const sim_plugin_path[SIM_PLUGINS] = {"g1", "g2", "g3", "g4", "t1", "t2",
-						  "f1", "f2", "d1", "d2", "b1", "b2"};
+const char *const sim_plugin_path[SIM_PLUGINS] = {"g1", "g2", "g3", "g4", "t1", "t2", "f1",
+						  "f2", "d1", "d2", "b1", "b2", "h1", "h2"};
 
 static enum sim_plugin plugin_of(const struct fake_call *c)
 {
@@ -32,7 +32,8 @@ static void check_company(struct sim *s, const struct sim_job *job, const struct
 		   *stage = fake_call_header(c, "Sluice-Stage");
 	for (struct list *l = s->executor.calls.next; l != &s->executor.calls; l = l->next) {
 		const struct fake_call *o = container_of(l, struct fake_call, link);
-		if (!o->open || strcmp(fake_call_header(o, "Sluice-Job-Id"), id) != 0)
+		if (!o->open || strcmp(fake_call_header(o, "Sluice-Job-Id"), id) != 0 ||
+		    strcmp(fake_call_header(o, "Sluice-Stage"), "LifeHook") == 0)
 			continue;
 		if (strcmp(fake_call_header(o, "Sluice-Stage"), stage) != 0)
 			sim_wrong(s, job, "two stages at once: %s and %s", o->url, c->url);
@@ -159,7 +160,9 @@ static void answer(void *user, const struct fake_call *c, struct fake_answer *re
 	struct sim *s = user;
 	enum sim_plugin plugin = plugin_of(c);
 	struct sim_job *job = job_of(s, c);
-	check_call(s, job, plugin, c);
+	bool is_hook = plugin >= SIM_H1;
+	if (!is_hook)
+		check_call(s, job, plugin, c);
 	s->calls++;
 	switch (s->mood[plugin]) {
 	case MOOD_DOWN:
@@ -177,9 +180,18 @@ static void answer(void *user, const struct fake_call *c, struct fake_answer *re
 		ret->status = seeded_chance(&s->random, 20) ? 404 : 200;
 		break;
 	default:
-		good_answer(s, plugin, c, ret);
+		if (!is_hook)
+			good_answer(s, plugin, c, ret);
 		if (s->mood[plugin] == MOOD_SLOW)
 			ret->delay_ms = 1000 + seeded_below(&s->random, 8000);
+	}
+	if (is_hook) {
+		struct fake_answer good = {0};
+		hooks_answer(s, plugin, c, &good);
+		if (s->mood[plugin] == MOOD_GOOD || s->mood[plugin] == MOOD_SLOW) {
+			good.delay_ms += ret->delay_ms;
+			*ret = good;
+		}
 	}
 	if (s->talk)
 		printf("   %u call %s attempt %s job %.36s: %u %s\n", s->step, c->url,
@@ -196,6 +208,8 @@ static void telling(void *user, const struct fake_call *c)
 	struct sim *s = user;
 	enum sim_plugin plugin = plugin_of(c);
 	struct sim_job *job = job_of(s, c);
+	if (plugin >= SIM_H1)
+		hooks_telling(s, plugin, c);
 	if ((int)plugin >= SIM_GATES || !job)
 		return;
 	bool good = c->status == 200 && c->answer;

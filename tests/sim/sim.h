@@ -6,6 +6,7 @@
  *   world.c    building it, pulling the plug, starting again
  *   plugins.c  what the plugins answer
  *   steps.c    what happens next
+ *   hooks.c    what LifeHooks must be told, and are
  *   check.c    what must hold after every step
  *   main.c     seeds, the calm at the end
  *
@@ -13,6 +14,7 @@
 #pragma once
 
 #include "core/driver.h"
+#include "core/hooks.h"
 #include "core/registry.h"
 #include "tests/lib/fake_executor.h"
 #include "tests/lib/seeded.h"
@@ -20,6 +22,7 @@
 #include "tests/lib/sim_engine.h"
 
 enum { SIM_JOBS_MAX = 20, SIM_GATES = 4, SIM_SHAPES = 8 };
+enum { SIM_HOOKS = 2, SIM_CHANGES_MAX = 256 };
 
 enum sim_plugin {
 	SIM_G1, /* the gates first: also the index of sim_job.gate */
@@ -34,6 +37,8 @@ enum sim_plugin {
 	SIM_D2,
 	SIM_B1,
 	SIM_B2,
+	SIM_H1, /* LifeHooks: of everything; of a feature that is turned and deleted */
+	SIM_H2,
 	SIM_PLUGINS,
 };
 
@@ -52,11 +57,29 @@ struct sim_job {
 	uint32_t events; /**< Read so far. */
 	bool begun;
 	enum job_state chain; /**< State by its events. */
+	uint32_t sequence;    /**< Of its last change in the feed. */
 	struct {
 		bool passed, excused; /**< Excused: suspended or failed open. */
 		unsigned life;
 		char webhook[100];
 	} gate[SIM_GATES];
+};
+
+/** One change of a job, and one LifeHook. */
+struct sim_told {
+	bool wanted, done; /**< It is to hear of it; it has acknowledged or refused it. */
+	unsigned epoch;    /**< Of the registration that was in force. */
+	unsigned life;     /**< In which it was done. */
+	unsigned turns;    /**< The hook's, when it was sent. */
+	enum job_state state;
+	char webhook[100];
+};
+
+struct sim_hook {
+	unsigned epoch; /**< Grows when it is deleted. */
+	bool gone;      /**< It has answered 410 since it was turned on. */
+	unsigned turns; /**< How often it was turned on. */
+	struct sim_told told[SIM_JOBS_MAX][SIM_CHANGES_MAX];
 };
 
 struct sim {
@@ -71,11 +94,14 @@ struct sim {
 	struct writer *writer;
 	struct registry *registry;
 	struct driver *driver;
+	struct hooks *hooks;
+	struct sim_hook *hook; /* SIM_HOOKS of them */
+	uint64_t feed;         /* read so far */
 	enum sim_mood mood[SIM_PLUGINS];
 	struct sim_job job[SIM_JOBS_MAX];
 	size_t jobs;
 	uint8_t secret[32];
-	unsigned submitted, crashes, stops, resumes, calls; /* for the summary */
+	unsigned submitted, crashes, stops, resumes, calls, told; /* for the summary */
 };
 
 /* world.c */
@@ -83,6 +109,8 @@ void world_open(struct sim *s, uint64_t seed);
 void world_close(struct sim *s);
 void world_crash(struct sim *s);
 int world_turn_feature(struct sim *s, const char *name, bool on);
+int world_delete_feature(struct sim *s, const char *name);
+void world_register_hook(struct sim *s); /* h2, which may be there already */
 /* plugins.c */
 extern const char *const sim_plugin_path[SIM_PLUGINS];
 void plugins_attach(struct sim *s);
@@ -92,6 +120,16 @@ void steps_random(struct sim *s);
 void steps_turn(struct sim *s);
 int steps_resume(struct sim *s, struct sim_job *job, bool recheck);
 int steps_stop(struct sim *s, struct sim_job *job);
+/* hooks.c */
+void hooks_read_feed(struct sim *s);
+void hooks_answer(struct sim *s, enum sim_plugin plugin, const struct fake_call *c,
+		  struct fake_answer *ret);
+void hooks_telling(struct sim *s, enum sim_plugin plugin, const struct fake_call *c);
+void hooks_turn_feature(struct sim *s, bool on);
+void hooks_delete_feature(struct sim *s);
+void hooks_crashed(struct sim *s);
+size_t hooks_left(struct sim *s); /* deliveries that are pending */
+void hooks_check_rest(struct sim *s);
 /* check.c */
 void check_all(struct sim *s, bool thorough);
 struct sim_job *sim_find(struct sim *s, struct uuid id);

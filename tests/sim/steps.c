@@ -219,6 +219,10 @@ static void step(struct sim *s)
 		change_moods(s);
 	else if (dice < 185)
 		world_turn_feature(s, "g4", seeded_chance(&s->random, 50));
+	else if (dice < 190)
+		hooks_turn_feature(s, seeded_chance(&s->random, 60));
+	else if (dice < 192)
+		hooks_delete_feature(s);
 	else if (dice < 205)
 		break_store(s);
 	else if (dice < 215)
@@ -227,7 +231,9 @@ static void step(struct sim *s)
 		pass_time(s);
 	else if (dice < 600)
 		writer_turn(s->writer);
-	else if (dice < 750)
+	else if (dice < 680)
+		hooks_turn(s->hooks, 0);
+	else if (dice < 790)
 		sim_engine_turn(&s->engine);
 	else
 		steps_turn(s);

@@ -36,6 +36,11 @@ static const struct http_config http_config = {0};
 	"{\"name\":\"" name "\",\"author\":\"sim\",\"enabled\":true,\"jobSelector\":" selector     \
 	",\"plugins\":[" plugins "]}"
 
+#define HOOK2                                                                                      \
+	FEATURE("h2", HAS("gates"),                                                                \
+		PLUGIN("LifeHook", "h2",                                                           \
+		       ",\"jobSelector\":{\"states\":[\"*\"]},\"maxInFlight\":2"))
+
 static const char *const features[] = {
 	FEATURE("t1", MATCH("^K[12]$"), PLUGIN("TemplateTranslator", "t1", "")),
 	FEATURE("t2", KIND("K2"), PLUGIN("TemplateTranslator", "t2", "")),
@@ -52,6 +57,11 @@ static const char *const features[] = {
 		PLUGIN("TemplateDecorator", "d2", ",\"failurePolicy\":\"ignore\"")),
 	FEATURE("b1", HAS("bind"), PLUGIN("SchedulerBinder", "b1", "")),
 	FEATURE("b2", HAS("bind2"), PLUGIN("SchedulerBinder", "b2", "")),
+	FEATURE("h1", ALL,
+		PLUGIN("LifeHook", "h1",
+		       ",\"jobSelector\":{\"conditions\":[],\"expression\":\"*\","
+		       "\"states\":[\"*\",\"preparing\",\"suspended\"]}")),
+	HOOK2,
 };
 
 static void must(const struct sim *s, int rc, const char *what, const struct sl_error *err)
@@ -98,7 +108,44 @@ int world_turn_feature(struct sim *s, const char *name, bool on)
 	return q.rc;
 }
 
+static void do_delete(void *user)
+{
+	struct registering *q = user;
+	struct feature_caller caller = {.may_write = true};
+	q->rc = registry_delete(q->s->registry, bytes_str(q->name), &caller, &q->err);
+}
+
+int world_delete_feature(struct sim *s, const char *name)
+{
+	struct registering q = {.s = s, .name = name};
+	served_run(s->writer, do_delete, &q);
+	return q.rc;
+}
+
+void world_register_hook(struct sim *s)
+{
+	struct registering q = {.s = s, .document = HOOK2};
+	served_run(s->writer, do_register, &q);
+}
+
 /* ---- one life ---- */
+
+static void begin_hooks(struct sim *s)
+{
+	struct sl_error err = {0};
+	struct hooks_config config = {.limits = {.pending_max = 1000000,
+						 .bytes_max = 1 << 30,
+						 .retry_for_ms = INT64_C(365) * 24 * 3600 * 1000,
+						 .keep_dead_ms = 3600 * 1000},
+				      .regex_value_max = 1024,
+				      .flying_max = 1000};
+	struct hooks_parts parts = {.store = s->store,
+				    .writer = s->writer,
+				    .registry = s->registry,
+				    .executor = &s->executor.base,
+				    .clock = &s->clock.base};
+	must(s, hooks_create(&config, &parts, &s->hooks, &err), "hooks", &err);
+}
 
 static void begin_life(struct sim *s)
 {
@@ -113,6 +160,7 @@ static void begin_life(struct sim *s)
 	must(s, writer_create(s->store, 1000, &s->writer), "writer", NULL);
 	must(s, registry_create(&registry, s->store, s->writer, &s->clock.base, &s->registry, &err),
 	     "registry", &err);
+	begin_hooks(s);
 	struct driver_parts parts = {.store = s->store,
 				     .writer = s->writer,
 				     .registry = s->registry,
@@ -130,12 +178,16 @@ static void end_life(struct sim *s)
 	s->writer = writer_free(s->writer);
 	sim_engine_attach(&s->engine, NULL, NULL);
 	s->driver = driver_free(s->driver);
+	s->hooks = hooks_free(s->hooks);
 	s->registry = registry_free(s->registry);
 }
 
 void world_open(struct sim *s, uint64_t seed)
 {
 	*s = (struct sim){.seed = seed, .random = {seed}, .talk = s->talk};
+	s->hook = calloc(SIM_HOOKS, sizeof(*s->hook));
+	if (!s->hook)
+		abort();
 	seeded_crypt_seed(seed);
 	crypt_random(s->secret, sizeof(s->secret));
 	fake_clock_init(&s->clock, 1700000000000);
@@ -161,6 +213,7 @@ void world_crash(struct sim *s)
 	store_close(s->store);
 	s->store = rest;
 	s->crashes++;
+	hooks_crashed(s);
 	begin_life(s);
 }
 
@@ -170,4 +223,5 @@ void world_close(struct sim *s)
 	store_close(s->store);
 	sim_engine_fini(&s->engine);
 	fake_executor_fini(&s->executor);
+	free(s->hook);
 }
