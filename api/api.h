@@ -5,10 +5,12 @@
 #pragma once
 
 #include "api/auth.h"
+#include "api/http_meter.h"
 #include "api/route.h"
 #include "api/server.h"
 #include "core/base/log.h"
 #include "core/driver.h"
+#include "core/meter.h"
 #include "core/registry.h"
 
 struct api {
@@ -21,11 +23,15 @@ struct api {
 	struct auth *auth;
 	struct registry *registry;
 	struct driver *driver;
-	struct streams *streams; /**< Shared by all answers that go on. */
-	size_t body_max;         /**< Bytes of a request's body. */
-	size_t header_max;       /**< Bytes of a submission's `header`. */
-	size_t regex_value_max;  /**< For trying selectors. */
-	bool single_user;        /**< Replicas run as the gateway's own user. */
+	struct streams *streams;       /**< Shared by all answers that go on. */
+	size_t body_max;               /**< Bytes of a request's body. */
+	size_t header_max;             /**< Bytes of a submission's `header`. */
+	size_t regex_value_max;        /**< For trying selectors. */
+	bool single_user;              /**< Replicas run as the gateway's own user. */
+	struct http_meter *http_meter; /**< Or NULL. */
+	struct meter *meter;
+	struct tracer *tracer; /**< Or NULL. */
+	const char *version;
 	unsigned json_depth_max;
 	unsigned rate, rate_burst; /**< Requests a second for each token; rate 0: no limit. */
 	bool rate_loopback;        /**< Also for callers on this machine. */
@@ -73,6 +79,7 @@ extern const struct route_group group_features;
 extern const struct route_group group_health;
 extern const struct route_group group_jobs;
 extern const struct route_group group_job_reads;
+extern const struct route_group group_metrics;
 extern const struct route_group group_plugins;
 extern const struct route_group group_selectors;
 extern const struct route_group group_tokens;

@@ -35,7 +35,7 @@ static const char *reason(unsigned status)
 }
 
 /* The contract knows one status for our own faults, whatever they were inside. */
-static unsigned status_of(const struct reply *reply)
+unsigned envelope_status(const struct reply *reply)
 {
 	if (reply->status)
 		return reply->status;
@@ -47,7 +47,7 @@ static bool is_v1(struct bytes path) { return bytes_starts(path, "/v1/") || byte
 
 static void write_body(struct reply *reply, struct buf *to)
 {
-	bool ours = status_of(reply) == 500;
+	bool ours = envelope_status(reply) == 500;
 	const char *msg = reply->msg ? reply->msg : "";
 	if (reply->rc < 0)
 		msg = !ours && reply->err.text[0] ? reply->err.text : sl_err_text(reply->rc);
@@ -75,7 +75,7 @@ static void write_head(struct reply *reply, unsigned status, const struct envelo
 	buf_add_str(to, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	if (reply->rc == SL_E_UNKNOWN_CALLER)
 		buf_add_str(to, "WWW-Authenticate: Bearer\r\n");
-	if (status_of(reply) == 429 || status_of(reply) == 503)
+	if (envelope_status(reply) == 429 || envelope_status(reply) == 503)
 		buf_add_str(to, "Retry-After: 1\r\n");
 	buf_add_bytes(to, buf_bytes(&reply->head));
 	buf_addf(to, "Connection: %s\r\n\r\n", how->keep ? "keep-alive" : "close");
@@ -86,7 +86,7 @@ static int write_all(struct reply *reply, struct bytes path, const struct envelo
 {
 	scoped(buf_finip) struct buf made;
 	buf_init(&made, REPLY_MAX);
-	unsigned status = status_of(reply);
+	unsigned status = envelope_status(reply);
 	struct bytes body = buf_bytes(&reply->raw);
 	const char *type = reply->type;
 	if (!type) {

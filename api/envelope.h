@@ -13,6 +13,9 @@ struct envelope {
 
 SL_BEGIN_DECLS
 
+/** The status of an answer, whatever always_200 makes of it. */
+unsigned envelope_status(const struct reply *reply);
+
 /** Append the whole answer (of a stream only the head), so that it is one write. An
  * answer that cannot be built becomes a small INTERNAL_ERROR; what still fails (no
  * memory) is told by a negative code. Returns the HTTP status. */

@@ -73,7 +73,7 @@ static int check_rate(const struct api *api, const struct request *req, struct r
 static int check_caller(struct api *api, const struct route *route, struct request *req,
 			struct reply *reply)
 {
-	if (route->flags & ROUTE_OPEN)
+	if (route->flags & ROUTE_OPEN || (route->flags & ROUTE_LOCAL && req->loopback))
 		return 0;
 	int rc = auth_caller(api->auth, req, &req->caller, &reply->err);
 	if (rc < 0) {
@@ -168,8 +168,15 @@ static void tick(void *user)
 			 sl_err_name(rc), NULL);
 }
 
-const struct server_front api_front = {.admit = admit, .serve = serve, .tick = tick};
+static void answered(void *user, const struct request *req, unsigned status, uint64_t us)
+{
+	const struct api *api = user;
+	http_meter_observe(api->http_meter, req ? req->route : NULL, status, us);
+}
 
-const struct route_group *const api_routes[] = {
-	&group_health, &group_features,  &group_plugins, &group_selectors,
-	&group_jobs,   &group_job_reads, &group_tokens,  NULL};
+const struct server_front api_front = {
+	.admit = admit, .serve = serve, .tick = tick, .answered = answered};
+
+const struct route_group *const api_routes[] = {&group_health,    &group_metrics,   &group_features,
+						&group_plugins,   &group_selectors, &group_jobs,
+						&group_job_reads, &group_tokens,    NULL};

@@ -146,6 +146,8 @@ static void describe_needs(struct json_object *operation, const struct route *ro
 	buf_init(&text, 512);
 	buf_add_str(&text, "Needs a token with any of: ");
 	privilege_list(route->needs, &text);
+	if (route->flags & ROUTE_LOCAL)
+		buf_add_str(&text, " (none on this machine)");
 	jb_put_bytes(operation, "description", buf_bytes(&text));
 }
 

@@ -17,6 +17,7 @@ enum route_flags {
 	ROUTE_ALWAYS = 2, /**< Also served before the gateway is ready and while it stops. */
 	ROUTE_JSON = 4,   /**< The body is JSON: indexed before the handler runs. */
 	ROUTE_EMPTY = 8,  /**< With ROUTE_JSON: no body at all is fine too. */
+	ROUTE_LOCAL = 16, /**< No token is asked of callers on this machine. */
 };
 
 struct route_query {

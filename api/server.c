@@ -30,6 +30,8 @@ static int on_error(struct mg_connection *http, int status, const char *text)
 	else
 		reply_fail(&reply, SL_E_INVALID,
 			   "the request's head is malformed, too large or did not arrive in time");
+	if (s->front->answered)
+		s->front->answered(s->user, NULL, envelope_status(&reply), 0);
 	if (envelope_write(&reply, BYTES("/v1"), &how, &out) > 0)
 		mg_write(http, out.at, out.len);
 	reply_fini(&reply);

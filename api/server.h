@@ -21,6 +21,9 @@ struct server_front {
 	/** The request is whole: answer it. */
 	void (*serve)(void *user, struct request *req, struct reply *reply);
 	void (*tick)(void *user); /**< Every second; may be NULL. */
+	/** An answer is ready, `us` after its request was there as a whole; `req` is NULL when
+	 * its head could not be read. May be NULL. */
+	void (*answered)(void *user, const struct request *req, unsigned status, uint64_t us);
 };
 
 struct server_config {

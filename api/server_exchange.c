@@ -28,6 +28,14 @@ static void run_stream(struct exchange *x)
 	x->reply.stream = stream_free(x->reply.stream);
 }
 
+static void tell_front(const struct exchange *x)
+{
+	const struct server *s = x->server;
+	int64_t us = x->whole_us ? clock_mono_us(s->clock) - x->whole_us : 0;
+	if (s->front->answered)
+		s->front->answered(s->user, &x->req, envelope_status(&x->reply), (uint64_t)us);
+}
+
 /* The answer goes out in one write: two would wait for each other's acknowledgement. */
 void exchange_answer(struct exchange *x)
 {
@@ -40,6 +48,7 @@ void exchange_answer(struct exchange *x)
 		.headless = x->http_1_0,
 		.no_body = bytes_is(x->req.method, "HEAD"),
 	};
+	tell_front(x);
 	int status = envelope_write(&x->reply, x->req.path, &how, &out);
 	/* Whoever reads slowly holds the text, not the tree, which is many times as large. */
 	x->reply.payload = jb_free(x->reply.payload);
@@ -122,6 +131,7 @@ static void handle(struct exchange *x)
 	if (!body_take(x))
 		return;
 	conn_serving(x->conn);
+	x->whole_us = clock_mono_us(s->clock);
 	if (!x->refused)
 		s->front->serve(s->user, &x->req, &x->reply);
 	exchange_answer(x);

@@ -42,6 +42,7 @@ struct exchange {
 	struct buf body;
 	bool http_1_0, keep, refused;
 	size_t body_max;
+	int64_t whole_us; /* when it was, monotonic; 0: it never was */
 };
 
 /* server_exchange.c */

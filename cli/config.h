@@ -78,9 +78,14 @@ struct config {
 		const char *password_file; /**< "": none. */
 	} admin;
 	struct {
-		int64_t format; /**< enum log_format */
-		int64_t level;  /**< enum log_level */
+		int64_t format;            /**< enum log_format */
+		int64_t level;             /**< enum log_level */
+		struct config_list levels; /**< "driver=debug": over `level`. */
 	} log;
+	struct {
+		const char *endpoint; /**< "": no traces. */
+		int64_t sample_percent;
+	} otel;
 };
 
 struct config_source {

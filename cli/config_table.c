@@ -160,6 +160,18 @@ static const struct config_key log_keys[] = {
 	 "key=value pairs, or one JSON object a line.", LIVE},
 	{"level", CONFIG_CHOICE, AT(log.level), 0, 0, "error|warn|info|debug", "info",
 	 "The least important lines that are written.", LIVE},
+	{"levels", CONFIG_LEVELS, AT(log.levels), 0, 0, NULL, "",
+	 "Levels of single topics (TOPIC=LEVEL), over `log.level`: [driver=debug, api=error].",
+	 LIVE},
+};
+
+static const struct config_key otel[] = {
+	{"endpoint", CONFIG_TEXT, AT(otel.endpoint), 0, 0, NULL, "",
+	 "OpenTelemetry collector that gets traces (OTLP/HTTP), as http://127.0.0.1:4318; empty "
+	 "means none.",
+	 RESTART},
+	{"sample_percent", CONFIG_COUNT, AT(otel.sample_percent), 0, 100, NULL, "100",
+	 "Jobs in a hundred that are traced, of those that come without a traceparent.", RESTART},
 };
 
 #define SECTION(name, help, keys)                                                                  \
@@ -182,6 +194,7 @@ const struct config_section config_sections[] = {
 	SECTION("engines.local", "Processes on this machine.", engines_local),
 	SECTION("admin", "The one admin.", admin),
 	SECTION("log", "The log, on standard error.", log_keys),
+	SECTION("otel", "Traces.", otel),
 };
 const size_t config_section_count = countof(config_sections);
 

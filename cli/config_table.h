@@ -19,6 +19,7 @@ enum config_type {
 	CONFIG_DIRS,     /**< Absolute paths. */
 	CONFIG_CLASSES,  /**< NAME=NUMBER, the number of 32 bits. */
 	CONFIG_RIGHTS,   /**< What an engine allows a pod: fields' names, hostPath:DIR. */
+	CONFIG_LEVELS,   /**< TOPIC=LEVEL */
 };
 
 struct config_key {

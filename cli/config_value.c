@@ -213,6 +213,24 @@ static bool is_right(const char *text)
 	return strncmp(text, "hostPath:/", strlen("hostPath:/")) == 0;
 }
 
+static int check_level(const char *text, struct sl_error *err)
+{
+	const char *equals = strchr(text, '=');
+	enum log_level level;
+	if (!equals || log_level_parse(equals + 1, &level))
+		return sl_fail(err, SL_E_INVALID,
+			       "\"%s\" is not TOPIC=LEVEL, like driver=debug; levels are error, "
+			       "warn, info, debug",
+			       text);
+	if (log_is_topic(bytes_of(text, (size_t)(equals - text))))
+		return 0;
+	scoped(buf_finip) struct buf names = {0};
+	buf_init(&names, 1024);
+	log_topics(&names);
+	return sl_fail(err, SL_E_INVALID, "\"%s\": there is no such topic; there are %s", text,
+		       buf_str(&names));
+}
+
 static int check_element(enum config_type type, const char *text, struct sl_error *err)
 {
 	if (type == CONFIG_HOSTS && !is_host(text))
@@ -228,6 +246,8 @@ static int check_element(enum config_type type, const char *text, struct sl_erro
 			       "\"%s\" is none of privileged, capabilities, hostNetwork, hostPID, "
 			       "hostIPC, serviceAccountName, hostPath:/DIR",
 			       text);
+	if (type == CONFIG_LEVELS)
+		return check_level(text, err);
 	if (type == CONFIG_DIRS && *text != '/')
 		return sl_fail(err, SL_E_INVALID, "\"%s\" does not begin with /", text);
 	return 0;
@@ -397,6 +417,7 @@ void config_type_print(const struct config_key *key, struct buf *to)
 		[CONFIG_DIRS] = "list of directories",
 		[CONFIG_CLASSES] = "list of NAME=NUMBER",
 		[CONFIG_RIGHTS] = "list of rights",
+		[CONFIG_LEVELS] = "list of TOPIC=LEVEL",
 	};
 	if (key->type != CONFIG_CHOICE) {
 		buf_add_str(to, names[key->type]);

@@ -14,6 +14,8 @@
 #include "core/caller.h"
 #include "core/engine_port.h"
 #include "core/ledger.h"
+#include "core/meter.h"
+#include "core/tracer.h"
 #include "core/watch.h"
 
 struct driver;
@@ -43,6 +45,14 @@ struct driver_parts {
 	struct executor *executor;
 	const struct clock *clock;
 	struct log *log;
+	struct meter *meter;   /**< Or NULL. */
+	struct tracer *tracer; /**< Or NULL. */
+};
+
+/** How full it is. */
+struct driver_stats {
+	size_t in_admission, in_admission_max;
+	size_t documents, documents_max; /**< Bytes; max 0: any. */
 };
 
 /** One submission, checked by the API; borrowed for the length of driver_submit(). */
@@ -108,6 +118,8 @@ struct watch *driver_watch(struct driver *d);
 /** How plugins stand just now: calls in flight, asks that wait, breakers, times passed over;
  * standings_read() and standings_each() from any thread, as long as the driver lives. */
 struct standings *driver_standings(struct driver *d);
+
+void driver_stats(const struct driver *d, struct driver_stats *ret); /**< Any thread. */
 
 /** What may change while it runs. */
 struct driver_settings {

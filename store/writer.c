@@ -20,6 +20,7 @@ struct writer {
 	pthread_t thread;
 	bool started;
 	atomic_uint_fast64_t commits, writes, commit_us_total;
+	struct writer_meter meter;
 };
 
 /** The writes of one commit, and what becomes of each. */
@@ -41,7 +42,7 @@ static bool apply(struct write *w, struct store_txn *txn, int *ret)
 	return !store_failed(txn) && (*ret >= 0 || txn->changes == before);
 }
 
-static int commit(struct writer *writer, struct store_txn **txn)
+static int commit(struct writer *writer, struct store_txn **txn, size_t writes)
 {
 	const struct writer_guest *guest = atomic_load(&writer->guest);
 	if ((*txn)->changes == 0) { /* every write was dropped */
@@ -56,6 +57,8 @@ static int commit(struct writer *writer, struct store_txn **txn)
 	int64_t us = clock_mono_us(&clock_system) - from;
 	atomic_fetch_add(&writer->commits, 1);
 	atomic_fetch_add(&writer->commit_us_total, (uint64_t)us);
+	metric_observe(&writer->meter.commit_us, &metric_seconds, (uint64_t)us);
+	metric_observe(&writer->meter.writes, &metric_numbers, writes);
 	if (rc == 0 && guest)
 		guest->after_commit(guest->user);
 	return rc;
@@ -69,7 +72,7 @@ static int write_together(struct writer *writer, struct batch *b)
 	for (size_t i = 0; !rc && i < b->n; i++)
 		if (!apply(b->write[i], txn, &b->rc[i]))
 			rc = store_failed(txn) ? store_failed(txn) : b->rc[i];
-	return rc ? rc : commit(writer, &txn);
+	return rc ? rc : commit(writer, &txn, b->n);
 }
 
 static int write_alone(struct writer *writer, struct write *w)
@@ -227,3 +230,5 @@ void writer_stats(struct writer *writer, struct writer_stats *ret)
 		.commit_us_total = atomic_load(&writer->commit_us_total),
 	};
 }
+
+const struct writer_meter *writer_meter(const struct writer *writer) { return &writer->meter; }

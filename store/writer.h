@@ -12,6 +12,7 @@
 #pragma once
 
 #include "core/base/mailbox.h"
+#include "core/base/metric.h"
 #include "store/store.h"
 
 struct writer;
@@ -43,6 +44,12 @@ struct writer_stats {
 	uint64_t commit_us_total;
 };
 
+/** Of every commit: how long it took, and of how many writes it was. */
+struct writer_meter {
+	struct metric_histogram commit_us; /**< By metric_seconds. */
+	struct metric_histogram writes;    /**< By metric_numbers. */
+};
+
 SL_BEGIN_DECLS
 
 /** `store` is borrowed and must outlive the writer. At most `queue_max` writes wait,
@@ -69,6 +76,7 @@ SL_MUST_USE int writer_run(struct writer *writer, struct write *w);
 size_t writer_turn(struct writer *writer);
 
 void writer_stats(struct writer *writer, struct writer_stats *ret);
+const struct writer_meter *writer_meter(const struct writer *writer); /**< Any thread. */
 
 SL_DEFINE_SCOPED(struct writer, writer_free)
 

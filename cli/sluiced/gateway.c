@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "cli/sluiced/keyfile.h"
 #include "cli/sluiced/rights.h"
+#include "cli/sluiced/telemetry.h"
 #include "core/driver.h"
 #include "core/hooks.h"
 #include "core/registry.h"
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-	THREADS_BESIDE_API = 72, /* the server's surplus, the writer, the loop, main, ... */
+	THREADS_BESIDE_API = 80, /* the server's surplus, the writer, the loop, main, ... */
 	WRITER_QUEUE_MAX = 20000,
 	CONNECTIONS_OUT_MAX = 512,
 	CONNECTIONS_HOST_MAX = 256,
@@ -45,6 +46,7 @@ struct gateway {
 	struct token_book *tokens;
 	struct auth *auth;
 	struct streams *streams;
+	struct telemetry telemetry;
 	struct api api;
 	struct server *server;
 };
@@ -143,8 +145,17 @@ static int open_driver(struct gateway *g, struct sl_error *err)
 		.protect = c->increment.protect.n ? c->increment.protect.at : NULL,
 		.engine_default = c->engines.standard,
 	};
-	struct driver_parts parts = {g->store,    g->writer,     g->registry,
-				     g->executor, &clock_system, g->log};
+	int rc = telemetry_open(c, g->store, g->log, &g->telemetry, err);
+	if (rc)
+		return rc;
+	struct driver_parts parts = {.store = g->store,
+				     .writer = g->writer,
+				     .registry = g->registry,
+				     .executor = g->executor,
+				     .clock = &clock_system,
+				     .log = g->log,
+				     .meter = g->telemetry.meter,
+				     .tracer = g->telemetry.tracer};
 	return driver_create(&config, &parts, &g->driver, err);
 }
 
@@ -328,6 +339,10 @@ static void prepare_api(struct gateway *g, bool single_user)
 		.registry = g->registry,
 		.driver = g->driver,
 		.streams = g->streams,
+		.http_meter = g->telemetry.http_meter,
+		.meter = g->telemetry.meter,
+		.tracer = g->telemetry.tracer,
+		.version = SLUICE_VERSION,
 		.body_max = (size_t)c->limits.body,
 		.header_max = (size_t)c->limits.header,
 		.regex_value_max = (size_t)c->selector.regex_value_max,
@@ -355,11 +370,20 @@ static int open_api(struct gateway *g, struct sl_error *err)
 	return server_create(&config, &api_front, &g->api, &g->server, err);
 }
 
+static int put_groups(struct write *w, struct store_txn *txn)
+{
+	(void)w;
+	return ledger_count_groups(txn);
+}
+
 static int start_driver(struct gateway *g, struct sl_error *err)
 {
 	size_t n;
 	char text[24];
-	int rc = driver_recover(g->driver, &n, err);
+	struct write groups = {.apply = put_groups};
+	int rc = writer_run(g->writer, &groups);
+	if (!rc)
+		rc = driver_recover(g->driver, &n, err);
 	if (rc)
 		return rc;
 	snprintf(text, sizeof(text), "%zu", n);
@@ -475,6 +499,7 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	registry_free(g->registry);
 	executor_free(g->executor);
 	executor_free(g->hooks_executor);
+	telemetry_close(&g->telemetry, grace_ms);
 	store_close(g->store);
 	crypt_wipe(g->secret_key, sizeof(g->secret_key));
 	free(g);

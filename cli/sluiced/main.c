@@ -121,6 +121,12 @@ static void block_signals(sigset_t *set)
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
+static void set_log(struct log *log, const struct config *config)
+{
+	log_set(log, (enum log_format)config->log.format, (enum log_level)config->log.level,
+		config->log.levels.at, config->log.levels.n);
+}
+
 /** What a reload works on. */
 struct running {
 	const struct config_source *source;
@@ -169,8 +175,7 @@ static void reload(struct running *r)
 	}
 	scoped(config_freep) struct config *before = r->newest;
 	r->newest = take_ptr(&fresh);
-	log_set(r->log, (enum log_format)r->newest->log.format,
-		(enum log_level)r->newest->log.level);
+	set_log(r->log, r->newest);
 	tell_changes(r, before ? before : r->first);
 }
 
@@ -263,6 +268,8 @@ static int start_log(const struct config *config, bool filtered, struct log **re
 {
 	int rc = log_create(STDERR_FILENO, (enum log_format)config->log.format,
 			    (enum log_level)config->log.level, ret);
+	if (!rc)
+		set_log(*ret, config);
 	if (!rc)
 		rc = crypt_start();
 	if (!rc)

@@ -102,8 +102,11 @@ static int make_plan(struct admission *a)
 {
 	a->registry = registry_take(a->driver->parts.registry);
 	a->progress.generation = a->registry->generation;
+	int64_t from_us = clock_mono_us(a->driver->parts.clock);
 	int rc = plan_build(a->registry, &a->header, a->has_taskset, a->job.kind,
 			    a->driver->scratch, &a->plan);
+	meter_selector(a->driver->parts.meter,
+		       (uint64_t)(clock_mono_us(a->driver->parts.clock) - from_us));
 	if (!rc)
 		rc = pipeline_create(a->plan, &a->progress, &a->pipeline);
 	if (!rc && !(a->step = calloc(a->plan->n + 1, sizeof(*a->step))))
@@ -134,6 +137,7 @@ static int create(struct driver *d, struct admit *from, struct admission **ret)
 	a->event_end = &a->event;
 	a->began_ms = clock_mono_ms(d->parts.clock);
 	uuid_format(from->job.id, a->id_text);
+	observe_begin(a);
 	buf_init(&a->taskset_text, OWN_BYTES_MAX);
 	buf_init(&a->factors, OWN_BYTES_MAX);
 	buf_init(&a->body, OWN_BYTES_MAX);

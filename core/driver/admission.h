@@ -9,6 +9,7 @@
 
 #include "core/answer.h"
 #include "core/driver/change.h"
+#include "core/driver/observe.h"
 #include "core/kept.h"
 #include "core/merge.h"
 #include "core/pipeline.h"
@@ -50,8 +51,9 @@ struct step { /* one plugin of the plan */
 	bool answered;
 	bool timed_out;
 	uint32_t used_ms;
-	const char *code; /* when it failed: the reason code */
-	char words[600];  /* and why */
+	uint8_t span[TRACE_SPAN_SIZE]; /* of its call */
+	const char *code;              /* when it failed: the reason code */
+	char words[600];               /* and why */
 	struct gate_reply gate;
 	struct increment increment; /* decorators and the binder: what was added */
 };
@@ -84,7 +86,8 @@ struct admission {
 	struct stage_given given[PLUGIN_STAGES];
 	struct buf body; /* the request of the present stage */
 	uint32_t body_stage;
-	int64_t began_ms;          /* monotonic */
+	int64_t began_ms; /* monotonic */
+	struct observed observed;
 	uint32_t waited_ms;        /* for places at plugins: no active time */
 	uint32_t stage_waited_ms;  /* of it in the present stage: the longest of its calls */
 	struct arena *event_arena; /* events not yet written */

@@ -73,6 +73,7 @@ static struct pl_event unavailable(struct admission *a, struct step *step,
 		snprintf(step->words + used, sizeof(step->words) - (size_t)used, " (%u attempt%s)",
 			 result->attempts, result->attempts == 1 ? "" : "s");
 	record_call(a, step, result, "unavailable", bytes_str(step->words), false);
+	observe_call(a, step, result, result->timed_out ? METER_TIMEOUT : METER_UNAVAILABLE);
 	return (struct pl_event){.kind = PL_UNAVAILABLE, .step = step->index};
 }
 
@@ -84,6 +85,7 @@ static struct pl_event illegal(struct admission *a, struct step *step,
 	step->code = rc == SL_E_CONFLICT ? "increment_violation" : "plugin_bad_answer";
 	snprintf(step->words, sizeof(step->words), "%s: %s", key, why);
 	record_call(a, step, result, "illegal", bytes_str(step->words), true);
+	observe_call(a, step, result, METER_ILLEGAL);
 	return (struct pl_event){.kind = PL_ILLEGAL, .step = step->index};
 }
 
@@ -95,6 +97,7 @@ static struct pl_event legal(struct admission *a, struct step *step,
 	compose_tell(a, step, &told);
 	record_call(a, step, result, gate ? gate_decision_name(step->gate.decision) : "answered",
 		    gate ? step->gate.reason : buf_bytes(&told), false);
+	observe_call(a, step, result, METER_ANSWERED);
 	return (struct pl_event){
 		.kind = PL_ANSWER, .step = step->index, .decision = step->gate.decision};
 }

@@ -28,31 +28,9 @@ static void make_webhook_id(const struct admission *a, const struct plugin *plug
 		 progress_times(&a->progress, bytes_str(plugin->key)));
 }
 
-/* A span of its own in the submitter's trace, or in one named after the job. */
-static void make_traceparent(const struct admission *a, char out[56])
-{
-	static const char hex[] = "0123456789abcdef";
-	char trace[33], span[17];
-	uint8_t random[8];
-	const char *from = a->job.trace.len ? (const char *)a->job.trace.at + 3 : a->id_text;
-	size_t n = 0;
-	for (; n < 32; from++)
-		if (*from != '-')
-			trace[n++] = *from;
-	trace[n] = '\0';
-	crypt_random(random, sizeof(random));
-	for (size_t i = 0; i < sizeof(random); i++) {
-		span[2 * i] = hex[random[i] >> 4];
-		span[2 * i + 1] = hex[random[i] & 15];
-	}
-	span[16] = '\0';
-	snprintf(out, 56, "00-%s-%s-%.2s", trace, span,
-		 a->job.trace.len ? (const char *)a->job.trace.at + 53 : "01");
-}
-
 int ask_plugin(struct admission *a, uint32_t stage, struct step *step)
 {
-	char webhook_id[96], traceparent[56];
+	char webhook_id[96], traceparent[TRACE_TEXT_SIZE];
 	uint32_t used = admission_used_ms(a), budget = a->driver->config.budget_ms;
 	const struct plugin *plugin = a->plan->plugin[step->index];
 	int rc = make_body(a, stage);
@@ -61,7 +39,7 @@ int ask_plugin(struct admission *a, uint32_t stage, struct step *step)
 	if (used >= budget)
 		return SL_E_TIMEOUT;
 	make_webhook_id(a, plugin, webhook_id);
-	make_traceparent(a, traceparent);
+	observe_ask(a, stage, step, traceparent);
 	struct ask ask = {.plugin = plugin,
 			  .job = a->node.id,
 			  .webhook_id = webhook_id,

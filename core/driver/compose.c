@@ -157,6 +157,8 @@ static int compose_additions(struct admission *a, const struct plan_stage *stage
 		increment_fini(&a->step[stage->first + i].increment);
 	if (n && !rc)
 		rc = adopt_changed(a, stage, &text, &err);
+	if (rc == SL_E_CONFLICT)
+		meter_conflict(a->driver->parts.meter);
 	return rc ? fault(a, rc == SL_E_CONFLICT ? "decorator_conflict" : "invalid_taskset",
 			  bytes_of("", 0), err.text)
 		  : 0;

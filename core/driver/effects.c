@@ -25,6 +25,8 @@ static void note_progress(struct admission *a, const struct pl_fx *fx)
 	a->resumed = admit_free(a->resumed); /* it goes on: nobody has to help */
 	a->progress.stage = (uint8_t)fx->stage;
 	a->stage_waited_ms = 0;
+	if (fx->stage != a->observed.stage)
+		observe_stage_over(a);
 	if (fx->step != PL_NO_STEP &&
 	    progress_add_gate(&a->progress, bytes_str(a->plan->plugin[fx->step]->key)))
 		driver_log(a->driver, LOG_WARN, a->node.id, "too many gates to remember", NULL,
@@ -44,6 +46,8 @@ static void record_ignored(struct admission *a, const struct step *step)
 			      .reason = bytes_str(step->words)};
 	journal_event(a, &event);
 	standings_failed_open(caller_standings(a->driver->caller), plugin->key);
+	if (plugin->type == PLUGIN_GATE)
+		meter_fail_open(a->driver->parts.meter);
 }
 
 /* Returns false when the admission came to its end. */
@@ -103,6 +107,7 @@ void effects_run(struct admission *a, struct pl_out out)
 			/* always the last effect of its step */
 			struct pl_event event = {.kind = PL_COMPOSED,
 						 .ok = compose_stage(a, fx.stage) == 0};
+			observe_stage_over(a);
 			out = pipeline_step(a->pipeline, &event);
 			more = true;
 			break;

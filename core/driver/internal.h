@@ -16,6 +16,7 @@
  *                ask.c        one call to a plugin
  *                answered.c   what came of it
  *                compose.c    a stage's answers put together
+ *                observe.c    what is measured of it
  *                journal.c    what the store is told on the way
  *                verdict.c    how it ends: suspended, failed, stopped, handed over
  *   run.h        run.c        one TaskSet at work: policy above, engine below

@@ -97,6 +97,7 @@ static void progress_written(struct driver *d, struct change *c, int rc)
 void journal_end(struct admission *a, struct change *c)
 {
 	a->ended = true;
+	observe_end(a);
 	if (a->writing)
 		a->last = c;
 	else

@@ -189,6 +189,14 @@ void driver_turn(struct driver *d, uint32_t wait_ms)
 	d->parts.executor->ops->turn(d->parts.executor, wait);
 }
 
+void driver_stats(const struct driver *d, struct driver_stats *ret)
+{
+	ret->in_admission = atomic_load(&d->in_admission);
+	ret->in_admission_max = atomic_load(&d->in_admission_max);
+	ret->documents = atomic_load(&d->documents);
+	ret->documents_max = d->config.documents_max;
+}
+
 struct watch *driver_watch(struct driver *d) { return d->watch; }
 
 struct standings *driver_standings(struct driver *d) { return caller_standings(d->caller); }

@@ -82,21 +82,6 @@ static int make_header(struct accepting *q)
 	return rc;
 }
 
-/* "00-<32 hex>-<16 hex>-<2 hex>", https://www.w3.org/TR/trace-context/ */
-static bool is_traceparent(struct bytes text)
-{
-	const char *at = text.at;
-	if (text.len != 55 || !bytes_starts(text, "00-"))
-		return false;
-	for (size_t i = 3; i < text.len; i++) {
-		bool dash = i == 35 || i == 52;
-		bool hex = (at[i] >= '0' && at[i] <= '9') || (at[i] >= 'a' && at[i] <= 'f');
-		if (dash ? at[i] != '-' : !hex)
-			return false;
-	}
-	return true;
-}
-
 static int make_admit(struct accepting *q)
 {
 	const struct submission *s = q->submission;
@@ -121,7 +106,7 @@ static int make_admit(struct accepting *q)
 		rc = arena_copy(arena, s->kind, &a->job.kind);
 	if (!rc)
 		rc = arena_copy(arena, s->token, &a->job.token);
-	if (!rc && is_traceparent(s->traceparent))
+	if (!rc && trace_is_parent(s->traceparent))
 		rc = arena_copy(arena, s->traceparent, &a->job.trace);
 	if (!rc)
 		admit_charge(q->driver, a);

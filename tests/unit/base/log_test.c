@@ -2,8 +2,10 @@
 
 #include "core/base/log.h"
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 /* A log into a pipe, read back line by line. */
@@ -108,12 +110,12 @@ static void test_levels(void **state SL_UNUSED)
 {
 	struct tape t;
 	tape_open(&t, LOG_PAIRS, LOG_WARN);
-	assert_true(log_wants(t.log, LOG_ERROR));
-	assert_true(log_wants(t.log, LOG_WARN));
-	assert_false(log_wants(t.log, LOG_INFO));
+	assert_true(log_wants(t.log, LOG_ERROR, "t"));
+	assert_true(log_wants(t.log, LOG_WARN, "t"));
+	assert_false(log_wants(t.log, LOG_INFO, "t"));
 	log_line(t.log, LOG_INFO, "t", "not-this", NULL);
 	log_line(t.log, LOG_WARN, "t", "this", NULL);
-	log_set(t.log, LOG_JSON, LOG_DEBUG);
+	log_set(t.log, LOG_JSON, LOG_DEBUG, NULL, 0);
 	log_line(t.log, LOG_DEBUG, "t", "this-too", NULL);
 	const char *text = tape_close(&t);
 	assert_int_equal(lines(text), 2);
@@ -124,11 +126,11 @@ static void test_levels(void **state SL_UNUSED)
 
 static void test_no_log_at_all(void **state SL_UNUSED)
 {
-	assert_false(log_wants(NULL, LOG_ERROR));
+	assert_false(log_wants(NULL, LOG_ERROR, "t"));
 	log_line(NULL, LOG_ERROR, "t", "m", NULL);
 }
 
-/* A value too long for a line is left out; the line stays whole. */
+/* A value too long for a line is cut; the line stays whole. */
 static void test_long_values(void **state SL_UNUSED)
 {
 	struct tape t;
@@ -138,8 +140,63 @@ static void test_long_values(void **state SL_UNUSED)
 	log_line(t.log, LOG_INFO, "t", "m", "wide", wide, "after", "1", NULL);
 	const char *text = tape_close(&t);
 	assert_int_equal(lines(text), 1);
-	assert_holds(text, " after=1\n");
+	assert_holds(text, "wide=\"wwww");
+	assert_holds(text, "www...\" after=1\n");
+	assert_true(strlen(text) < LOG_VALUE_MAX + 200);
 	free(wide);
+}
+
+static void test_what_is_not_utf8_does_not_spoil_the_line(void **state SL_UNUSED)
+{
+	struct tape t;
+	tape_open(&t, LOG_JSON, LOG_INFO);
+	log_line(t.log, LOG_INFO, "t", "m", "a", "x\xff\xc3", "b", "\xe2\x82\xac \xed\xa0\x80",
+		 NULL);
+	assert_holds(tape_close(&t), "\"a\":\"x\\ufffd\\ufffd\",\"b\":\"\xe2\x82\xac "
+				     "\\ufffd\\ufffd\\ufffd\"}\n");
+}
+
+static void test_topics_have_levels_of_their_own(void **state SL_UNUSED)
+{
+	static const char *const levels[] = {"driver=debug", "api=error", "nobody=debug", "api"};
+	struct tape t;
+	tape_open(&t, LOG_PAIRS, LOG_INFO);
+	log_set(t.log, LOG_PAIRS, LOG_INFO, levels, countof(levels));
+	log_line(t.log, LOG_DEBUG, "driver", "one", NULL);
+	log_line(t.log, LOG_WARN, "api", "not-this", NULL);
+	log_line(t.log, LOG_ERROR, "api", "two", NULL);
+	log_line(t.log, LOG_DEBUG, "config", "not-this", NULL);
+	log_set(t.log, LOG_PAIRS, LOG_INFO, NULL, 0);
+	log_line(t.log, LOG_DEBUG, "driver", "not-this", NULL);
+	const char *text = tape_close(&t);
+	assert_int_equal(lines(text), 2);
+	assert_null(strstr(text, "not-this"));
+}
+
+static void test_one_message_cannot_flood(void **state SL_UNUSED)
+{
+	struct tape t;
+	scoped(buf_finip) struct buf metrics = {0};
+	buf_init(&metrics, 4096);
+	tape_open(&t, LOG_PAIRS, LOG_DEBUG);
+	for (int i = 0; i < LOG_BURST + 50; i++)
+		log_line(t.log, LOG_WARN, "t", "too many of these", NULL);
+	log_line(t.log, LOG_WARN, "t", "another one", NULL);
+	log_write_metrics(t.log, &metrics);
+	const char *text = tape_close(&t);
+	assert_int_equal(lines(text), LOG_BURST + 1);
+	assert_holds(text, "msg=\"another one\"");
+	assert_holds(buf_str(&metrics), "sluice_log_lines_suppressed_total 50\n");
+	assert_holds(buf_str(&metrics), "sluice_log_lines_total{level=\"warn\"} 101\n");
+}
+
+static void test_debug_lines_are_all_there(void **state SL_UNUSED)
+{
+	struct tape t;
+	tape_open(&t, LOG_PAIRS, LOG_DEBUG);
+	for (int i = 0; i < LOG_BURST + 50; i++)
+		log_line(t.log, LOG_DEBUG, "t", "one of many", NULL);
+	assert_int_equal(lines(tape_close(&t)), LOG_BURST + 50);
 }
 
 static void test_level_names(void **state SL_UNUSED)
@@ -165,6 +222,10 @@ int main(void)
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_no_log_at_all),
 		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_what_is_not_utf8_does_not_spoil_the_line),
+		cmocka_unit_test(test_topics_have_levels_of_their_own),
+		cmocka_unit_test(test_one_message_cannot_flood),
+		cmocka_unit_test(test_debug_lines_are_all_there),
 		cmocka_unit_test(test_level_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
