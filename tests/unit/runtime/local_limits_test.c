@@ -72,6 +72,19 @@ static void memory_below_its_limit_is_fine(void **state)
 	assert_int_equal(house_code(h, 0), 0);
 }
 
+/** A second of wall time at a fifth of a core; on a busy machine it only gets less. */
+static void cpu_is_limited(void **state)
+{
+	struct house *h = *state;
+	if (!has(h, CGROUP_CPU))
+		return; /* promised only with a cgroup; the job's log says so */
+	house_run(h, 0, LIMITED("%s", "\"cpu\":\"200m\""),
+		  "exec python3 -c 'import time\\nend = time.monotonic() + 1.5\\n"
+		  "while time.monotonic() < end: pass\\n"
+		  "raise SystemExit(3 if time.process_time() < 0.8 else 4)'");
+	assert_int_equal(house_code(h, 0), 3);
+}
+
 static void processes_are_limited(void **state)
 {
 	struct house *h = *state;
@@ -189,6 +202,7 @@ int main(void)
 		BOTH(memory_over_its_limit_ends_it),
 		BOTH(memory_of_all_processes_counts),
 		BOTH(memory_below_its_limit_is_fine),
+		BOTH(cpu_is_limited),
 		BOTH(processes_are_limited),
 		BOTH(a_fork_bomb_is_ended),
 		BOTH(what_has_cleared_all_marks_is_ended),
