@@ -71,6 +71,14 @@ struct replica_exit {
 	int64_t started_ms, finished_ms;
 };
 
+/** Where a replica runs, in the engine's own words; "" where it has none. */
+struct replica_site {
+	char pod[64];       /**< Its name there. */
+	char ip[46];        /**< Under which it is reached. */
+	char host_ip[46];   /**< Of the machine. */
+	char container[80]; /**< "docker://...", "process://123". */
+};
+
 struct engine_report {
 	struct replica_name name;
 	enum replica_change change;
@@ -79,7 +87,8 @@ struct engine_report {
 	/** For a person. Of STARTED: what this engine cannot promise here, such as a limit;
 	 * the job's log tells it once. */
 	char message[200];
-	int32_t pid; /**< Of the first process, or 0. */
+	int32_t pid;              /**< Of the first process, or 0. */
+	struct replica_site site; /**< STARTED. */
 };
 
 typedef void (*engine_report_fn)(void *user, const struct engine_report *report);
@@ -110,6 +119,9 @@ struct engine_ops {
 	/** After a restart: report the present state of this attempt (STARTED, ENDED, LOST),
 	 * and later its end. False: the engine has never heard of it, nothing is reported. */
 	bool (*recover)(struct engine *e, const struct replica_name *name);
+	/** Once, after a restart: every attempt that may still be there has been asked for. An
+	 * engine that counts its room starts nothing that waits for it before this. */
+	void (*recovered)(struct engine *e);
 	/** Where a job stands that waits for room. False: nothing of it waits, or the engine
 	 * has no line of its own. Any thread. */
 	bool (*place)(struct engine *e, const struct uuid *job, struct engine_place *ret);

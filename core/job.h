@@ -34,9 +34,9 @@ enum job_next { NEXT_NOTHING, NEXT_ASK, NEXT_EXPIRE };
 /* Why a job is where it is (`reason_code`): in_admission gate_suspended gate_stopped gate_gone
  * plugin_unavailable plugin_timeout plugin_bad_answer selector_error no_translator
  * ambiguous_plugins increment_violation decorator_conflict budget_exhausted invalid_taskset
- * engine_unknown engine_refused waiting_for_slot running replica_failed deadline_exceeded
- * lost expired stopped_by_user stopped_with_parent succeeded internal_error; gates may
- * give codes of their own. */
+ * engine_unknown engine_refused waiting_for_slot waiting_for_dependency (of a role) running
+ * replica_failed deadline_exceeded lost expired stopped_by_user stopped_with_parent succeeded
+ * internal_error; gates may give codes of their own. */
 
 enum {
 	JOB_REASON_MAX = 1024, /**< Bytes of a reason; longer ones are cut. */

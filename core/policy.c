@@ -84,6 +84,7 @@ void policy_start_replica(struct policy *p, uint32_t role, uint32_t index)
 	r->retry_at_ms = r->started_ms = r->finished_ms = 0;
 	r->code = r->signal = r->pid = 0;
 	r->reason[0] = r->message[0] = '\0';
+	r->site = (struct replica_site){.pod = ""};
 	p->role[role].active++;
 	p->active++;
 	assert(!p->role[role].dirty[index]);
@@ -286,6 +287,7 @@ static void replica_started(struct policy *p, const struct engine_report *report
 		return;
 	r->state = REPLICA_RUNNING;
 	r->pid = report->pid;
+	r->site = report->site;
 	r->started_ms = report->exit.started_ms ? report->exit.started_ms : now_ms;
 	p->running = true;
 	save(p, role, index);

@@ -38,6 +38,7 @@ struct replica {
 	int64_t retry_at_ms; /**< When an IDLE one starts again, or 0. */
 	char reason[32];
 	char message[200];
+	struct replica_site site; /**< Since it has started. */
 };
 
 enum policy_fx_kind {
@@ -92,6 +93,8 @@ void policy_stop(struct policy *p, int64_t now_ms, struct policy_out *out);
 void policy_settle(struct policy *p);
 /** "waiting", "running", "succeeded" or "failed". */
 const char *policy_role_state(const struct policy *p, uint32_t role);
+/** What keeps a role from starting: the first dependency that is still open, or NULL. */
+const struct role_dep *policy_open_dep(const struct policy *p, uint32_t role);
 /** The greatest number of a group so far. */
 uint32_t policy_groups(const struct policy *p);
 const struct replica *policy_replica(const struct policy *p, uint32_t role, uint32_t index);

@@ -106,6 +106,15 @@ enum dep_state policy_look_at_deps(const struct policy *p, uint32_t role)
 	return all;
 }
 
+const struct role_dep *policy_open_dep(const struct policy *p, uint32_t role)
+{
+	const struct role *spec = &p->set->role[role];
+	for (uint32_t i = 0; p->role[role].state == ROLE_WAITING && i < spec->deps; i++)
+		if (look_at(p, &spec->dep[i]) == DEP_OPEN)
+			return &spec->dep[i];
+	return NULL;
+}
+
 void policy_start_role(struct policy *p, uint32_t role, int64_t now_ms)
 {
 	struct role_run *r = &p->role[role];

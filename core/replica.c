@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* Version 1 knew no groups. */
+/* Version 1 knew no groups and no sites. */
 enum { RECORD_VERSION = 2, RECORD_MAX = 1024 };
 
 void replica_encode(const struct replica *r, struct buf *to)
@@ -24,6 +24,10 @@ void replica_encode(const struct replica *r, struct buf *to)
 	wire_put(to, (uint64_t)r->retry_at_ms, 8);
 	wire_put_bytes(to, bytes_str(r->reason));
 	wire_put_bytes(to, bytes_str(r->message));
+	wire_put_bytes(to, bytes_str(r->site.pod));
+	wire_put_bytes(to, bytes_str(r->site.ip));
+	wire_put_bytes(to, bytes_str(r->site.host_ip));
+	wire_put_bytes(to, bytes_str(r->site.container));
 }
 
 static void get_text(struct wire *w, char *to, size_t size)
@@ -53,6 +57,12 @@ int replica_decode(struct bytes record, struct replica *ret)
 	r.retry_at_ms = (int64_t)wire_get(&w, 8);
 	get_text(&w, r.reason, sizeof(r.reason));
 	get_text(&w, r.message, sizeof(r.message));
+	if (version >= 2) {
+		get_text(&w, r.site.pod, sizeof(r.site.pod));
+		get_text(&w, r.site.ip, sizeof(r.site.ip));
+		get_text(&w, r.site.host_ip, sizeof(r.site.host_ip));
+		get_text(&w, r.site.container, sizeof(r.site.container));
+	}
 	if (w.bad || w.at != w.end || r.state >= REPLICA_STATES)
 		return SL_E_CORRUPT;
 	*ret = r;

@@ -174,6 +174,7 @@ static void suspended(const struct telling *t)
 static void waiting(const struct telling *t)
 {
 	const struct job *job = t->job;
+	const struct engine_place *queue = &t->facts->queue;
 	if (job->stopping) {
 		say(t, "The job is being stopped.");
 		return;
@@ -181,10 +182,13 @@ static void waiting(const struct telling *t)
 	buf_addf(t->to, "The job is admitted and waits for room on the engine %.*s",
 		 BYTES_FMT(job->engine));
 	say_since(t, job->since_ms);
-	if (t->facts->place == 1)
+	if (queue->place == 1)
 		say(t, "; it is the next in the queue");
-	else if (t->facts->place)
-		buf_addf(t->to, "; it is number %u in the queue", t->facts->place);
+	else if (queue->place)
+		buf_addf(t->to, "; it is number %u of %u in the queue", queue->place, queue->of);
+	if (queue->place && queue->needs > 1)
+		buf_addf(t->to, "; it needs room for %u at once, %u of %u is free", queue->needs,
+			 queue->free, queue->room);
 	say(t, ". It starts by itself.");
 }
 

@@ -4,15 +4,16 @@
  * For people; nothing reads it back. Layer 2, pure: any thread. */
 #pragma once
 
+#include "core/engine_port.h"
 #include "core/job.h"
 #include "core/plugin.h"
 
 /** What the words are made of beside the job's record; absent things are zero. */
 struct summary_facts {
 	int64_t now_ms;
-	int64_t wait_for_ms;    /**< How long a job waits for a plugin that stays away. */
-	enum plugin_type stage; /**< Of a job in admission: where it is. */
-	uint32_t place;         /**< In its engine's queue, from 1; 0: the engine does not tell. */
+	int64_t wait_for_ms;       /**< How long a job waits for a plugin that stays away. */
+	enum plugin_type stage;    /**< Of a job in admission: where it is. */
+	struct engine_place queue; /**< Place 0: it waits in none, or the engine does not tell. */
 	uint32_t replicas, replicas_running, replicas_done;
 };
 

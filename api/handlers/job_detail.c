@@ -2,6 +2,8 @@
 #include "api/handlers/job_read.h"
 #include "api/handlers/set_view.h"
 
+#include <stdio.h>
+
 static struct json_object *show_replica(const struct set_view *v, const struct replica *r,
 					uint32_t index)
 {
@@ -12,13 +14,15 @@ static struct json_object *show_replica(const struct set_view *v, const struct r
 	jb_put_int(to, "retriedCount", r->retried);
 	jb_put_time(to, "startAt", r->started_ms);
 	jb_put_time(to, "finishedAt", r->finished_ms);
-	jb_put_str(to, "containerID", "");
-	jb_put_str(to, "containerHostIP", "");
+	jb_put_str(to, "containerID", r->site.container);
+	jb_put_str(to, "containerHostIP", r->site.host_ip);
 	if (ended)
 		jb_put_int(to, "exitCode", r->code);
 	else
 		jb_put_null(to, "exitCode");
 	jb_put_str(to, "exitDiagnostics", r->message[0] ? r->message : r->reason);
+	if (r->state == REPLICA_IDLE && r->retry_at_ms && !job_final(v->job->state))
+		jb_put_time(to, "next", r->retry_at_ms);
 	return to;
 }
 
@@ -36,6 +40,25 @@ static void put_member(struct json_object *to, const char *key, const struct jso
 	jb_put_raw(to, key, there ? json_raw(j, at) : bytes_str(absent));
 }
 
+/* What a role waits for that has not begun. */
+static void put_role_why(const struct set_view *v, uint32_t role, struct json_object *to)
+{
+	static const char *const on[] = {"succeed", "fail", "end"};
+	const struct role_dep *dep = policy_open_dep(v->policy, role);
+	char words[200];
+	bool at_engine = v->job->state == JOB_WAITING || v->job->state == JOB_RUNNING;
+	if (!at_engine || strcmp(set_view_role_state(v, role), "waiting") != 0)
+		return;
+	if (dep)
+		snprintf(words, sizeof(words), "waits for role %.*s to %s",
+			 BYTES_FMT(v->set->role[dep->role].name), on[dep->on]);
+	else
+		snprintf(words, sizeof(words), "waits for room on the engine %.*s",
+			 BYTES_FMT(v->job->engine));
+	jb_put_str(to, "reason", words);
+	jb_put_str(to, "reasonCode", dep ? "waiting_for_dependency" : "waiting_for_slot");
+}
+
 static struct json_object *show_role(const struct set_view *v, uint32_t role)
 {
 	const struct role *spec = &v->set->role[role];
@@ -45,6 +68,7 @@ static struct json_object *show_role(const struct set_view *v, uint32_t role)
 	jb_put_bytes(to, "name", spec->name);
 	put_member(to, "image", j, json_get(j, container, BYTES("image")), "\"\"");
 	jb_put_str(to, "state", set_view_role_state(v, role));
+	put_role_why(v, role, to);
 	put_member(to, "command", j, json_get(j, container, BYTES("command")), "[]");
 	jb_put_int(to, "replicaAmount", spec->replicas);
 	jb_put_int(to, "maxFailedTaskCount", spec->max_failed);
@@ -67,10 +91,11 @@ static struct json_object *show_runtime(const struct set_view *v, uint32_t role)
 		const struct replica *r = policy_replica(v->policy, role, i);
 		struct json_object *one = jb_object();
 		jb_put_int(one, "index", i);
-		jb_put_str(one, "podIP", "");
+		char pod[SET_VIEW_POD_SIZE];
+		jb_put_str(one, "podIP", r->site.ip);
 		jb_put_str(one, "podUID", "");
-		jb_put_str(one, "podName", "");
-		jb_put_str(one, "podHostIP", "");
+		jb_put_str(one, "podName", set_view_pod_name(v, role, i, pod));
+		jb_put_str(one, "podHostIP", r->site.host_ip);
 		jb_put_str(one, "podReason", r->reason);
 		jb_add(list, one);
 	}
@@ -80,7 +105,19 @@ static struct json_object *show_runtime(const struct set_view *v, uint32_t role)
 	return to;
 }
 
-static struct json_object *show_job(const struct set_view *v)
+/* Its place in the engine's line, where it waits there. */
+static void put_place(struct json_object *to, const struct engine_place *place)
+{
+	struct json_object *queue = jb_object();
+	jb_put_int(queue, "place", place->place);
+	jb_put_int(queue, "of", place->of);
+	jb_put_int(queue, "needs", place->needs);
+	jb_put_int(queue, "free", place->free);
+	jb_put_int(queue, "room", place->room);
+	jb_put(to, "queue", queue);
+}
+
+static struct json_object *show_job(const struct set_view *v, const struct engine_place *place)
 {
 	const struct job *job = v->job;
 	struct json_object *to = jb_object();
@@ -101,6 +138,8 @@ static struct json_object *show_job(const struct set_view *v)
 		jb_put_null(to, "exitCode");
 	jb_put_bytes(to, "exitDiagnostics", job->reason);
 	job_read_put_why(to, job);
+	if (place->place)
+		put_place(to, place);
 	if (job->stopping && !job_final(job->state))
 		jb_put_bool(to, "stopping", true);
 	return to;
@@ -126,11 +165,11 @@ static struct json_object *show_platform(const struct set_view *v)
 	return to;
 }
 
-static struct json_object *show(const struct set_view *v)
+static struct json_object *show(const struct set_view *v, const struct engine_place *place)
 {
 	struct json_object *to = jb_object(), *list = jb_array(), *cluster = jb_object();
 	jb_put_str(to, "version", "v1");
-	jb_put(to, "job", show_job(v));
+	jb_put(to, "job", show_job(v, place));
 	jb_put_str(cluster, "identity", "");
 	jb_put(to, "cluster", cluster);
 	for (uint32_t i = 0; v->set && i < v->set->roles; i++)
@@ -140,12 +179,13 @@ static struct json_object *show(const struct set_view *v)
 	return to;
 }
 
-int job_read_detail(struct store_txn *txn, const struct job *job, struct json_object **ret)
+int job_read_detail(struct store_txn *txn, const struct job *job, const struct engine_place *place,
+		    struct json_object **ret)
 {
 	struct set_view v;
 	int rc = set_view_load(txn, job, &v);
 	if (!rc)
-		*ret = show(&v);
+		*ret = show(&v, place);
 	set_view_fini(&v);
 	return rc;
 }

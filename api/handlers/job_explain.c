@@ -55,6 +55,8 @@ static void put_summary(struct explaining *x, struct json_object *to)
 	struct summary_facts facts = {.now_ms = clock_wall_ms(x->api->clock),
 				      .wait_for_ms = driver_wait_for_ms(x->api->driver),
 				      .stage = (enum plugin_type)x->progress.stage};
+	if (x->job->state != JOB_WAITING || !driver_place(x->api->driver, x->job, &facts.queue))
+		facts.queue.place = 0;
 	count_replicas(x, &facts);
 	buf_init(&text, SUMMARY_MAX);
 	summary_write(x->job, &facts, &text);

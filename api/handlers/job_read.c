@@ -62,8 +62,13 @@ static int detail(struct api *api, struct request *req, struct reply *reply)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	struct job job;
+	struct engine_place place = {0};
 	int rc = begin(api, req, reply, &txn, &job);
-	return rc ? rc : job_read_detail(txn, &job, &reply->payload);
+	if (rc)
+		return rc;
+	if (!job_final(job.state) && !driver_place(api->driver, &job, &place))
+		place.place = 0;
+	return job_read_detail(txn, &job, &place, &reply->payload);
 }
 
 struct event_list {

@@ -12,19 +12,20 @@ static struct json_object *show_end(const struct replica *r)
 	return to;
 }
 
-static struct json_object *show_replica(const struct set_view *v, const struct replica *r,
-					uint32_t index)
+static struct json_object *show_replica(const struct set_view *v, uint32_t role, uint32_t index)
 {
+	const struct replica *r = policy_replica(v->policy, role, index);
+	char pod[SET_VIEW_POD_SIZE];
 	struct json_object *to = jb_object();
 	jb_put_int(to, "index", index);
 	jb_put_str(to, "state", set_view_replica_state(v, r));
 	jb_put_time(to, "startAt", r->started_ms);
 	jb_put_time(to, "finishAt", r->finished_ms);
 	jb_put_int(to, "totalRetriedCount", r->retried);
-	jb_put_str(to, "podName", "");
-	jb_put_str(to, "podIP", "");
-	jb_put_str(to, "podHostIP", "");
-	jb_put_str(to, "containerID", "");
+	jb_put_str(to, "podName", set_view_pod_name(v, role, index, pod));
+	jb_put_str(to, "podIP", r->site.ip);
+	jb_put_str(to, "podHostIP", r->site.host_ip);
+	jb_put_str(to, "containerID", r->site.container);
 	if (r->finished_ms)
 		jb_put(to, "terminatedInfo", show_end(r));
 	return to;
@@ -51,7 +52,7 @@ static struct json_object *show_role(const struct set_view *v, uint32_t role)
 	jb_put_str(to, "state", set_view_role_state(v, role));
 	jb_put_str(to, "phase", phase_of(set_view_role_state(v, role)));
 	for (uint32_t i = 0; i < v->set->role[role].replicas; i++)
-		jb_add(list, show_replica(v, policy_replica(v->policy, role, i), i));
+		jb_add(list, show_replica(v, role, i));
 	jb_put(to, "replicaStatus", list);
 	return to;
 }

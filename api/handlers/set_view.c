@@ -2,6 +2,8 @@
 
 #include "core/replica.h"
 
+#include <stdio.h>
+
 enum { TEXT_MAX = 64 << 20, DEPTH_MAX = 80 };
 
 static void restore(void *user, uint32_t role, uint32_t index, const struct replica *r)
@@ -44,6 +46,19 @@ const char *set_view_replica_state(const struct set_view *v, const struct replic
 	if (r->state == REPLICA_IDLE && job_final(v->job->state))
 		return "stopped";
 	return replica_state_name(r->state);
+}
+
+const char *set_view_pod_name(const struct set_view *v, uint32_t role, uint32_t index,
+			      char out[SET_VIEW_POD_SIZE])
+{
+	const struct replica *r = policy_replica(v->policy, role, index);
+	struct bytes set = bytes_cut(v->set->name.len ? v->set->name : v->job->name, 150);
+	if (r->site.pod[0])
+		snprintf(out, SET_VIEW_POD_SIZE, "%s", r->site.pod);
+	else
+		snprintf(out, SET_VIEW_POD_SIZE, "%.*s-%.*s-%u", BYTES_FMT(set),
+			 BYTES_FMT(v->set->role[role].name), index);
+	return out;
 }
 
 const char *set_view_role_state(const struct set_view *v, uint32_t role)

@@ -13,12 +13,17 @@ struct set_view {
 	struct policy *policy; /**< Holds the replicas, and knows the states of the roles. */
 };
 
+enum { SET_VIEW_POD_SIZE = 256 };
+
 SL_BEGIN_DECLS
 
 /** `*v` may be given to set_view_fini() whatever is returned. */
 SL_MUST_USE int set_view_load(struct store_txn *txn, const struct job *job, struct set_view *v);
 void set_view_fini(struct set_view *v);
 
+/** Its name at the engine, or TASKSET-ROLE-INDEX where that gives none. */
+const char *set_view_pod_name(const struct set_view *v, uint32_t role, uint32_t index,
+			      char out[SET_VIEW_POD_SIZE]);
 const char *set_view_role_state(const struct set_view *v, uint32_t role);
 const char *set_view_replica_state(const struct set_view *v, const struct replica *r);
 /** Retries of the whole set, and of replicas beside them. */

@@ -72,6 +72,7 @@ struct driver {
 	bool timer_busy;
 	int64_t trim_ms; /* when old stages are cut down next, monotonic; 0: not begun */
 	bool trim_busy;
+	size_t recovering;   /* runs not yet taken up again, and one for driver_recover() */
 	size_t changes_open; /* submitted, not yet back */
 	uint64_t serial;     /* of the newest admission or run */
 };

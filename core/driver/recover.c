@@ -21,6 +21,21 @@ struct run_note {
 	struct buf text;
 };
 
+/* Engines give no room away before they know who has it. */
+static void one_recovered(struct driver *d)
+{
+	if (--d->recovering)
+		return;
+	for (int i = 0; i < DRIVER_ENGINES_MAX && d->engine[i] && !d->closed; i++)
+		d->engine[i]->ops->recovered(d->engine[i]);
+}
+
+static void handle_end(struct driver *d, struct note *note)
+{
+	free(note);
+	one_recovered(d);
+}
+
 static void handle_run(struct driver *d, struct note *note)
 {
 	struct run_note *n = container_of(note, struct run_note, note);
@@ -28,6 +43,7 @@ static void handle_run(struct driver *d, struct note *note)
 	buf_fini(&n->text);
 	arena_free(n->arena);
 	free(n);
+	one_recovered(d);
 }
 
 static int load_run(struct recovery *q, const struct job *job, struct run_note *n)
@@ -63,6 +79,7 @@ static int take_run(struct recovery *q, const struct job *job)
 		return rc;
 	}
 	n->note.handle = handle_run;
+	q->driver->recovering++;
 	driver_post(q->driver, &n->note);
 	return 0;
 }
@@ -98,8 +115,10 @@ int driver_recover(struct driver *d, size_t *ret_n, struct sl_error *err)
 	struct recovery q = {.driver = d};
 	struct uuid newest;
 	size_t due;
-	int rc = store_begin(d->parts.store, STORE_READ, &txn);
+	struct note *end = calloc(1, sizeof(*end));
+	int rc = end ? store_begin(d->parts.store, STORE_READ, &txn) : SL_E_NO_MEMORY;
 	q.txn = txn;
+	d->recovering = 1;
 	if (!rc)
 		rc = ledger_newest(txn, &newest);
 	if (!rc) {
@@ -112,6 +131,12 @@ int driver_recover(struct driver *d, size_t *ret_n, struct sl_error *err)
 	if (!rc && ledger_kin_waits(txn))
 		driver_set_timer(d, driver_now(d)); /* behind all that is taken up again */
 	*ret_n = q.n;
+	if (rc) {
+		free(end);
+	} else {
+		end->handle = handle_end;
+		driver_post(d, end);
+	}
 	return rc ? sl_fail(err, (enum sl_err)rc, "unfinished jobs cannot be read: %s",
 			    sl_err_text(rc))
 		  : 0;

@@ -39,7 +39,10 @@ static void report_started(struct local *l, const struct attempt *a)
 				  .change = REPLICA_STARTED,
 				  .exit = {.started_ms = a->started_ms},
 				  .reason = "Started",
-				  .pid = a->pid};
+				  .pid = a->pid,
+				  .site = {.ip = "127.0.0.1", .host_ip = "127.0.0.1"}};
+	if (a->pid)
+		snprintf(r.site.container, sizeof(r.site.container), "process://%d", (int)a->pid);
 	snprintf(r.message, sizeof(r.message), "%s", l->lacks);
 	follow_report(l, &r);
 }
@@ -382,6 +385,8 @@ static void take_orders(struct local *l)
 			order_stop(l, &o->name);
 		else if (o->kind == ORDER_RECOVER)
 			order_recover(l, &o->name);
+		else if (o->kind == ORDER_RECOVERED)
+			__atomic_store_n(&l->recovered, true, __ATOMIC_RELEASE);
 		if (o->kind == ORDER_FORGET)
 			list_push(&l->forgets, &o->link);
 		else

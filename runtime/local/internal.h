@@ -15,7 +15,7 @@
 
 #include <pthread.h>
 
-enum order_kind { ORDER_START, ORDER_STOP, ORDER_RECOVER, ORDER_FORGET };
+enum order_kind { ORDER_START, ORDER_STOP, ORDER_RECOVER, ORDER_RECOVERED, ORDER_FORGET };
 
 /** One replica to start. */
 struct start {
@@ -68,6 +68,7 @@ struct local {
 	struct asked asked[WIRE_OUT_MAX];
 	unsigned asked_first, asked_n;
 	struct queue queue; /**< Its place of a job: any thread. */
+	bool recovered;     /**< Atomic. Who holds slots is known: others may have the rest. */
 	struct list forgets;
 	struct list again;   /**< RECOVER orders for which descriptors or memory were short. */
 	int64_t again_at_ms; /**< Monotonic: when they are tried again. */

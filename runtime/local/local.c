@@ -219,6 +219,13 @@ static bool recover(struct engine *e, const struct replica_name *name)
 	return order(l, ORDER_RECOVER, name);
 }
 
+static void recovered(struct engine *e)
+{
+	struct local *l = local_of(e);
+	if (!order(l, ORDER_RECOVERED, NULL)) /* no memory: better too early than never */
+		__atomic_store_n(&l->recovered, true, __ATOMIC_RELEASE);
+}
+
 static void forget(struct engine *e, const struct uuid *job)
 {
 	struct replica_name name = {.job = *job};
@@ -321,6 +328,7 @@ static const struct engine_ops ops = {
 	.start = start,
 	.stop = stop,
 	.recover = recover,
+	.recovered = recovered,
 	.place = place,
 	.forget = forget,
 	.open_log = open_log,

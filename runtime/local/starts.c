@@ -118,6 +118,8 @@ void starts_take(struct local *l, struct order *o)
 void starts_fill_slots(struct local *l)
 {
 	struct party *p;
+	if (!__atomic_load_n(&l->recovered, __ATOMIC_ACQUIRE))
+		return;
 	while (!link_gone(l) && (p = queue_next(&l->queue))) {
 		for (struct list *at; (at = list_pop(&p->members));) {
 			struct attempt *a = container_of(at, struct attempt, member);

@@ -49,6 +49,8 @@ static bool recover(struct engine *e SL_UNUSED, const struct replica_name *name 
 	return false;
 }
 
+static void recovered(struct engine *e SL_UNUSED) {}
+
 static bool place(struct engine *e SL_UNUSED, const struct uuid *job SL_UNUSED,
 		  struct engine_place *ret SL_UNUSED)
 {
@@ -78,6 +80,7 @@ static const struct engine_ops ops = {
 	.start = start,
 	.stop = stop,
 	.recover = recover,
+	.recovered = recovered,
 	.place = place,
 	.forget = forget,
 	.open_log = open_log,

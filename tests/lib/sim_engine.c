@@ -97,6 +97,8 @@ static int start(struct engine *base, const struct replica_group *group)
 	return 0;
 }
 
+static void recovered(struct engine *e SL_UNUSED) {}
+
 static bool place(struct engine *e SL_UNUSED, const struct uuid *job SL_UNUSED,
 		  struct engine_place *ret SL_UNUSED)
 {
@@ -152,6 +154,7 @@ static const struct engine_ops ops = {.name = "sim",
 				      .weight = weight,
 				      .room = room,
 				      .start = start,
+				      .recovered = recovered,
 				      .place = place,
 				      .stop = stop,
 				      .recover = recover,

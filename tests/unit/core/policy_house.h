@@ -48,15 +48,17 @@ static inline void say(struct house *h)
 	}
 }
 
-static inline void open_at(struct house *h, const char *text)
+static inline void open_in(struct house *h, const char *text, const struct gang_room *room)
 {
 	struct sl_error err = {0};
 	*h = (struct house){.now = T0};
 	h->json = test_json(text);
 	if (taskset_read(&h->json, 0, &h->set, &err))
 		fail_msg("%s", err.text);
-	assert_int_equal(policy_create(h->set, NULL, &h->policy), 0);
+	assert_int_equal(policy_create(h->set, room, &h->policy), 0);
 }
+
+static inline void open_at(struct house *h, const char *text) { open_in(h, text, NULL); }
 
 static inline void begin(struct house *h, const char *text)
 {

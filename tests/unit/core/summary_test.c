@@ -50,9 +50,10 @@ static const struct row {
 	 "stays away the job fails at 1970-01-12T14:36:40Z (in 50 min). Whoever runs that plugin "
 	 "can mend it."},
 	{{.state = JOB_WAITING, .engine = TEXT("local"), .since_ms = NOW},
-	 {.place = 3},
+	 {.queue = {.place = 3, .of = 7, .needs = 4, .free = 1, .room = 4}},
 	 "The job is admitted and waits for room on the engine local since 1970-01-12T13:46:40Z (0 "
-	 "ms); it is number 3 in the queue. It starts by itself."},
+	 "ms); it is number 3 of 7 in the queue; it needs room for 4 at once, 1 of 4 is free. It "
+	 "starts by itself."},
 	{{.state = JOB_WAITING, .engine = TEXT("local"), .since_ms = NOW, .stopping = true},
 	 {0},
 	 "The job is being stopped."},

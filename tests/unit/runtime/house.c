@@ -58,6 +58,7 @@ void house_start(struct house *h, const struct house_options *o)
 	if (spawner_start(&s, &h->spawner, &err) ||
 	    local_create(&c, &h->spawner, &hooks, &h->engine, &err))
 		fail_msg("%s", err.text);
+	h->engine->ops->recovered(h->engine);
 }
 
 void house_open(struct house *h, const struct house_options *options)
