@@ -39,6 +39,8 @@ struct request {
 	const struct token *caller; /**< NULL on open routes. */
 	struct json json;           /**< The body's index where the route takes JSON. */
 	struct arena *arena;
+	bool (*hung_up)(void *peer); /**< Has the caller gone? A system call; NULL: not known. */
+	void *peer;
 };
 
 struct reply {

@@ -3,6 +3,7 @@
 #include "api/server_internal.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -69,6 +70,20 @@ void exchange_refuse(struct exchange *x, int rc, const char *text)
 
 /* ---- a request ---- */
 
+/* The end of its stream, or its connection reset. */
+static bool hung_up(void *peer)
+{
+	struct exchange *x = peer;
+	char byte;
+	int fd = conn_socket(x->conn);
+	if (fd < 0)
+		return false;
+	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	bool gone = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	close(fd);
+	return gone;
+}
+
 static void fill_request(struct exchange *x)
 {
 	const struct mg_request_info *info = x->info;
@@ -77,6 +92,8 @@ static void fill_request(struct exchange *x)
 	req->path = bytes_str(info->local_uri_raw);
 	req->query = bytes_str(info->query_string);
 	req->remote = bytes_str(info->remote_addr);
+	req->hung_up = hung_up;
+	req->peer = x;
 	req->header = x->header;
 	req->headers = (size_t)info->num_headers;
 	for (size_t i = 0; i < req->headers; i++) {

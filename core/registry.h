@@ -65,6 +65,15 @@ const struct plugin *registry_plugin(const struct registry_ref *ref,
 /** 1-based position of a plugin in the order of its type. */
 size_t registry_sequence(const struct registry_ref *ref, const struct plugin *plugin);
 
+/** A generation of nobody's: the present one with the feature `name` turned on, or with
+ * `candidate` (a whole document, checked and secured as if it were registered) in the place
+ * of the one of its name, or beside all. `*ret_feature` is that feature, held with `*ret`.
+ * Any thread that may sleep. */
+SL_MUST_USE int registry_preview(struct registry *r, struct bytes name,
+				 const struct json *candidate, const struct feature_caller *caller,
+				 const struct registry_ref **ret,
+				 const struct feature **ret_feature, struct sl_error *err);
+
 /* ---- changes; each fills *payload (the feature as the API shows it) where it says so ---- */
 
 /** Register or replace (the rules are in doc/protocol.md, "Registering"): `if_match` is

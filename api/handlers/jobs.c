@@ -1,5 +1,5 @@
 /* /v1/job: submitting, stopping, resuming. */
-#include "api/api.h"
+#include "api/handlers/job_submission.h"
 #include "core/taskset.h"
 
 enum { IDEMPOTENCY_KEY_MAX = 255, WAIT_MAX_S = 60 };
@@ -140,26 +140,35 @@ static int submit_body(struct api *api, struct request *req, struct job_body *bo
 	return rc ? rc : read_parent(api, req, body->parent, &s->parent, err);
 }
 
-static int submit_job(struct api *api, struct request *req, struct uuid *ret, struct sl_error *err)
+int job_submission_read(struct api *api, struct request *req, struct job_submission *ret,
+			struct sl_error *err)
 {
 	static const struct json_limits limits = {TOKEN_HEADER_MAX, 80};
-	scoped(json_finip) struct json token_header = {0};
 	struct job_body body = {.header = JSON_NONE, .job = JSON_NONE};
-	struct submission s = {.json = &req->json, .token = bytes_str(req->caller->id)};
-	int rc = submit_body(api, req, &body, &s, err);
+	struct submission *s = &ret->s;
+	*s = (struct submission){.json = &req->json, .token = bytes_str(req->caller->id)};
+	int rc = submit_body(api, req, &body, s, err);
 	if (!rc && req->caller->header.len) {
-		rc = json_parse(&token_header, req->caller->header, &limits, err);
-		s.token_header = &token_header;
+		rc = json_parse(&ret->token_header, req->caller->header, &limits, err);
+		s->token_header = &ret->token_header;
 	}
-	if (rc)
-		return rc;
-	s.user = body.user;
-	s.name = body.name;
-	s.kind = body.kind;
-	s.header = body.header;
-	s.job = body.job;
-	s.traceparent = request_header(req, "traceparent");
-	return driver_submit(api->driver, &s, ret, err);
+	s->user = body.user;
+	s->name = body.name;
+	s->kind = body.kind;
+	s->header = body.header;
+	s->job = body.job;
+	s->traceparent = request_header(req, "traceparent");
+	return rc;
+}
+
+static int submit_job(struct api *api, struct request *req, struct uuid *ret, struct sl_error *err)
+{
+	struct job_submission in = {0};
+	int rc = job_submission_read(api, req, &in, err);
+	if (!rc)
+		rc = driver_submit(api->driver, &in.s, ret, err);
+	json_fini(&in.token_header);
+	return rc;
 }
 
 /** A submitter that is held until admission has ended for now. */
@@ -208,7 +217,12 @@ static int submit(struct api *api, struct request *req, struct reply *reply)
 {
 	struct holding h = {.api = api, .wait_s = -1};
 	char text[UUID_TEXT_SIZE];
-	int rc = request_query_only(req, "wait", &reply->err);
+	bool dry = false;
+	int rc = request_query_bool(req, "dryRun", &dry, &reply->err);
+	if (!rc && dry)
+		return job_dry_run(api, req, reply);
+	if (!rc)
+		rc = request_query_only(req, "wait,dryRun", &reply->err);
 	if (!rc)
 		rc = request_query_int(req, "wait", 0, WAIT_MAX_S, &h.wait_s, &reply->err);
 	if (!rc)
@@ -233,6 +247,9 @@ static const struct route_query submit_query[] = {
 	{"wait", "integer",
 	 "Seconds (0 to 60): hold the answer until admission has ended for now, and add the "
 	 "state."},
+	{"dryRun", "boolean",
+	 "Go through admission without storing or starting anything, and tell what came of it."},
+	{"with", "string", "With dryRun: a feature that is off takes part as if it were on."},
 	{NULL, NULL, NULL},
 };
 

@@ -1,5 +1,6 @@
 /* One job in admission, from its documents to the first effect. */
 #include "core/driver/admission.h"
+#include "core/preview.h"
 
 #include <stdlib.h>
 
@@ -36,6 +37,7 @@ struct admission *admission_free(struct admission *a)
 	admit_free(a->from);
 	admit_free(a->resumed);
 	change_free(a->last);
+	preview_dropped(a->preview);
 	free(a);
 	return NULL;
 }
@@ -100,13 +102,16 @@ static int load(struct admission *a)
 
 static int make_plan(struct admission *a)
 {
-	a->registry = registry_take(a->driver->parts.registry);
+	a->registry = a->preview ? registry_share(preview_registry(a->preview))
+				 : registry_take(a->driver->parts.registry);
 	a->progress.generation = a->registry->generation;
 	int64_t from_us = clock_mono_us(a->driver->parts.clock);
 	int rc = plan_build(a->registry, &a->header, a->has_taskset, a->job.kind,
 			    a->driver->scratch, &a->plan);
-	meter_selector(a->driver->parts.meter,
+	meter_selector(observe_meter(a),
 		       (uint64_t)(clock_mono_us(a->driver->parts.clock) - from_us));
+	if (!rc && a->preview)
+		rc = preview_prune(a->preview, a->plan);
 	if (!rc)
 		rc = pipeline_create(a->plan, &a->progress, &a->pipeline);
 	if (!rc && !(a->step = calloc(a->plan->n + 1, sizeof(*a->step))))
@@ -210,6 +215,31 @@ static bool leave_resume(struct admission *old, struct admit *from)
 	return true;
 }
 
+static void enter(struct admission *a)
+{
+	if (!a->from->counted)
+		atomic_fetch_add(&a->driver->in_admission, 1);
+	atomic_fetch_add(&a->driver->busy, 1);
+	table_put(&a->driver->admissions, &a->node);
+	begin(a);
+}
+
+int admission_begin_preview(struct driver *d, struct admit *from, struct previewing *preview,
+			    struct admission **ret)
+{
+	struct admission *a;
+	int rc = create(d, from, &a);
+	if (rc)
+		return rc;
+	admit_charge(d, from);
+	a->preview = preview;
+	a->node.id = preview_id(d);
+	uuid_format(a->node.id, a->id_text);
+	*ret = a; /* it may be at its end already when this returns */
+	enter(a);
+	return 0;
+}
+
 void admission_begin(struct driver *d, struct note *note)
 {
 	struct admit *from = container_of(note, struct admit, note);
@@ -229,11 +259,7 @@ void admission_begin(struct driver *d, struct note *note)
 		no_room(d, from, rc);
 		return;
 	}
-	if (!from->counted)
-		atomic_fetch_add(&d->in_admission, 1);
-	atomic_fetch_add(&d->busy, 1);
-	table_put(&d->admissions, &a->node);
-	begin(a);
+	enter(a);
 }
 
 uint32_t admission_used_ms(const struct admission *a)

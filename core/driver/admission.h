@@ -39,6 +39,7 @@ SL_DEFINE_SCOPED(struct admit, admit_free)
 /* ---- admission.c ---- */
 
 struct admission;
+struct previewing;
 
 enum { OWN_BYTES_MAX = 64 << 20 }; /* of a document that we made */
 
@@ -67,10 +68,11 @@ struct stage_given { /* what a stage was given: core/kept.h */
 struct admission {
 	struct table_node node;
 	struct driver *driver;
-	struct admit *from;   /* owned: job and documents as loaded */
-	struct job job;       /* facts; strings borrowed from `from` */
-	uint32_t moves;       /* as the store has it, changes on their way included */
-	enum job_state state; /* likewise: preparing, or suspended while asked again */
+	struct previewing *preview; /* nothing of it is stored or started; NULL: a real job */
+	struct admit *from;         /* owned: job and documents as loaded */
+	struct job job;             /* facts; strings borrowed from `from` */
+	uint32_t moves;             /* as the store has it, changes on their way included */
+	enum job_state state;       /* likewise: preparing, or suspended while asked again */
 	char id_text[UUID_TEXT_SIZE];
 	struct progress progress;
 	struct json header;
@@ -104,7 +106,10 @@ struct admission {
 };
 
 void admission_begin(struct driver *d, struct note *note); /* note: struct admit */
-struct admission *admission_free(struct admission *a);     /* also out of the table */
+/** Nothing of it is stored. `from` is moved unless it fails. */
+SL_MUST_USE int admission_begin_preview(struct driver *d, struct admit *from,
+					struct previewing *preview, struct admission **ret);
+struct admission *admission_free(struct admission *a); /* also out of the table */
 void admission_drop(struct admission *a); /* somebody else decided: calls canceled, freed */
 /** The plugin was asked again in vain: let the resume that came meanwhile go on instead.
  * False when there is none; else `a` is gone. */
@@ -112,6 +117,14 @@ bool admission_go_on_resumed(struct admission *a);
 /** The admission of this id and serial, or NULL. */
 struct admission *admission_find(struct driver *d, struct uuid id, uint64_t serial);
 uint32_t admission_used_ms(const struct admission *a);
+
+/* ---- preview.c: admissions of which nothing is stored ---- */
+
+const struct registry_ref *preview_registry(const struct previewing *q);
+/** Take the plugins out that are not to be asked. */
+SL_MUST_USE int preview_prune(struct previewing *q, struct plan *plan);
+void preview_ended(struct previewing *q, struct change *c); /* c is moved */
+void preview_dropped(struct previewing *q);                 /* NULL is fine */
 
 /* ---- effects.c ---- */
 

@@ -41,10 +41,11 @@ int ask_plugin(struct admission *a, uint32_t stage, struct step *step)
 	make_webhook_id(a, plugin, webhook_id);
 	observe_ask(a, stage, step, traceparent);
 	struct ask ask = {.plugin = plugin,
-			  .job = a->node.id,
+			  .job = a->job.id,
 			  .webhook_id = webhook_id,
 			  .body = buf_bytes(&a->body),
 			  .budget_ms = budget - used,
+			  .dry_run = a->preview != NULL,
 			  .traceparent = traceparent};
 	return caller_ask(a->driver->caller, &ask, ask_answered, step, &step->ask);
 }

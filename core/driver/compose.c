@@ -158,7 +158,7 @@ static int compose_additions(struct admission *a, const struct plan_stage *stage
 	if (n && !rc)
 		rc = adopt_changed(a, stage, &text, &err);
 	if (rc == SL_E_CONFLICT)
-		meter_conflict(a->driver->parts.meter);
+		meter_conflict(observe_meter(a));
 	return rc ? fault(a, rc == SL_E_CONFLICT ? "decorator_conflict" : "invalid_taskset",
 			  bytes_of("", 0), err.text)
 		  : 0;

@@ -45,9 +45,10 @@ static void record_ignored(struct admission *a, const struct step *step)
 								     : BYTES("passed_over"),
 			      .reason = bytes_str(step->words)};
 	journal_event(a, &event);
-	standings_failed_open(caller_standings(a->driver->caller), plugin->key);
+	if (!a->preview)
+		standings_failed_open(caller_standings(a->driver->caller), plugin->key);
 	if (plugin->type == PLUGIN_GATE)
-		meter_fail_open(a->driver->parts.meter);
+		meter_fail_open(observe_meter(a));
 }
 
 /* Returns false when the admission came to its end. */

@@ -19,6 +19,7 @@
  *                observe.c    what is measured of it
  *                journal.c    what the store is told on the way
  *                verdict.c    how it ends: suspended, failed, stopped, handed over
+ *                preview.c    the same without storing anything
  *   run.h        run.c        one TaskSet at work: policy above, engine below
  *                run_start.c  what it asks of its engine
  *
@@ -58,6 +59,7 @@ struct driver {
 	struct increment_rules *rules;
 	struct id_source ids;                         /* the writer's thread */
 	atomic_size_t in_admission, in_admission_max; /* the latter in place of the config's */
+	atomic_uint previews;                         /* at work */
 	atomic_size_t documents; /* bytes held by admissions and runs, roughly */
 	atomic_bool ending;
 	atomic_size_t busy; /* admissions and runs, for driver_idle() */

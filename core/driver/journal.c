@@ -98,7 +98,9 @@ void journal_end(struct admission *a, struct change *c)
 {
 	a->ended = true;
 	observe_end(a);
-	if (a->writing)
+	if (a->preview)
+		preview_ended(a->preview, c);
+	else if (a->writing)
 		a->last = c;
 	else
 		change_submit(c);
@@ -108,7 +110,7 @@ void journal_write(struct admission *a)
 {
 	struct change *c;
 	a->dirty = true;
-	if (a->writing || change_create(a->driver, a->node.id, a->moves, &c))
+	if (a->preview || a->writing || change_create(a->driver, a->node.id, a->moves, &c))
 		return;
 	journal_flush(a, c);
 	if (a->state == JOB_SUSPENDED) { /* an answer that lets it go on */

@@ -3,6 +3,11 @@
 
 #include <stdlib.h>
 
+struct meter *observe_meter(const struct admission *a)
+{
+	return a->preview ? NULL : a->driver->parts.meter;
+}
+
 static int64_t now_us(const struct admission *a) { return clock_mono_us(a->driver->parts.clock); }
 
 static int64_t wall_us(const struct admission *a, int64_t mono_us)
@@ -55,7 +60,7 @@ void observe_stage_over(struct admission *a)
 	if (o->stage == PLUGIN_STAGES)
 		return;
 	const char *name = plugin_type_name((enum plugin_type)o->stage);
-	meter_stage(a->driver->parts.meter, (enum plugin_type)o->stage,
+	meter_stage(observe_meter(a), (enum plugin_type)o->stage,
 		    (uint64_t)(now_us(a) - o->stage_us));
 	o->stage = PLUGIN_STAGES;
 	if (!is_traced(a))
@@ -117,9 +122,9 @@ void observe_call(struct admission *a, const struct step *step, const struct ask
 		  enum meter_outcome outcome)
 {
 	const struct plugin *plugin = a->plan->plugin[step->index];
-	meter_call(a->driver->parts.meter, plugin->key, outcome, result->took_us);
+	meter_call(observe_meter(a), plugin->key, outcome, result->took_us);
 	if (plugin->type == PLUGIN_GATE && outcome == METER_ANSWERED)
-		meter_decision(a->driver->parts.meter, step->gate.decision);
+		meter_decision(observe_meter(a), step->gate.decision);
 	if (!is_traced(a))
 		return;
 	struct span *s = new_span(a, step->span, a->observed.stage_span, SPAN_CLIENT,
@@ -140,5 +145,5 @@ void observe_call(struct admission *a, const struct step *step, const struct ask
 void observe_end(struct admission *a)
 {
 	observe_stage_over(a);
-	meter_admission(a->driver->parts.meter, (uint64_t)(now_us(a) - a->observed.began_us));
+	meter_admission(observe_meter(a), (uint64_t)(now_us(a) - a->observed.began_us));
 }

@@ -20,6 +20,8 @@ struct observed {
 	uint8_t stage_span[TRACE_SPAN_SIZE];
 };
 
+/** Where it is counted; nothing is of a dry run. */
+struct meter *observe_meter(const struct admission *a);
 void observe_begin(struct admission *a);
 /** A call will be made: what the plugin is told of the trace. */
 void observe_ask(struct admission *a, uint32_t stage, struct step *step,

@@ -1,5 +1,6 @@
 /* Acceptance: a submission becomes a stored job before anybody hears its id. */
 #include "core/driver/admission.h"
+#include "core/preview.h"
 
 #include <stdlib.h>
 
@@ -54,31 +55,36 @@ static int add_members(const struct submission *s, const struct json *json, json
 	return 0;
 }
 
-static int make_header(struct accepting *q)
+int submission_header(const struct submission *s, struct uuid id, struct buf *to)
 {
-	const struct submission *s = q->submission;
-	scoped(buf_finip) struct buf text = {0};
-	static const char placeholder[] = "00000000-0000-0000-0000-000000000000";
-	buf_init(&text, HEADER_MAX);
-	buf_add_char(&text, '{');
-	int rc = add_members(s, s->json, s->header, true, &text);
+	char id_text[UUID_TEXT_SIZE];
+	buf_add_char(to, '{');
+	int rc = add_members(s, s->json, s->header, true, to);
 	if (!rc)
-		rc = add_members(s, s->token_header, 0, false, &text);
+		rc = add_members(s, s->token_header, 0, false, to);
 	if (rc)
 		return rc;
-	buf_add_str(&text, "\"userID\":");
-	json_quote(&text, s->user);
-	buf_add_str(&text, ",\"jobName\":");
-	json_quote(&text, s->name);
-	buf_add_str(&text, ",\"jobKind\":");
-	json_quote(&text, s->kind);
-	buf_add_str(&text, ",\"jobID\":\"");
-	size_t id_at = text.len;
-	buf_add_str(&text, placeholder);
-	buf_add_str(&text, "\"}");
-	rc = text.rc ? text.rc : arena_copy(q->admit->arena, buf_bytes(&text), &q->admit->header);
+	buf_add_str(to, "\"userID\":");
+	json_quote(to, s->user);
+	buf_add_str(to, ",\"jobName\":");
+	json_quote(to, s->name);
+	buf_add_str(to, ",\"jobKind\":");
+	json_quote(to, s->kind);
+	buf_addf(to, ",\"jobID\":\"%s\"}", uuid_format(id, id_text));
+	return to->rc;
+}
+
+/* The id is known only when the job is accepted: its place is the header's end. */
+static int make_header(struct accepting *q)
+{
+	static const struct uuid none = {{0}};
+	scoped(buf_finip) struct buf text = {0};
+	buf_init(&text, HEADER_MAX);
+	int rc = submission_header(q->submission, none, &text);
 	if (!rc)
-		q->id_at = (char *)q->admit->header.at + id_at;
+		rc = arena_copy(q->admit->arena, buf_bytes(&text), &q->admit->header);
+	if (!rc)
+		q->id_at = (char *)q->admit->header.at + text.len - UUID_TEXT_SIZE - 1;
 	return rc;
 }
 

@@ -93,7 +93,7 @@ static void sort_all(struct generation *g)
 
 /* `list` holds references, which become the generation's. */
 static int generation_make(struct registry *r, const struct feature **list, size_t n,
-			   struct generation **ret)
+			   uint64_t number, struct generation **ret)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	struct generation *g = calloc(1, sizeof(*g));
@@ -102,7 +102,7 @@ static int generation_make(struct registry *r, const struct feature **list, size
 	atomic_init(&g->refs, 1);
 	if (n)
 		qsort(list, n, sizeof(*list), by_name);
-	g->pub.generation = r->current ? r->current->pub.generation + 1 : 1;
+	g->pub.generation = number;
 	int rc = store_begin(r->store, STORE_READ, &txn);
 	g->pub.feature = list;
 	g->pub.features = n;
@@ -146,10 +146,11 @@ static void drop_list(const struct feature **list, size_t n)
 	free(list);
 }
 
-int registry_publish(struct registry *r, const struct feature *replaced, struct full_feature *with)
+/* `with` is moved. */
+static int replace(struct registry *r, const struct registry_ref *now,
+		   const struct feature *replaced, struct full_feature *with, uint64_t number,
+		   struct generation **ret)
 {
-	struct generation *g;
-	const struct registry_ref *now = &r->current->pub; /* `changing` is held */
 	const struct feature **list = calloc(now->features + 1, sizeof(*list));
 	size_t n = 0;
 	if (!list) {
@@ -161,11 +162,30 @@ int registry_publish(struct registry *r, const struct feature *replaced, struct 
 			list[n++] = &feature_share(now->feature[i])->pub;
 	if (with)
 		list[n++] = &with->pub;
-	int rc = generation_make(r, list, n, &g);
+	int rc = generation_make(r, list, n, number, ret);
 	if (rc)
 		drop_list(list, n);
-	else
+	return rc;
+}
+
+int registry_publish(struct registry *r, const struct feature *replaced, struct full_feature *with)
+{
+	struct generation *g;
+	const struct registry_ref *now = &r->current->pub; /* `changing` is held */
+	int rc = replace(r, now, replaced, with, now->generation + 1, &g);
+	if (!rc)
 		publish(r, g);
+	return rc;
+}
+
+int registry_imagine(struct registry *r, const struct registry_ref *now,
+		     const struct feature *replaced, struct full_feature *with,
+		     const struct registry_ref **ret)
+{
+	struct generation *g;
+	int rc = replace(r, now, replaced, with, now->generation, &g);
+	if (!rc)
+		*ret = &g->pub;
 	return rc;
 }
 
@@ -304,7 +324,7 @@ int registry_create(const struct registry_config *config, struct store *store,
 	pthread_mutex_init(&r->lock, NULL);
 	int rc = load_all(r, &q, err);
 	if (!rc)
-		rc = generation_make(r, q.list, q.n, &r->current);
+		rc = generation_make(r, q.list, q.n, 1, &r->current);
 	if (rc) {
 		drop_list(q.list, q.n);
 		return err && err->code ? rc : sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));

@@ -8,6 +8,7 @@
  *   holder.c    generations: publish, take, drop
  *   register.c  registering and replacing
  *   change.c    delete, turn, order
+ *   preview.c   generations of nobody's
  *   show.c      as the API shows them */
 #pragma once
 
@@ -135,6 +136,18 @@ SL_MUST_USE int registry_publish(struct registry *r, const struct feature *repla
 SL_MUST_USE int hooked_apply(struct registry_write *w, struct store_txn *txn);
 /** Has it LifeHooks? */
 bool hooked_any(const struct feature *f);
+
+/** As registry_publish(), but nobody else sees it. `with` is moved. */
+SL_MUST_USE int registry_imagine(struct registry *r, const struct registry_ref *now,
+				 const struct feature *replaced, struct full_feature *with,
+				 const struct registry_ref **ret);
+
+/* register.c */
+/** The feature that a document would make, secrets settled; nothing is written. */
+SL_MUST_USE int registering_imagine(struct registry *r, const struct json *document,
+				    const struct feature_caller *caller,
+				    const struct registry_ref *now, struct full_feature **ret,
+				    struct sl_error *err);
 
 /* order.c: inside a write */
 SL_MUST_USE int order_apply(struct registry_write *w, struct store_txn *txn);

@@ -317,6 +317,23 @@ static int check(struct registering *q, const struct registry_ref *now, int64_t 
 	return rc ? rc : check_room(q, now);
 }
 
+/* What would come of it. */
+int registering_imagine(struct registry *r, const struct json *document,
+			const struct feature_caller *caller, const struct registry_ref *now,
+			struct full_feature **ret, struct sl_error *err)
+{
+	struct registering q = {.registry = r, .caller = caller, .err = err};
+	q.reading.err = err;
+	int rc = feature_make(&r->config, document, &q.new, &q.reading);
+	if (!rc)
+		rc = check(&q, now, -1);
+	if (rc)
+		feature_drop(q.new);
+	else
+		*ret = q.new;
+	return rc;
+}
+
 static int register_locked(struct registering *q, int64_t if_match, struct json_object **payload)
 {
 	scoped(registry_dropp) const struct registry_ref *now = registry_take(q->registry);
