@@ -1,0 +1,3 @@
+#include "reference.h"
+
+int main(int argc, char **argv) { return sluice_main(reference_create(), argc, argv); }

@@ -1,0 +1,3 @@
+import reference
+
+reference.make().main()
