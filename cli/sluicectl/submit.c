@@ -1,6 +1,6 @@
 #include "cli/sluicectl/api.h"
 #include "cli/sluicectl/document.h"
-#include "cli/sluicectl/output.h"
+#include "cli/sluicectl/stages.h"
 #include "cli/sluicectl/watch.h"
 #include "core/json/build.h"
 
@@ -13,7 +13,8 @@ enum { BODY_MAX = 256 << 20 };
 struct submit {
 	const char *user, *name, *kind, *parent, *key;
 	struct texts header;
-	bool wait, watch;
+	bool wait, watch, dry;
+	const char *with;
 };
 
 #define AT(member) offsetof(struct submit, member)
@@ -31,6 +32,10 @@ static const struct command_option options[] = {
 	{"wait", 'w', NULL, OPTION_FLAG, AT(wait), "until the job is final", NULL, NULL},
 	{"watch", 0, NULL, OPTION_FLAG, AT(watch),
 	 "as --wait, and print what happens to it meanwhile", NULL, NULL},
+	{"dry-run", 0, NULL, OPTION_FLAG, AT(dry),
+	 "say what would happen; nothing is stored or started", NULL, NULL},
+	{"with", 0, "FEATURE", OPTION_TEXT, AT(with), "with --dry-run: as if this feature were on",
+	 NULL, NULL},
 };
 
 static bool has_flags(const struct submit *o)
@@ -151,17 +156,59 @@ static int follow(struct ctl *ctl, const struct json *json, json_at payload)
 	return CTL_DONE;
 }
 
+static int check_options(const struct submit *o)
+{
+	if (o->with && !o->dry)
+		return ctl_fail(CTL_USAGE, "--with is for --dry-run");
+	if (o->dry && (o->wait || o->watch || o->key))
+		return ctl_fail(CTL_USAGE, "--dry-run submits nothing: --wait, --watch and "
+					   "--idempotency-key are not for it");
+	return CTL_DONE;
+}
+
+/* 0 only if the job would go to its engine: for scripts. */
+static int tell_dry_run(struct ctl *ctl, const struct json *json, json_at payload)
+{
+	json_at state = json_get(json, payload, BYTES("state"));
+	int code = output_is_raw(ctl) ? output_value(ctl, json, payload)
+				      : stages_print(ctl, json, payload);
+	if (code)
+		return code;
+	fflush(stdout);
+	bool fine = state != JSON_NONE && json_string_is(json, state, BYTES("waiting"));
+	if (fine && ctl->out_tty)
+		ctl_next("submit it without --dry-run; -o yaml shows the whole TaskSet");
+	return fine ? CTL_DONE : CTL_REFUSED;
+}
+
+static int dry_run(struct ctl *ctl, struct bytes body)
+{
+	const struct submit *o = ctl->options;
+	scoped(buf_finip) struct buf url;
+	scoped(api_answer_fini) struct api_answer answer = {0};
+	buf_init(&url, 65536);
+	buf_add_str(&url, "/v1/job?dryRun=true");
+	api_query(&url, "with", o->with);
+	struct api_call call = {.method = "POST", .path = buf_str(&url), .body = body};
+	int code = api_ask(ctl, &call, &answer);
+	return code ? code : tell_dry_run(ctl, &answer.json, answer.payload);
+}
+
 static int run(struct ctl *ctl)
 {
 	const struct submit *o = ctl->options;
 	scoped(document_finip) struct document d = {0};
 	scoped(buf_finip) struct buf body;
 	buf_init(&body, BODY_MAX);
-	int code = document_load(ctl->args[0], &d);
+	int code = check_options(o);
+	if (!code)
+		code = document_load(ctl->args[0], &d);
 	if (!code)
 		code = make_body(ctl, &d, &body);
 	if (code)
 		return code;
+	if (o->dry)
+		return dry_run(ctl, buf_bytes(&body));
 	scoped(api_answer_fini) struct api_answer answer = {0};
 	struct api_call call = {.method = "POST",
 				.path = "/v1/job",
@@ -188,6 +235,11 @@ const struct command command_submit = {
 		"--wait and --watch ask the gateway every 100 ms at first, then ever slower up to "
 		"once a second, and end with exit code 0 only if the job succeeded. Leaving them "
 		"with Ctrl-C does not stop the job.\n\n"
+		"--dry-run goes through admission without storing or starting anything and ends "
+		"with "
+		"exit code 0 only if the job would go to its engine. Plugins with side effects "
+		"(gates, "
+		"unless they declare sideEffects: none) are not asked and count as passed.\n\n"
 		"Example:\n"
 		"  sluicectl submit train.yml --user ada -H team=vision --watch",
 	.option = options,
