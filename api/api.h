@@ -75,6 +75,7 @@ extern const struct server_front api_front;
 extern const struct route_group *const api_routes[];
 
 /* One a file of handlers. */
+extern const struct route_group group_admission;
 extern const struct route_group group_features;
 extern const struct route_group group_health;
 extern const struct route_group group_jobs;

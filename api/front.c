@@ -177,6 +177,6 @@ static void answered(void *user, const struct request *req, unsigned status, uin
 const struct server_front api_front = {
 	.admit = admit, .serve = serve, .tick = tick, .answered = answered};
 
-const struct route_group *const api_routes[] = {&group_health,    &group_metrics,   &group_features,
-						&group_plugins,   &group_selectors, &group_jobs,
-						&group_job_reads, &group_tokens,    NULL};
+const struct route_group *const api_routes[] = {
+	&group_health,    &group_metrics, &group_admission, &group_features, &group_plugins,
+	&group_selectors, &group_jobs,    &group_job_reads, &group_tokens,   NULL};

@@ -6,13 +6,15 @@
  * replica, an answer to a person) waits for its commit. State moves are decided inside
  * the write's transaction (core/ledger); what the loop believes is checked there.
  *
- * Layer 2. Threads: driver_submit(), driver_stop(), driver_resume() from any thread but
- * the loop and the writer (they sleep for their commit); the rest as said. */
+ * Layer 2. Threads: driver_submit(), driver_stop(), driver_resume(), driver_hold(),
+ * driver_release() from any thread but the loop and the writer (they sleep for their commit); the
+ * rest as said. */
 #pragma once
 
 #include "core/base/log.h"
 #include "core/caller.h"
 #include "core/engine_port.h"
+#include "core/hold.h"
 #include "core/ledger.h"
 #include "core/meter.h"
 #include "core/tracer.h"
@@ -111,6 +113,23 @@ SL_MUST_USE int driver_stop(struct driver *d, const struct job_request *r,
 /** Let a suspended job go on. Of two at once one wins, the other gets SL_E_CONFLICT.
  * SL_E_BUSY: too many in admission. */
 SL_MUST_USE int driver_resume(struct driver *d, const struct job_request *r, struct sl_error *err);
+
+/** Hold admission of these jobs: from now on they are stored, not admitted. The same hold
+ * again is fine. SL_E_CONFLICT: there are too many holds. */
+SL_MUST_USE int driver_hold(struct driver *d, const struct hold *hold, struct sl_error *err);
+/** Lift the hold of exactly these jobs; what no other hold fits goes on, in its order and as
+ * there are places. `*ret_changed`: there was such a hold. */
+SL_MUST_USE int driver_release(struct driver *d, struct bytes kind, struct bytes user,
+			       bool *ret_changed, struct sl_error *err);
+
+bool driver_is_held(const struct driver *d); /**< For any jobs; any thread. */
+
+struct driver_load {
+	size_t in_admission, in_admission_max;
+};
+void driver_load(struct driver *d, struct driver_load *ret); /**< Any thread. */
+/** Jobs that could not be read since the start: they stay as they are. Any thread. */
+size_t driver_unreadable(const struct driver *d);
 
 /** Told of every move of a job, once it is on disk: where its submitter waits. Ended by its
  * users (watch_end()) before the driver is. */

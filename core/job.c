@@ -92,7 +92,7 @@ int job_decode(struct bytes record, struct job *ret)
 				       &job.stop_reason, &job.stop_code, &job.trace};
 	for (size_t i = 0; i < countof(texts); i++)
 		*texts[i] = wire_get_bytes(&w);
-	if (w.bad || w.at != w.end || job.state >= JOB_STATES || job.next > NEXT_EXPIRE)
+	if (w.bad || w.at != w.end || job.state >= JOB_STATES || job.next > NEXT_LEASE)
 		return SL_E_CORRUPT;
 	job.group = (struct job_group){true, job.state, job.reason_code, job.plugin};
 	*ret = job;

@@ -29,9 +29,16 @@ enum job_state {
 };
 
 /** What happens by itself at `next_ms`. */
-enum job_next { NEXT_NOTHING, NEXT_ASK, NEXT_EXPIRE };
+enum job_next {
+	NEXT_NOTHING,
+	NEXT_ASK,
+	NEXT_EXPIRE,
+	NEXT_LEASE, /**< It is being asked about just now; looked at again then, if that is lost. */
+};
 
-/* Why a job is where it is (`reason_code`): in_admission gate_suspended gate_stopped gate_gone
+#define JOB_CODE_HELD "held" /* preparing, stored and not admitted: core/hold.h */
+
+/* Why a job is where it is (`reason_code`): in_admission held gate_suspended gate_stopped gate_gone
  * plugin_unavailable plugin_timeout plugin_bad_answer selector_error no_translator
  * ambiguous_plugins increment_violation decorator_conflict budget_exhausted invalid_taskset
  * engine_unknown engine_refused waiting_for_slot waiting_for_dependency (of a role) running
@@ -78,6 +85,15 @@ SL_BEGIN_DECLS
 const char *job_state_name(enum job_state state);
 int job_state_parse(struct bytes text, enum job_state *ret); /**< 0 or SL_E_INVALID. */
 bool job_may_move(enum job_state from, enum job_state to);
+static inline bool job_is_held(const struct job *job)
+{
+	return job->state == JOB_PREPARING && bytes_is(job->reason_code, JOB_CODE_HELD);
+}
+/** When it is asked about again or expires, as people are told; 0: nobody knows. */
+static inline int64_t job_next_ms(const struct job *job)
+{
+	return job->next == NEXT_LEASE ? job->expires_ms : job->next_ms;
+}
 static inline bool job_final(enum job_state s) { return s >= JOB_SUCCEEDED; }
 
 void job_encode(const struct job *job, struct buf *to);

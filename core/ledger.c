@@ -50,12 +50,12 @@ void ledger_drop_doc(struct store_txn *txn, struct uuid id, enum job_part part)
 
 /* ---- the record, its index and counters ---- */
 
-enum facet { FACET_ALL, FACET_STATE, FACET_USER, FACET_KIND, FACETS };
+enum facet { FACET_ALL, FACET_STATE, FACET_USER, FACET_KIND, FACETS, FACET_HELD = FACETS };
 
 /* The prefix that jobs alike in one facet share, in INDEX and COUNTS. */
 static struct key facet_key(enum facet facet, const struct job *job)
 {
-	static const char letters[FACETS] = {'a', 's', 'u', 'k'};
+	static const char letters[FACETS + 1] = {'a', 's', 'u', 'k', 'h'};
 	struct key k = {.at = {(uint8_t)letters[facet]}, .len = 1};
 	uint8_t state = (uint8_t)job->state;
 	if (facet == FACET_STATE)
@@ -101,9 +101,17 @@ static void index_put(struct store_txn *txn, enum facet facet, const struct job 
 		store_del(txn, STORE_INDEX, key_bytes(&k));
 }
 
+static bool is_held(const struct job_group *g)
+{
+	return g->there && g->state == JOB_PREPARING && bytes_is(g->code, JOB_CODE_HELD);
+}
+
 static void put_record(struct store_txn *txn, struct job *job)
 {
+	bool held = is_held(&job->group);
 	ledger_regroup(txn, job);
+	if (is_held(&job->group) != held)
+		index_put(txn, FACET_HELD, job, !held);
 	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, RECORD_MAX);
 	job_encode(job, &record);
@@ -310,6 +318,24 @@ int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const
 	feed_append(txn, job, previous);
 	put_record(txn, job);
 	return 0;
+}
+
+void ledger_reword(struct store_txn *txn, struct job *job, const struct why *why,
+		   const char *outcome, int64_t now_ms)
+{
+	struct event event = {.time_ms = now_ms,
+			      .type = EVENT_NOTE,
+			      .state = job->state,
+			      .stage = EVENT_NO_STAGE,
+			      .outcome = bytes_str(outcome),
+			      .reason = why->reason,
+			      .who = why->who};
+	job->reason = bytes_cut(why->reason, JOB_REASON_MAX);
+	job->reason_code = bytes_cut(why->code, JOB_REASON_CODE_MAX);
+	job->plugin = why->plugin;
+	job->since_ms = now_ms;
+	ledger_add_event(txn, job, &event);
+	put_record(txn, job);
 }
 
 void ledger_save(struct store_txn *txn, struct job *job, int64_t old_next_ms)

@@ -5,8 +5,9 @@
  * two who want different things one wins and the other is told.
  *
  * Keys:  JOBS id · DOCS id+part · EVENTS id+be32(number) · REPLICAS id+be32(role)+be32(index)
- *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, and as ledger_kin.c and kept.h say
- *        COUNTS 'a', 's'+state, 'u'+user, 'k'+kind, and as ledger_groups.c says
+ *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, 'h'+id of held ones, and as
+ *        ledger_kin.c and kept.h say · COUNTS 'a', 's'+state, 'u'+user, 'k'+kind, 'h', and as
+ *        ledger_groups.c says
  *        TIMERS be64(due ms)+id · SEEN hash · SEEN 't'+be64(time)+hash
  *
  * Layer 2. Threads: reads in any read transaction; writes on the writer's thread. What
@@ -56,6 +57,9 @@ void ledger_insert(struct store_txn *txn, struct job *job);
  * ledger_save() for new ones. The strings of `why` must outlive the call. */
 SL_MUST_USE int ledger_move(struct store_txn *txn, struct job *job, enum job_state to,
 			    const struct why *why, int64_t now_ms);
+/** New words for where it is (held, released), with an event of that outcome. */
+void ledger_reword(struct store_txn *txn, struct job *job, const struct why *why,
+		   const char *outcome, int64_t now_ms);
 /** Store the record after changing members other than state, user and kind. `old_next_ms`
  * is what next_ms was when the record was read (its timer is replaced). */
 void ledger_save(struct store_txn *txn, struct job *job, int64_t old_next_ms);
@@ -119,6 +123,14 @@ SL_MUST_USE int ledger_walk(struct store_txn *txn, const struct job_filter *f, b
  * counted by walking up to `most`, then `*ret_more` is set. */
 SL_MUST_USE int ledger_count(struct store_txn *txn, const struct job_filter *f, uint64_t most,
 			     uint64_t *ret, bool *ret_more);
+
+/** Ids behind `after` (nil: from the first) of the jobs in `state`, in order. */
+SL_MUST_USE int ledger_ids_in(struct store_txn *txn, enum job_state state, struct uuid after,
+			      struct uuid *ids, size_t max, size_t *ret_n);
+/** Likewise of held jobs, and how many there are. */
+SL_MUST_USE int ledger_ids_held(struct store_txn *txn, struct uuid after, struct uuid *ids,
+				size_t max, size_t *ret_n);
+uint64_t ledger_count_held(struct store_txn *txn);
 
 /* ---- unfinished jobs by state, reason code and plugin ---- */
 

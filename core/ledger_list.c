@@ -168,3 +168,43 @@ int ledger_count(struct store_txn *txn, const struct job_filter *f, uint64_t mos
 	*ret_more = t.more;
 	return rc;
 }
+
+/* ---- ids alone ---- */
+
+static int ids_below(struct store_txn *txn, struct prefix prefix, struct uuid after,
+		     struct uuid *ids, size_t max, size_t *ret_n)
+{
+	scoped(store_cursor_freep) struct store_cursor *cursor = NULL;
+	struct walk w = {.txn = txn, .prefix = prefix};
+	struct bytes key;
+	size_t n = 0;
+	int rc = store_cursor_open(txn, STORE_INDEX, &cursor);
+	if (rc)
+		return rc;
+	w.cursor = cursor;
+	for (rc = start(&w, after, &key); rc == 0 && n < max && inside(&w, key);
+	     rc = step(&w, &key))
+		memcpy(ids[n++].at, (const uint8_t *)key.at + prefix.len, 16);
+	*ret_n = n;
+	return rc == SL_E_NOT_FOUND ? 0 : rc;
+}
+
+int ledger_ids_in(struct store_txn *txn, enum job_state state, struct uuid after, struct uuid *ids,
+		  size_t max, size_t *ret_n)
+{
+	return ids_below(txn, (struct prefix){{'s', (uint8_t)state}, 2}, after, ids, max, ret_n);
+}
+
+int ledger_ids_held(struct store_txn *txn, struct uuid after, struct uuid *ids, size_t max,
+		    size_t *ret_n)
+{
+	return ids_below(txn, (struct prefix){{'h'}, 1}, after, ids, max, ret_n);
+}
+
+uint64_t ledger_count_held(struct store_txn *txn)
+{
+	struct bytes value;
+	return store_get(txn, STORE_COUNTS, BYTES("h"), &value) == 0 && value.len == 8
+		       ? wire_from_be(value.at, 8)
+		       : 0;
+}

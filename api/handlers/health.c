@@ -24,6 +24,23 @@ static const char *state_word(enum api_state state)
 	return state == API_READY ? "ready" : state == API_STARTING ? "starting" : "stopping";
 }
 
+static void note_trouble_of_jobs(const struct driver *d, struct json_object *notes)
+{
+	scoped(buf_finip) struct buf words = {0};
+	size_t n = driver_unreadable(d);
+	if (driver_is_held(d))
+		jb_add_bytes(notes, BYTES("admission is held: jobs are stored, not admitted, until "
+					  "it is released"));
+	if (!n)
+		return;
+	buf_init(&words, 200);
+	buf_addf(&words,
+		 "what is stored of %zu job%s cannot be read; they were set aside, the log names "
+		 "them",
+		 n, n == 1 ? "" : "s");
+	jb_add_bytes(notes, buf_bytes(&words));
+}
+
 static int readyz(struct api *api, struct request *req, struct reply *reply)
 {
 	(void)req;
@@ -40,6 +57,8 @@ static int readyz(struct api *api, struct request *req, struct reply *reply)
 		jb_add_bytes(notes,
 			     BYTES("the engine local is in single-user mode: everyone who may "
 				   "submit can act as the gateway"));
+	if (api->driver)
+		note_trouble_of_jobs(api->driver, notes);
 	jb_put_str(body, "status", state_word(state));
 	jb_put(body, "notes", notes);
 	if (state != API_READY) {

@@ -19,8 +19,8 @@ void job_read_put_why(struct json_object *to, const struct job *job)
 	jb_put_time(to, "since", job->since_ms);
 	if (job->plugin.len)
 		jb_put_bytes(to, "plugin", job->plugin);
-	if (job->next_ms)
-		jb_put_time(to, "next", job->next_ms);
+	if (job_next_ms(job))
+		jb_put_time(to, "next", job_next_ms(job));
 }
 
 static int begin(struct api *api, struct request *req, struct reply *reply, struct store_txn **txn,

@@ -66,6 +66,8 @@ extern const struct command command_job_get;
 extern const struct command command_job_stop;
 extern const struct command command_job_resume;
 extern const struct command command_job_logs;
+extern const struct command command_hold;
+extern const struct command command_release;
 extern const struct command command_job_events;
 extern const struct command command_job_explain;
 extern const struct command command_feature_apply;

@@ -376,18 +376,32 @@ static int put_groups(struct write *w, struct store_txn *txn)
 	return ledger_count_groups(txn);
 }
 
-static int start_driver(struct gateway *g, struct sl_error *err)
+/* As if an operator had said so: it lasts until somebody releases it. */
+static int hold_admission(struct gateway *g, struct sl_error *err)
+{
+	const struct hold all = {.who = BYTES("sluiced --hold"),
+				 .reason = BYTES("the gateway was started with --hold")};
+	return driver_hold(g->driver, &all, err);
+}
+
+static int start_driver(struct gateway *g, bool hold, struct sl_error *err)
 {
 	size_t n;
 	char text[24];
 	struct write groups = {.apply = put_groups};
 	int rc = writer_run(g->writer, &groups);
+	if (!rc && hold)
+		rc = hold_admission(g, err);
 	if (!rc)
 		rc = driver_recover(g->driver, &n, err);
 	if (rc)
 		return rc;
 	snprintf(text, sizeof(text), "%zu", n);
 	log_line(g->log, LOG_INFO, "driver", "unfinished jobs go on", "jobs", text, NULL);
+	if (driver_is_held(g->driver))
+		log_line(g->log, LOG_WARN, "driver",
+			 "admission is held: jobs are stored, not admitted; sluicectl release",
+			 NULL);
 	return driver_start(g->driver);
 }
 
@@ -420,7 +434,7 @@ static int open_all(struct gateway *g, const struct gateway_host *host, struct s
 	if (!rc)
 		rc = start_hooks(g, err);
 	if (!rc)
-		rc = start_driver(g, err);
+		rc = start_driver(g, host->hold, err);
 	if (!rc)
 		api_set_state(&g->api, API_READY);
 	return rc;

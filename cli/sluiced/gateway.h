@@ -13,6 +13,7 @@ struct gateway;
 struct gateway_host {
 	const struct spawner *spawner;
 	bool single_user; /**< Replicas run as the gateway's own user, or as root. */
+	bool hold;        /**< Admission shall be held from the start. */
 };
 
 SL_BEGIN_DECLS

@@ -18,16 +18,18 @@ extern char **environ;
 
 struct options {
 	struct config_source source;
-	bool check, sample;
+	bool check, sample, hold;
 };
 
-enum { OPT_CHECK = 256, OPT_SAMPLE };
+enum { OPT_CHECK = 256, OPT_SAMPLE, OPT_HOLD };
 
 static const struct argp_option option_table[] = {
 	{"config", 'c', "FILE", 0, "Read settings from this YAML file", 0},
 	{"data", 'd', "DIR", 0, "Keep everything in DIR (default: ./sluice-data)", 0},
 	{"listen", 'l', "ADDR:PORT", 0,
 	 "Listen there (default: 127.0.0.1:8080; port 0: any free one)", 0},
+	{"hold", OPT_HOLD, NULL, 0,
+	 "Start with admission held: jobs are stored and wait for `sluicectl release`", 0},
 	{"check-config", OPT_CHECK, NULL, 0,
 	 "Print the settings in force and where they are wrong, then exit", 0},
 	{"sample-config", OPT_SAMPLE, NULL, 0,
@@ -47,6 +49,9 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'l':
 		o->source.listen = arg;
+		return 0;
+	case OPT_HOLD:
+		o->hold = true;
 		return 0;
 	case OPT_CHECK:
 		o->check = true;
@@ -302,7 +307,7 @@ static int start(const struct options *o, const struct config *config)
 		rc = give_up_privileges(config, &users, &filtered, &err);
 	if (!rc)
 		rc = start_log(config, filtered, &log);
-	struct gateway_host host = {&spawner, users.single};
+	struct gateway_host host = {&spawner, users.single, o->hold};
 	int code = rc ? complain(rc, &err) : serve(o, config, &host, log);
 	spawner_stop(&spawner);
 	return code;

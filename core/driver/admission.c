@@ -35,7 +35,7 @@ struct admission *admission_free(struct admission *a)
 		buf_fini(&a->given[i].patch);
 	arena_free(a->event_arena);
 	admit_free(a->from);
-	admit_free(a->resumed);
+	admit_drop(a->driver, a->resumed);
 	change_free(a->last);
 	preview_dropped(a->preview);
 	free(a);
@@ -153,11 +153,10 @@ static int create(struct driver *d, struct admit *from, struct admission **ret)
 
 static void no_room(struct driver *d, struct admit *from, int rc)
 {
-	/* It lies in the store: it goes on at its timer or at the next start. */
+	/* It lies in the store: it goes on at its timer, or is taken in again. */
 	driver_log(d, LOG_ERROR, from->job.id, "cannot be admitted now", "why", sl_err_text(rc));
-	if (from->counted)
-		atomic_fetch_sub(&d->in_admission, 1);
-	admit_free(from);
+	intake_again(d, from->job.state);
+	admit_drop(d, from);
 }
 
 /* The gate that wanted to be asked again is not among those that match now. */
@@ -202,13 +201,26 @@ bool admission_go_on_resumed(struct admission *a)
 	return true;
 }
 
+/* The answer has come that lets it go on, and its move is on its way to the store; the
+ * resume's move was there first. Both lead to the same place, and the answer further. */
+static bool is_overtaken(const struct admission *old, const struct admit *from)
+{
+	return old->from->by_timer && old->writing && old->state == JOB_PREPARING &&
+	       from->job.moves == old->moves;
+}
+
 /* A resume while the job is being asked again by itself waits for the answer: what lets
  * it go on or ends it counts, and only otherwise the resume does. */
 static bool leave_resume(struct admission *old, struct admit *from)
 {
+	if (is_overtaken(old, from)) {
+		old->overtaken = true;
+		admit_drop(old->driver, from);
+		return true;
+	}
 	if (!old->from->by_timer || old->state != JOB_SUSPENDED || old->ended)
 		return false;
-	admit_free(old->resumed);
+	admit_drop(old->driver, old->resumed);
 	old->resumed = from;
 	old->moves = from->job.moves;
 	old->state = from->job.state;
@@ -240,20 +252,26 @@ int admission_begin_preview(struct driver *d, struct admit *from, struct preview
 	return 0;
 }
 
+/* What is asked for is at work already, or further. */
+static bool is_there(const struct admission *old, const struct admit *from)
+{
+	return old && (from->by_timer || (from->fed && from->job.moves <= old->moves));
+}
+
 void admission_begin(struct driver *d, struct note *note)
 {
 	struct admit *from = container_of(note, struct admit, note);
-	struct table_node *old = table_get(&d->admissions, from->job.id);
+	struct table_node *node = table_get(&d->admissions, from->job.id);
+	struct admission *a, *old = node ? container_of(node, struct admission, node) : NULL;
 	admit_charge(d, from);
-	if (d->closed || (old && from->by_timer)) { /* it is being asked already */
-		admit_free(from);
+	if (d->closed || is_there(old, from)) {
+		admit_drop(d, from);
 		return;
 	}
-	if (old && leave_resume(container_of(old, struct admission, node), from))
+	if (old && leave_resume(old, from))
 		return;
 	if (old)
-		admission_drop(container_of(old, struct admission, node));
-	struct admission *a;
+		admission_drop(old);
 	int rc = create(d, from, &a);
 	if (rc) {
 		no_room(d, from, rc);

@@ -24,16 +24,21 @@ struct admit {
 	struct bytes header, submitted, taskset, factors, provenance, progress;
 	bool counted; /* already in driver->in_admission */
 	bool by_timer;
+	bool fed;               /* by intake.c: perhaps it is in memory already */
 	atomic_size_t *charged; /* driver->documents, with `weight`, until it is freed */
 	size_t weight;
 };
 
 SL_MUST_USE int admit_create(struct admit **ret);
 struct admit *admit_free(struct admit *a);
+/** Nothing comes of it: free, and its place, if it has one, is given back. */
+struct admit *admit_drop(struct driver *d, struct admit *a);
 /** Count what it and its admission hold as documents in memory, once. */
 void admit_charge(struct driver *d, struct admit *a);
 /** Copy everything of job `id` out of the store. */
 SL_MUST_USE int admit_load(struct store_txn *txn, struct uuid id, struct admit **ret);
+/** Nothing can be made of what is stored of a job in admission: it fails. */
+SL_MUST_USE int admit_give_up(struct store_txn *txn, struct job *job, int64_t now_ms);
 SL_DEFINE_SCOPED(struct admit, admit_free)
 
 /* ---- admission.c ---- */
@@ -98,6 +103,7 @@ struct admission {
 	bool writing;    /* a progress change is on its way */
 	bool dirty;      /* there is newer progress */
 	struct admit *resumed; /* a resume that came while a plugin was asked again */
+	bool overtaken;        /* a resume was written before the answer that lets it go on */
 	bool ended;            /* its last change is made */
 	struct change *last;   /* and waits for the one on its way, or NULL */
 	const char *fault;     /* reason code of a stage that could not be composed */

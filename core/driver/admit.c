@@ -27,6 +27,13 @@ struct admit *admit_free(struct admit *a)
 	return NULL;
 }
 
+struct admit *admit_drop(struct driver *d, struct admit *a)
+{
+	if (a && a->counted)
+		atomic_fetch_sub(&d->in_admission, 1);
+	return admit_free(a);
+}
+
 /* Its texts, their index, the TaskSet made of them and the body for the plugins. */
 void admit_charge(struct driver *d, struct admit *a)
 {
@@ -77,4 +84,11 @@ int admit_load(struct store_txn *txn, struct uuid id, struct admit **ret)
 	if (!rc)
 		*ret = take_ptr(&a);
 	return rc;
+}
+
+int admit_give_up(struct store_txn *txn, struct job *job, int64_t now_ms)
+{
+	struct why why = {.code = BYTES("internal_error"),
+			  .reason = BYTES("what is stored of the job cannot be read")};
+	return ledger_move(txn, job, JOB_FAILED, &why, now_ms);
 }

@@ -189,30 +189,15 @@ static void come_back(struct driver *d, struct note *note)
 	change_free(c);
 }
 
-/* What lacks a part is not written, now or later. Where no replica is at work the job
- * fails instead. */
-static void fail_instead(struct change *c)
-{
-	c->path[0] = JOB_FAILED;
-	c->path_n = 1;
-	c->why = (struct why){.code = BYTES("internal_error"), .reason = BYTES("out of memory")};
-	c->stay = c->vain = false;
-	c->next = NEXT_NOTHING;
-	c->next_ms = c->expires_ms = 0;
-	c->engine = (struct bytes){"", 0};
-	c->docs = 0;
-	c->event = NULL;
-}
-
+/* What lacks a part is not written, now or later. */
 static void submit(struct driver *d, struct change *c)
 {
-	bool whole = !c->flaw || !c->replica;
 	c->write.apply = apply;
 	c->write.done = done;
 	c->note.handle = come_back;
 	int rc = d->closed ? SL_E_CANCELED
-		 : whole   ? writer_submit_always(d->parts.writer, &c->write)
-			   : c->flaw;
+		 : c->flaw ? c->flaw
+			   : writer_submit_always(d->parts.writer, &c->write);
 	if (rc) {
 		c->rc = rc;
 		driver_post(d, &c->note);
@@ -224,8 +209,6 @@ void change_submit(struct change *c)
 	c->driver->changes_open++;
 	if (c->flaw)
 		driver_log(c->driver, LOG_ERROR, c->id, "out of memory", NULL, NULL);
-	if (c->flaw && !c->replica)
-		fail_instead(c);
 	submit(c->driver, c);
 }
 

@@ -51,8 +51,8 @@ struct change {
 	struct change_event *event, **event_end;
 	struct replica_change_record *replica, **replica_end;
 	/** On the loop, when it is on disk (0) or void (SL_E_CONFLICT, SL_E_NOT_FOUND); other
-	 * failures are tried again until they pass. With a flaw: SL_E_NO_MEMORY, or 0 when the
-	 * job failed instead. The change is freed afterwards. */
+	 * failures are tried again until they pass. With a flaw SL_E_NO_MEMORY, and nothing is
+	 * written. The change is freed afterwards. */
 	void (*then)(struct driver *d, struct change *c, int rc);
 	uint64_t owner; /* serial of the admission or run that it belongs to */
 	struct stopped *stopped;

@@ -34,27 +34,41 @@ static bool full(const struct due *q)
 /* One job that cannot be read does not hold up the others. */
 static int fail(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
 {
-	struct why why = {.code = BYTES("internal_error"),
-			  .reason = BYTES("what is stored of the job cannot be read")};
 	q->over[q->n_over++] = job->id;
-	return ledger_move(txn, job, JOB_FAILED, &why, now_ms);
+	return admit_give_up(txn, job, now_ms);
 }
 
-/* To be asked: the timer stays, somewhat later, so that a crash meanwhile loses nothing. */
-static int take(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
+/* The timer stays, somewhat later, so that a crash meanwhile loses nothing. */
+static void put_off(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms,
+		    enum job_next next)
 {
 	int64_t old_next_ms = job->next_ms;
-	int rc = admit_load(txn, job->id, &q->admit[q->n]);
-	if (rc && rc != SL_E_NO_MEMORY)
-		return store_failed(txn) ? rc : fail(q, txn, job, now_ms);
-	if (!rc)
-		q->admit[q->n++]->by_timer = true;
+	job->next = next;
 	job->next_ms = now_ms + DUE_LEASE_MS;
 	if (job->expires_ms && job->expires_ms < job->next_ms)
 		job->next_ms = job->expires_ms;
 	if (!q->next_ms || job->next_ms < q->next_ms)
 		q->next_ms = job->next_ms;
 	ledger_save(txn, job, old_next_ms);
+}
+
+/* Without memory it is tried again later. */
+static int take(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
+{
+	scoped(buf_finip) struct buf words = {0};
+	struct why why;
+	buf_init(&words, HOLD_WORDS_MAX);
+	int rc = driver_find_hold(q->driver, txn, job, &words, &why);
+	if (rc == 0)
+		put_off(q, txn, job, now_ms, NEXT_ASK);
+	if (rc != SL_E_NOT_FOUND)
+		return rc;
+	rc = admit_load(txn, job->id, &q->admit[q->n]);
+	if (rc && rc != SL_E_NO_MEMORY)
+		return store_failed(txn) ? rc : fail(q, txn, job, now_ms);
+	if (!rc)
+		q->admit[q->n++]->by_timer = true;
+	put_off(q, txn, job, now_ms, rc ? NEXT_ASK : NEXT_LEASE);
 	return 0;
 }
 

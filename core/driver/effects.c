@@ -22,7 +22,7 @@ void effects_spent_budget(struct admission *a)
 
 static void note_progress(struct admission *a, const struct pl_fx *fx)
 {
-	a->resumed = admit_free(a->resumed); /* it goes on: nobody has to help */
+	a->resumed = admit_drop(a->driver, a->resumed); /* it goes on: nobody has to help */
 	a->progress.stage = (uint8_t)fx->stage;
 	a->stage_waited_ms = 0;
 	if (fx->stage != a->observed.stage)

@@ -5,7 +5,9 @@
  *   submit.c     acceptance (the caller's thread and the writer's)
  *   request.c    stop and resume (likewise)
  *   stopped.c    what was stopped, with its children
+ *   hold.c       admission held and released (likewise)
  *   due.c        jobs whose time has come
+ *   intake.c     stored jobs that belong into memory
  *   recover.c    after a restart
  *   trim.c       what stages were given, cut down when it is old
  *
@@ -22,6 +24,7 @@
  *                preview.c    the same without storing anything
  *   run.h        run.c        one TaskSet at work: policy above, engine below
  *                run_start.c  what it asks of its engine
+ *                run_load.c   what is taken up again, out of the store
  *
  * Layer 2. Threads: the loop, where nothing else is said. */
 #pragma once
@@ -39,12 +42,29 @@
 enum {
 	STUCK_RETRY_MS = 1000, /**< A change that the store could not take is tried again. */
 	DUE_LEASE_MS = 60000,  /**< A job that is being asked again is due again after this. */
+	HOLD_WORDS_MAX = 4096,
 };
 
 /** A message to the loop. */
 struct note {
 	struct letter letter;
 	void (*handle)(struct driver *d, struct note *note);
+};
+
+/** What a walk over stored jobs looks at; the lower ones go first. */
+enum intake_sort {
+	INTAKE_WAITING = 1,
+	INTAKE_RUNNING = 2,
+	INTAKE_PREPARING = 4,
+	INTAKE_HELD = 8,
+};
+
+struct intake {
+	unsigned asked, walking; /* of enum intake_sort; at most one is walked */
+	struct uuid behind;      /* how far the walk is */
+	int64_t at_ms;           /* its next piece, monotonic */
+	bool busy;               /* a piece is at the writer's */
+	bool first;              /* what was in admission is not in memory yet */
 };
 
 struct driver {
@@ -61,6 +81,10 @@ struct driver {
 	atomic_size_t in_admission, in_admission_max; /* the latter in place of the config's */
 	atomic_uint previews;                         /* at work */
 	atomic_size_t documents; /* bytes held by admissions and runs, roughly */
+	atomic_size_t holds;     /* in the store: none, nobody has to look */
+	atomic_bool released;    /* one was lifted: the loop shall look who is held no longer */
+	atomic_bool report_lost; /* for want of memory */
+	atomic_size_t set_aside; /* jobs that could not be read */
 	atomic_bool ending;
 	atomic_size_t busy; /* admissions and runs, for driver_idle() */
 	pthread_t thread;
@@ -74,9 +98,9 @@ struct driver {
 	bool timer_busy;
 	int64_t trim_ms; /* when old stages are cut down next, monotonic; 0: not begun */
 	bool trim_busy;
-	size_t recovering;   /* runs not yet taken up again, and one for driver_recover() */
 	size_t changes_open; /* submitted, not yet back */
-	uint64_t serial;     /* of the newest admission or run */
+	struct intake intake;
+	uint64_t serial; /* of the newest admission or run */
 };
 
 void driver_post(struct driver *d, struct note *note);
@@ -86,6 +110,9 @@ void driver_set_timer(struct driver *d, int64_t at_ms);
 int driver_enter(struct driver *d, struct sl_error *err);
 /** Are more documents in memory than there shall be? Any thread. */
 bool driver_is_heavy(const struct driver *d);
+void driver_wake(struct driver *d); /* out of its sleep; any thread */
+/** A job cannot be read: it stays where it is, loudly. */
+void driver_set_aside(struct driver *d, struct uuid job);
 void driver_log(struct driver *d, enum log_level level, struct uuid job, const char *msg,
 		const char *key, const char *value);
 
@@ -101,6 +128,23 @@ SL_MUST_USE int stopped_gather(struct driver *d, struct store_txn *txn, const st
 /** When the write is done: tell the loop and the waiting, unless it failed. */
 void stopped_tell(struct stopped **slot, int rc);
 struct stopped *stopped_free(struct stopped *s);
+
+/* ---- hold.c ---- */
+
+/** In a transaction: is the job to be held? `*ret` says why, in `words`. SL_E_NOT_FOUND: no. */
+SL_MUST_USE int driver_find_hold(struct driver *d, struct store_txn *txn, const struct job *job,
+				 struct buf *words, struct why *ret);
+
+/* ---- intake.c ---- */
+
+/** Walk over all jobs of these sorts, soon. */
+void intake_ask(struct driver *d, unsigned sorts, uint32_t delay_ms);
+/** A job in this state was lost from memory, or may have been: look for it. */
+void intake_again(struct driver *d, enum job_state state);
+void intake_after_release(struct driver *d); /* any thread */
+void intake_turn(struct driver *d);
+/** When there is something to do, monotonic; 0: nothing. */
+int64_t intake_next_ms(const struct driver *d);
 
 /* ---- due.c ---- */
 

@@ -78,13 +78,36 @@ void journal_flush(struct admission *a, struct change *c)
 	a->taskset_dirty = a->factors_dirty = a->provenance_dirty = a->dirty = false;
 }
 
+static void progress_written(struct driver *d, struct change *c, int rc);
+
+/* The move was made by a resume already; the rest of the change is still to be written. */
+static bool write_behind_resume(struct admission *a, const struct change *c)
+{
+	struct change *n;
+	if (!a->overtaken || change_create(a->driver, a->node.id, a->moves, &n))
+		return false;
+	a->overtaken = false;
+	for (size_t i = 0; i < c->docs; i++)
+		change_add_doc(n, c->doc[i].part, c->doc[i].text);
+	for (const struct change_event *e = c->event; e; e = e->next)
+		change_add_event(n, &e->event);
+	n->owner = a->serial;
+	n->then = progress_written;
+	a->writing = true;
+	change_submit(n);
+	return true;
+}
+
 static void progress_written(struct driver *d, struct change *c, int rc)
 {
 	struct admission *a = admission_find(d, c->id, c->owner);
 	if (!a)
 		return;
 	a->writing = false;
-	if (rc || c->flaw) { /* somebody moved the job elsewhere, or it failed */
+	if (rc == SL_E_CONFLICT && write_behind_resume(a, c))
+		return;
+	if (rc) { /* somebody moved the job elsewhere, or memory was short */
+		intake_again(d, JOB_PREPARING); /* if nobody else has told the loop */
 		if (!admission_go_on_resumed(a))
 			admission_drop(a);
 	} else if (a->last)

@@ -35,6 +35,16 @@ void driver_log(struct driver *d, enum log_level level, struct uuid job, const c
 		log_line(d->parts.log, level, "driver", msg, "job", uuid_format(job, id), NULL);
 }
 
+void driver_set_aside(struct driver *d, struct uuid job)
+{
+	atomic_fetch_add(&d->set_aside, 1);
+	driver_log(d, LOG_ERROR, job,
+		   "what is stored of a job cannot be read: it is set aside and stays as it is",
+		   NULL, NULL);
+}
+
+size_t driver_unreadable(const struct driver *d) { return atomic_load(&d->set_aside); }
+
 int driver_enter(struct driver *d, struct sl_error *err)
 {
 	size_t most = atomic_load(&d->in_admission_max);
@@ -96,6 +106,8 @@ void driver_report(void *user, const struct engine_report *report)
 	if (!n) {
 		driver_log(d, LOG_ERROR, report->name.job, "out of memory: a report is lost", NULL,
 			   NULL);
+		atomic_store(&d->report_lost, true);
+		driver_wake(d);
 		return;
 	}
 	n->note.handle = handle_report;
@@ -160,6 +172,7 @@ static uint32_t next_wait(struct driver *d, uint32_t most)
 	int64_t now = driver_now(d);
 	uint32_t wait = caller_turn(d->caller, most);
 	wait = until(d->stuck_ms, clock_mono_ms(d->parts.clock), wait);
+	wait = until(intake_next_ms(d), clock_mono_ms(d->parts.clock), wait);
 	if (!d->timer_busy)
 		wait = until(d->timer_ms, now, wait);
 	if (!d->trim_busy)
@@ -178,7 +191,10 @@ static void do_what_is_due(struct driver *d)
 		due_start(d);
 	if (!d->trim_busy && clock_mono_ms(d->parts.clock) >= d->trim_ms)
 		trim_start(d);
+	if (atomic_exchange(&d->report_lost, false))
+		run_lose_all(d);
 	run_tick_due(d, now);
+	intake_turn(d);
 }
 
 void driver_turn(struct driver *d, uint32_t wait_ms)
@@ -214,11 +230,9 @@ static void *loop(void *user)
 	return NULL;
 }
 
-static void wake(void *user)
-{
-	struct driver *d = user;
-	d->parts.executor->ops->wake(d->parts.executor);
-}
+void driver_wake(struct driver *d) { d->parts.executor->ops->wake(d->parts.executor); }
+
+static void wake(void *user) { driver_wake(user); }
 
 int driver_start(struct driver *d)
 {

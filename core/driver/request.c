@@ -17,6 +17,10 @@ struct asking {
 	bool stopping;
 	struct stopped *stopped;
 	struct admit *admit; /* resume: to be posted when it is on disk */
+	bool counted;        /* resume: among the jobs in admission */
+	bool held;           /* resume: stored, not admitted */
+	struct buf words;    /* of the hold */
+	struct sl_error busy;
 };
 
 static int load(struct asking *q, struct store_txn *txn, struct buf *keep, struct job *job)
@@ -132,6 +136,22 @@ static int put_progress(struct store_txn *txn, struct admit *admit, const struct
 	return rc;
 }
 
+/* A job that is held takes no place. */
+static int find_hold(struct asking *q, struct store_txn *txn, const struct job *job,
+		     struct why *why)
+{
+	struct why held;
+	int rc = driver_find_hold(q->driver, txn, job, &q->words, &held);
+	q->held = rc == 0;
+	if (rc && rc != SL_E_NOT_FOUND)
+		return rc;
+	if (!q->held)
+		return q->counted ? 0 : sl_fail(&q->err, SL_E_BUSY, "%s", q->busy.text);
+	why->code = held.code;
+	why->reason = held.reason;
+	return 0;
+}
+
 static int resume(struct asking *q, struct store_txn *txn, struct job *job)
 {
 	struct progress progress = {0};
@@ -143,6 +163,9 @@ static int resume(struct asking *q, struct store_txn *txn, struct job *job)
 		rc = step_over(q, &progress, job);
 	if (!rc)
 		rc = put_progress(txn, q->admit, &progress);
+	if (rc)
+		return rc;
+	rc = find_hold(q, txn, job, &why);
 	if (rc)
 		return rc;
 	add_request_event(q, txn, job, q->request->recheck ? "recheck" : "resume");
@@ -179,11 +202,15 @@ static void resume_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
 	q->rc = rc;
-	if (rc) {
+	if (!rc)
+		watch_tell(q->driver->watch, q->request->job);
+	if (rc || q->held) {
+		if (q->counted)
+			atomic_fetch_sub(&q->driver->in_admission, 1);
+		q->counted = false;
 		admit_free(q->admit);
 	} else {
-		watch_tell(q->driver->watch, q->request->job);
-		q->admit->counted = true;
+		q->admit->counted = q->counted;
 		driver_post(q->driver, &q->admit->note);
 	}
 	sem_post(&q->over);
@@ -192,12 +219,14 @@ static void resume_done(struct write *w, int rc)
 int driver_resume(struct driver *d, const struct job_request *r, struct sl_error *err)
 {
 	struct asking q = {.driver = d, .request = r};
-	int rc = driver_enter(d, err);
-	if (rc)
-		return rc;
+	q.counted = driver_enter(d, &q.busy) == 0;
+	if (!q.counted && !atomic_load(&d->holds)) /* whoever is held needs no place */
+		return sl_fail(err, SL_E_BUSY, "%s", q.busy.text);
+	buf_init(&q.words, HOLD_WORDS_MAX);
 	q.write.apply = apply_resume;
-	rc = wait_for(&q, resume_done, err);
-	if (rc)
+	int rc = wait_for(&q, resume_done, err);
+	if (rc && q.counted) /* it did not come to the writer */
 		atomic_fetch_sub(&d->in_admission, 1);
+	buf_fini(&q.words);
 	return rc;
 }

@@ -29,6 +29,15 @@ static void drop(struct run *r)
 	run_free(r);
 }
 
+/* What the store does not know cannot be told any more: as after a crash the run is taken up
+ * again from what it knows. */
+static void lose(struct run *r)
+{
+	struct driver *d = r->driver;
+	drop(r);
+	intake_again(d, JOB_RUNNING);
+}
+
 static struct run *find(struct driver *d, struct uuid id)
 {
 	struct table_node *node = table_get(&d->runs, id);
@@ -47,9 +56,9 @@ static void written(struct driver *d, struct change *c, int rc)
 	r->writing = false;
 	bool final = c->path_n && job_final(c->path[c->path_n - 1]);
 	if (rc) {
-		driver_log(d, LOG_ERROR, c->id, "a running job was moved by somebody else", "why",
-			   sl_err_text(rc));
-		drop(r);
+		driver_log(d, LOG_ERROR, c->id, "what became of a running job was not written",
+			   "why", sl_err_text(rc));
+		lose(r);
 	} else if (final) {
 		r->engine->ops->forget(r->engine, &r->node.id);
 		drop(r);
@@ -173,6 +182,7 @@ static void save(struct run *r, const struct policy_out *out)
 {
 	if (!r->next && change_create(r->driver, r->node.id, r->moves, &r->next)) {
 		driver_log(r->driver, LOG_ERROR, r->node.id, "out of memory", NULL, NULL);
+		lose(r);
 		return;
 	}
 	for (size_t i = 0; i < out->n; i++)
@@ -239,59 +249,83 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 	return rc;
 }
 
-static void restore_one(void *user, uint32_t role, uint32_t index, const struct replica *stored)
+static void restore(struct run *r, const struct run_load *from)
 {
-	struct run *r = user;
-	if (role < r->set->roles && index < r->set->role[role].replicas)
-		policy_restore(r->policy, role, index, stored);
+	for (const struct run_replica *n = from->replica; n; n = n->next)
+		if (n->role < r->set->roles && n->index < r->set->role[n->role].replicas)
+			policy_restore(r->policy, n->role, n->index, &n->stored);
 }
 
-static void restore(struct run *r)
+static void fail_now_written(struct driver *d, struct change *c, int rc)
 {
-	scoped(store_abortp) struct store_txn *txn = NULL;
-	if (store_begin(r->driver->parts.store, STORE_READ, &txn) ||
-	    ledger_replicas(txn, r->node.id, restore_one, r))
-		driver_log(r->driver, LOG_ERROR, r->node.id, "cannot read the stored replicas",
-			   NULL, NULL);
+	if (rc)
+		intake_again(d, JOB_WAITING);
+	(void)c;
 }
 
 static void fail_now(struct driver *d, const struct job *job, const char *words)
 {
 	struct change *c;
-	if (change_create(d, job->id, job->moves, &c))
+	if (change_create(d, job->id, job->moves, &c)) {
+		intake_again(d, job->state);
 		return;
+	}
 	c->path[c->path_n++] = JOB_FAILED;
 	c->why.code = BYTES("engine_unknown");
 	c->why.reason = change_str(c, words);
+	c->then = fail_now_written;
 	change_submit(c);
 }
 
-void run_begin(struct driver *d, const struct job *job, struct buf *text, bool recovering)
+static void cannot_begin(struct driver *d, const struct job *job, int rc)
+{
+	char words[200];
+	if (rc == SL_E_NO_MEMORY) {
+		driver_log(d, LOG_ERROR, job->id, "no memory to run it now; trying again", NULL,
+			   NULL);
+		intake_again(d, job->state);
+		return;
+	}
+	snprintf(words, sizeof(words), "the TaskSet cannot be run by the engine %.*s: %s",
+		 BYTES_FMT(job->engine), sl_err_text(rc));
+	fail_now(d, job, words);
+}
+
+static void begin(struct driver *d, const struct job *job, struct buf *text,
+		  const struct run_load *from)
 {
 	struct run *r;
 	struct policy_out out = {0};
-	if (d->closed)
-		return;
 	int rc = create(d, job, text, &r);
 	if (rc) {
-		char words[200];
-		snprintf(words, sizeof(words), "the TaskSet cannot be run by the engine %.*s: %s",
-			 BYTES_FMT(job->engine), sl_err_text(rc));
-		fail_now(d, job, words);
+		cannot_begin(d, job, rc);
 		return;
 	}
 	table_put(&d->runs, &r->node);
 	atomic_fetch_add(&d->busy, 1);
 	r->weight = r->text.cap + r->json.cap * sizeof(*r->json.node);
 	atomic_fetch_add(&d->documents, r->weight);
-	if (recovering) {
-		restore(r);
+	if (from) {
+		restore(r, from);
 		run_find_again(r);
 	}
 	policy_start(r->policy, job->started_ms, driver_now(d), &out);
 	carry_out(r, &out);
 	if (job->stopping)
 		run_stop(d, job->id);
+}
+
+void run_begin(struct driver *d, const struct job *job, struct buf *text)
+{
+	if (!d->closed)
+		begin(d, job, text, NULL);
+}
+
+void run_take_up(struct driver *d, struct note *note)
+{
+	scoped(run_load_freep) struct run_load *from = container_of(note, struct run_load, note);
+	if (!d->closed && !find(d, from->job.id))
+		begin(d, &from->job, &from->text, from);
 }
 
 void run_stop(struct driver *d, struct uuid id)
@@ -303,6 +337,12 @@ void run_stop(struct driver *d, struct uuid id)
 	r->stopping = true;
 	policy_stop(r->policy, driver_now(d), &out);
 	carry_out(r, &out);
+}
+
+void run_lose_all(struct driver *d)
+{
+	for (struct table_node *n; (n = table_any(&d->runs));)
+		lose(container_of(n, struct run, node));
 }
 
 void run_report(struct driver *d, const struct engine_report *report)

@@ -27,9 +27,31 @@ struct run {
 	int64_t created_ms;
 };
 
-/** Begin (or, with `recovering`, go on with) a TaskSet. `text` is moved. */
-void run_begin(struct driver *d, const struct job *job, struct buf *text, bool recovering);
+/** What a run goes on with, out of the store; a note to the loop. */
+struct run_load {
+	struct note note; /* for run_take_up() */
+	struct arena *arena;
+	struct job job;
+	struct buf text;
+	struct run_replica *replica;
+};
+
+struct run_replica {
+	struct run_replica *next;
+	uint32_t role, index;
+	struct replica stored;
+};
+
+/** Begin with a TaskSet. `text` is moved. */
+void run_begin(struct driver *d, const struct job *job, struct buf *text);
+/** Go on with one, unless it is in memory already. The note: struct run_load, freed. */
+void run_take_up(struct driver *d, struct note *note);
+/** Copy all of it out of the store. SL_E_CORRUPT, SL_E_NOT_FOUND: it cannot be run. */
+SL_MUST_USE int run_load(struct store_txn *txn, const struct job *job, struct run_load **ret);
+struct run_load *run_load_free(struct run_load *l);
 void run_stop(struct driver *d, struct uuid id);
+/** A report was lost: which run it was for is not known. */
+void run_lose_all(struct driver *d);
 void run_report(struct driver *d, const struct engine_report *report);
 void run_tick_due(struct driver *d, int64_t now_ms);
 struct run *run_free(struct run *r);
@@ -50,3 +72,4 @@ void run_launch(struct run *r, const struct change *c);
  * be asked for is started now, under the same name; one that ran is lost. */
 void run_find_again(struct run *r);
 SL_DEFINE_SCOPED(struct run, run_free)
+SL_DEFINE_SCOPED(struct run_load, run_load_free)

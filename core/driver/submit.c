@@ -13,12 +13,15 @@ struct accepting {
 	const struct submission *submission;
 	sem_t over;
 	int rc;
-	struct sl_error err;
+	struct sl_error err, busy;
 	struct admit *admit;
 	char *id_at; /* where the id goes in the header's text */
 	uint8_t seen_key[CRYPT_HASH_SIZE], seen_body[CRYPT_HASH_SIZE];
 	struct uuid id;
-	bool again; /* answered by an earlier submission */
+	bool again;   /* answered by an earlier submission */
+	bool counted; /* among the jobs in admission */
+	bool held;    /* stored, not admitted */
+	struct buf words;
 };
 
 /* ---- the header information: submitted keys, then the token's, then the preset ones ---- */
@@ -96,11 +99,7 @@ static int make_admit(struct accepting *q)
 		return rc;
 	struct admit *a = q->admit;
 	struct arena *arena = a->arena;
-	a->counted = true;
-	a->job = (struct job){.parent = s->parent,
-			      .state = JOB_PREPARING,
-			      .reason = BYTES("in admission"),
-			      .reason_code = BYTES("in_admission")};
+	a->job = (struct job){.parent = s->parent, .state = JOB_PREPARING};
 	rc = make_header(q);
 	if (!rc)
 		rc = arena_copy(arena, json_raw(s->json, s->job), &a->submitted);
@@ -154,6 +153,22 @@ static int check_parent(struct accepting *q, struct store_txn *txn)
 	return 0;
 }
 
+/* Why it is where it is: in admission, or held, and then it takes no place. */
+static int tell_why(struct accepting *q, struct store_txn *txn)
+{
+	struct job *job = &q->admit->job;
+	struct why why = {.code = BYTES("in_admission"), .reason = BYTES("in admission")};
+	int rc = driver_find_hold(q->driver, txn, job, &q->words, &why);
+	q->held = rc == 0;
+	if (rc && rc != SL_E_NOT_FOUND)
+		return rc;
+	if (!q->held && !q->counted)
+		return sl_fail(&q->err, SL_E_BUSY, "%s", q->busy.text);
+	job->reason = why.reason;
+	job->reason_code = why.code;
+	return 0;
+}
+
 static int apply(struct write *w, struct store_txn *txn)
 {
 	struct accepting *q = container_of(w, struct accepting, write);
@@ -165,6 +180,8 @@ static int apply(struct write *w, struct store_txn *txn)
 	if (rc != SL_E_NOT_FOUND)
 		return rc;
 	rc = check_parent(q, txn);
+	if (!rc)
+		rc = tell_why(q, txn);
 	if (rc)
 		return rc;
 	struct job *job = &q->admit->job;
@@ -180,14 +197,22 @@ static int apply(struct write *w, struct store_txn *txn)
 	return 0;
 }
 
+static void leave(struct accepting *q)
+{
+	if (q->counted)
+		atomic_fetch_sub(&q->driver->in_admission, 1);
+}
+
 static void done(struct write *w, int rc)
 {
 	struct accepting *q = container_of(w, struct accepting, write);
 	q->rc = rc;
-	if (rc || q->again) {
-		atomic_fetch_sub(&q->driver->in_admission, 1);
+	bool admitted = !rc && !q->again && !q->held;
+	if (!admitted) {
+		leave(q);
 		admit_free(q->admit);
 	} else {
+		q->admit->counted = q->counted;
 		driver_post(q->driver, &q->admit->note);
 	}
 	sem_post(&q->over);
@@ -215,6 +240,13 @@ static int enough_room(struct driver *d, struct sl_error *err)
 	return 0;
 }
 
+static int enter(struct driver *d, struct sl_error *err)
+{
+	if (driver_is_heavy(d))
+		return sl_fail(err, SL_E_BUSY, "the jobs at work fill the memory; try again soon");
+	return driver_enter(d, err);
+}
+
 static int accept_now(struct driver *d, struct accepting *q, struct sl_error *err)
 {
 	int rc = make_admit(q);
@@ -225,7 +257,7 @@ static int accept_now(struct driver *d, struct accepting *q, struct sl_error *er
 		rc = writer_submit(d->parts.writer, &q->write);
 	}
 	if (rc) {
-		atomic_fetch_sub(&d->in_admission, 1);
+		leave(q);
 		admit_free(q->admit);
 		return sl_fail(err, (enum sl_err)rc, "the job cannot be taken now: %s",
 			       sl_err_text(rc));
@@ -246,12 +278,12 @@ int driver_submit(struct driver *d, const struct submission *s, struct uuid *ret
 	int rc = enough_room(d, err);
 	if (rc)
 		return rc;
-	if (driver_is_heavy(d))
-		return sl_fail(err, SL_E_BUSY, "the jobs at work fill the memory; try again soon");
-	rc = driver_enter(d, err);
-	if (rc)
-		return rc;
+	q.counted = enter(d, &q.busy) == 0;
+	if (!q.counted && !atomic_load(&d->holds)) /* whoever is held needs no place */
+		return sl_fail(err, SL_E_BUSY, "%s", q.busy.text);
+	buf_init(&q.words, HOLD_WORDS_MAX);
 	rc = accept_now(d, &q, err);
+	buf_fini(&q.words);
 	if (!rc)
 		*ret = q.id;
 	return rc;

@@ -14,19 +14,22 @@ static void ended(struct driver *d, struct change *c, int rc)
 		a->job.moves = a->moves + (uint32_t)c->path_n;
 		a->job.state = JOB_WAITING;
 		a->job.engine = c->engine;
-		run_begin(d, &a->job, &a->taskset_text, false);
+		run_begin(d, &a->job, &a->taskset_text);
 	}
+	if (rc)
+		intake_again(d, a->state);
 	admission_drop(a);
 }
 
 /* The last change, with everything not yet written; NULL when there is no memory: then
- * the job stays as it is in the store and goes on at the next start. */
+ * the job stays as it is in the store, and is taken in again. */
 static struct change *last_change(struct admission *a, const char *code, struct bytes reason,
 				  const char *plugin)
 {
 	struct change *c;
 	if (change_create(a->driver, a->node.id, a->moves, &c)) {
 		driver_log(a->driver, LOG_ERROR, a->node.id, "out of memory", NULL, NULL);
+		intake_again(a->driver, a->state);
 		admission_drop(a);
 		return NULL;
 	}

@@ -303,7 +303,7 @@ static void test_change_with_a_flaw(void **state SL_UNUSED)
 	c->flaw = SL_E_NO_MEMORY;
 	change_submit(c);
 	let_go_on(w, 5000);
-	assert_is(w, id, JOB_FAILED, "internal_error");
+	assert_is(w, id, JOB_SUSPENDED, "gate_suspended");
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	struct bytes text;
 	assert_int_equal(store_begin(w->store, STORE_READ, &txn), 0);

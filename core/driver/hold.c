@@ -1,0 +1,104 @@
+/* Admission held and released, by an operator: decided in the write's transaction, told to
+ * the loop afterwards, which takes in what is held no longer (core/driver/intake.c). */
+#include "core/hold.h"
+#include "core/driver/internal.h"
+#include "store/writer.h"
+
+/** On the asker's stack. */
+struct holding {
+	struct write write;
+	struct driver *driver;
+	const struct hold *hold;
+	bool release, changed;
+	size_t holds; /* that there are now */
+	sem_t over;
+	int rc;
+};
+
+static int apply(struct write *w, struct store_txn *txn)
+{
+	struct holding *q = container_of(w, struct holding, write);
+	int rc = q->release ? hold_remove(txn, q->hold->kind, q->hold->user)
+			    : hold_put(txn, q->hold);
+	q->changed = rc == 0;
+	if (rc && !(q->release && rc == SL_E_NOT_FOUND))
+		return rc;
+	return hold_count(txn, &q->holds);
+}
+
+static void done(struct write *w, int rc)
+{
+	struct holding *q = container_of(w, struct holding, write);
+	struct driver *d = q->driver;
+	q->rc = rc;
+	if (!rc)
+		atomic_store(&d->holds, q->holds);
+	if (!rc && q->release && q->changed)
+		intake_after_release(d);
+	sem_post(&q->over);
+}
+
+static int carry_out(struct holding *q, struct sl_error *err)
+{
+	q->write = (struct write){.apply = apply, .done = done};
+	sem_init(&q->over, 0, 0);
+	int rc = writer_submit(q->driver->parts.writer, &q->write);
+	while (!rc && sem_wait(&q->over) != 0)
+		;
+	sem_destroy(&q->over);
+	if (rc)
+		return sl_fail(err, (enum sl_err)rc, "the gateway is too busy to write; try again");
+	if (q->rc == SL_E_TOO_BIG)
+		return sl_fail(err, SL_E_CONFLICT,
+			       "there are %d holds already; release some of them first", HOLDS_MAX);
+	return q->rc ? sl_fail(err, (enum sl_err)q->rc, "%s", sl_err_text(q->rc)) : 0;
+}
+
+int driver_hold(struct driver *d, const struct hold *hold, struct sl_error *err)
+{
+	struct hold now = *hold;
+	struct holding q = {.driver = d, .hold = &now};
+	now.since_ms = driver_now(d);
+	return carry_out(&q, err);
+}
+
+int driver_release(struct driver *d, struct bytes kind, struct bytes user, bool *ret_changed,
+		   struct sl_error *err)
+{
+	const struct hold what = {.kind = kind, .user = user};
+	struct holding q = {.driver = d, .hold = &what, .release = true};
+	int rc = carry_out(&q, err);
+	if (!rc)
+		*ret_changed = q.changed;
+	return rc;
+}
+
+bool driver_is_held(const struct driver *d) { return atomic_load(&d->holds) > 0; }
+
+int driver_find_hold(struct driver *d, struct store_txn *txn, const struct job *job,
+		     struct buf *words, struct why *ret)
+{
+	struct hold hold;
+	if (!atomic_load(&d->holds))
+		return SL_E_NOT_FOUND;
+	int rc = hold_find(txn, job->kind, job->user, &hold);
+	if (rc)
+		return rc;
+	buf_reset(words);
+	hold_tell(&hold, words);
+	buf_add_bytes(words, hold.who);
+	if (words->rc)
+		return words->rc;
+	struct bytes all = buf_bytes(words);
+	*ret = (struct why){
+		.code = BYTES(JOB_CODE_HELD),
+		.reason = bytes_of(all.at, all.len - hold.who.len),
+		.who = bytes_of((const char *)all.at + all.len - hold.who.len, hold.who.len)};
+	return 0;
+}
+
+void driver_load(struct driver *d, struct driver_load *ret)
+{
+	ret->in_admission = atomic_load(&d->in_admission);
+	ret->in_admission_max = atomic_load(&d->in_admission_max);
+}
