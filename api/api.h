@@ -6,10 +6,12 @@
 
 #include "api/auth.h"
 #include "api/http_meter.h"
+#include "api/news.h"
 #include "api/route.h"
 #include "api/server.h"
 #include "core/base/log.h"
 #include "core/driver.h"
+#include "core/hooks.h"
 #include "core/meter.h"
 #include "core/registry.h"
 
@@ -32,6 +34,8 @@ struct api {
 	struct meter *meter;
 	struct tracer *tracer; /**< Or NULL. */
 	const char *version;
+	struct hooks *hooks;
+	struct news *news; /**< Wakes the streams of events. */
 	unsigned json_depth_max;
 	unsigned rate, rate_burst; /**< Requests a second for each token; rate 0: no limit. */
 	bool rate_loopback;        /**< Also for callers on this machine. */
@@ -75,9 +79,14 @@ extern const struct server_front api_front;
 extern const struct route_group *const api_routes[];
 
 /* One a file of handlers. */
+<<<<<<< HEAD
 extern const struct route_group group_admission;
+=======
+extern const struct route_group group_events;
+>>>>>>> 9c6a213 (api: events as they happen, deliveries, redeliver)
 extern const struct route_group group_features;
 extern const struct route_group group_health;
+extern const struct route_group group_hooks;
 extern const struct route_group group_jobs;
 extern const struct route_group group_job_reads;
 extern const struct route_group group_metrics;

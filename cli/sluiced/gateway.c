@@ -47,6 +47,7 @@ struct gateway {
 	struct auth *auth;
 	struct streams *streams;
 	struct telemetry telemetry;
+	struct news *news;
 	struct api api;
 	struct server *server;
 };
@@ -159,6 +160,12 @@ static int open_driver(struct gateway *g, struct sl_error *err)
 	return driver_create(&config, &parts, &g->driver, err);
 }
 
+static void jobs_moved(void *user)
+{
+	struct gateway *g = user;
+	news_tell(g->news);
+}
+
 /* Its calls are made on a thread and over connections of their own: no job waits for a
  * subscriber. */
 static int open_hooks(struct gateway *g, struct sl_error *err)
@@ -178,7 +185,9 @@ static int open_hooks(struct gateway *g, struct sl_error *err)
 				    .registry = g->registry,
 				    .executor = g->hooks_executor,
 				    .clock = &clock_system,
-				    .log = g->log};
+				    .log = g->log,
+				    .moved = jobs_moved,
+				    .user = g};
 	return rc ? rc : hooks_create(&config, &parts, &g->hooks, err);
 }
 
@@ -338,11 +347,13 @@ static void prepare_api(struct gateway *g, bool single_user)
 		.auth = g->auth,
 		.registry = g->registry,
 		.driver = g->driver,
+		.hooks = g->hooks,
 		.streams = g->streams,
 		.http_meter = g->telemetry.http_meter,
 		.meter = g->telemetry.meter,
 		.tracer = g->telemetry.tracer,
 		.version = SLUICE_VERSION,
+		.news = g->news,
 		.body_max = (size_t)c->limits.body,
 		.header_max = (size_t)c->limits.header,
 		.regex_value_max = (size_t)c->selector.regex_value_max,
@@ -419,6 +430,8 @@ static int open_all(struct gateway *g, const struct gateway_host *host, struct s
 		rc = open_executor(g, err);
 	if (!rc)
 		rc = open_registry(g, err);
+	if (!rc)
+		rc = news_create(&g->news);
 	if (!rc)
 		rc = open_hooks(g, err);
 	if (!rc)
@@ -510,6 +523,7 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	writer_free(g->writer);
 	driver_free(g->driver);
 	hooks_free(g->hooks);
+	news_free(g->news);
 	registry_free(g->registry);
 	executor_free(g->executor);
 	executor_free(g->hooks_executor);

@@ -1,12 +1,13 @@
 """LifeHooks: who is told of which state changes, in what order, and what an answer means."""
 
 import collections
-import json
+import http.client
+import threading
 
 import pytest
 
-from harness import feature, job, plugin, role, taskset, until, when
-from plugin_double import Answer
+from harness import feature, job, plugin, role, until, when
+from plugin_double import Answer, hang
 
 NULL = {"kind": "TaskSet", "metadata": {"name": "t"},
         "spec": {"engine": "null", "roles": [role("main", "true")]}}
@@ -123,7 +124,7 @@ def test_off_holds_and_deleted_drops(api, plugin_server):
     held = api.submit(job(NULL), wait=20)
     until_told(plugin_server, ["succeeded"])
     api.turn("watch", "off")
-    api.submit(job(NULL), wait=20)  # nobody listens
+    api.wait_final(api.submit(job(NULL)))  # nobody listens
     plugin_server.on("/hook", text("OK"))
     api.turn("watch", "on")
     until(lambda: plugin_server.at("/hook")[-1].headers["Sluice-Attempt"] != "1", 20, "sent again")
@@ -137,3 +138,149 @@ def test_off_holds_and_deleted_drops(api, plugin_server):
     later = api.submit(job(NULL), wait=20)
     until(lambda: told(plugin_server)[-1]["id"] == later, 20, "the newest job is told of")
     assert len(told(plugin_server)) == 3, "what was for the deleted one is dropped"
+
+
+# --- what is pending and dead ----------------------------------------------------------------
+
+
+def deliveries(api, **query):
+    tail = "&".join(f"{key}={value}" for key, value in query.items())
+    return api.good("GET", "/v1/hooks/deliveries" + (f"?{tail}" if tail else ""))
+
+
+def test_an_exception_is_a_dead_letter(api, plugin_server):
+    answers = collections.deque([text(" ex: no such channel \n")])
+    plugin_server.on("/hook", lambda call: answers.popleft() if answers else text("OK"))
+    api.register(feature("watch", hook(plugin_server.url("/hook"), "waiting", "succeeded")))
+    job_id = api.submit(job(NULL), wait=20)
+    until_told(plugin_server, ["waiting", "succeeded"])  # the next goes on
+    dead = until(lambda: deliveries(api, jobID=job_id, state="dead"), 20, "it is a dead letter")
+    assert len(dead) == 1 and len(plugin_server.at("/hook")) == 2
+    one = dead[0]
+    assert one["lastAnswer"] == "no such channel" and one["cause"] == "exception"
+    assert one["plugin"] == "LifeHook.watch.qa" and one["attempts"] == 1
+    assert one["currentState"] == "waiting" and "redeliver" in one["reason"]
+    assert api.good("POST", "/v1/hooks/redeliver", {"id": one["id"]}) == {"redelivered": 1}
+    plugin_server.wait_calls("/hook", 3)
+    calls = plugin_server.at("/hook")
+    assert calls[2].headers["webhook-id"] == calls[0].headers["webhook-id"]
+    until(lambda: not deliveries(api, jobID=job_id), 20, "nothing is left")
+    again = api.post("/v1/hooks/redeliver", {"id": one["id"]})
+    assert (again.status, again.code) == (404, "OPERATION_TARGET_NOT_FOUND")
+
+
+def test_gone_until_it_is_turned_on_again(api, plugin_server):
+    plugin_server.on("/hook", text("bye", 410))
+    api.register(feature("watch", hook(plugin_server.url("/hook"), "succeeded")))
+    first = api.submit(job(NULL), wait=20)
+    dead = until(lambda: deliveries(api, jobID=first, state="dead"), 20, "it is dead")
+    assert dead[0]["cause"] == "gone"
+    second = api.submit(job(NULL), wait=20)
+    held = until(lambda: deliveries(api, jobID=second, state="pending"), 20, "it is held")
+    assert "turned on again" in held[0]["reason"] and held[0]["nextAttemptAt"] is None
+    assert len(plugin_server.at("/hook")) == 1
+    plugin_server.on("/hook", text("OK"))
+    api.turn("watch", "on")
+    until(lambda: states(plugin_server, job_id=second) == ["succeeded"], 20, "the held one is sent")
+    assert api.good("POST", "/v1/hooks/redeliver", {"plugin": "LifeHook.watch.qa"}) == {"redelivered": 1}
+    until(lambda: len(plugin_server.at("/hook")) == 3, 20, "the dead one is sent")
+
+
+def test_the_list_of_deliveries(api, plugin_server):
+    plugin_server.on("/hook", text("RE"))
+    api.register(feature("watch", hook(plugin_server.url("/hook"))))
+    jobs = [api.submit(job(NULL), wait=20) for _ in range(3)]
+    until(lambda: len(deliveries(api, state="retrying")) == 3, 20, "each job's first was refused")
+    all_of_them = until(lambda: (now := deliveries(api)) and len(now) == 9 and now, 20, "three each")
+    assert {one["jobID"] for one in all_of_them} == set(jobs)
+    waits = [one for one in all_of_them if one["state"] == "pending"]
+    assert len(waits) == 6 and all(one["attempts"] == 0 for one in waits)
+    seen, cursor = [], ""
+    while True:
+        reply = api.get(f"/v1/hooks/deliveries?pageSize=2{cursor}")
+        seen += [one["id"] for one in reply.payload]
+        if "X-Next-Cursor" not in reply.headers:
+            break
+        cursor = "&cursor=" + reply.headers["X-Next-Cursor"]
+    assert seen == [one["id"] for one in all_of_them]
+    pending = api.post("/v1/hooks/redeliver", {"id": waits[0]["id"]})
+    assert (pending.status, pending.code) == (409, "UNSUPPORTED_OPERATION")
+    for path, status in (("?state=lost", 400), ("?plugin=LifeHook.no.one", 404), ("?jobID=x", 400),
+                         ("?cursor=x", 400), ("?more=1", 400)):
+        assert api.get("/v1/hooks/deliveries" + path).status == status, path
+    for body, status in (({}, 400), ({"id": "1-x"}, 400), ({"id": "9999-1"}, 404),
+                         ({"plugin": "LifeHook.no.one"}, 404), ({"id": "1-1", "plugin": "x"}, 400),
+                         ({"plugin": "LifeHook.watch.qa", "since": "today"}, 400)):
+        assert api.post("/v1/hooks/redeliver", body).status == status, body
+    assert api.token_for("read_job").get("/v1/hooks/deliveries").status == 403
+    assert api.token_for("read_feature").post("/v1/hooks/redeliver", {"id": "1-1"}).status == 403
+
+
+def test_too_many_and_too_old(make_daemon, plugin_server):
+    """Over the limit the oldest die; what nobody takes in time dies, held or not."""
+    plugin_server.on("/hook", text("RE"))
+    daemon = make_daemon(config="lifehook: {pending_max: 4, retry_for: 3 s, keep_dead: 168 h}").start()
+    api = daemon.api
+    api.register(feature("watch", hook(plugin_server.url("/hook"), "succeeded")))
+    jobs = [api.submit(job(NULL), wait=20) for _ in range(6)]
+    overflow = until(lambda: [one for one in deliveries(api, state="dead") if one["cause"] == "overflow"],
+                     20, "the oldest died")
+    assert overflow[0]["jobID"] == jobs[0]
+    api.turn("watch", "off")
+    until(lambda: len(deliveries(api)) == len(deliveries(api, state="dead")), 20,
+          "the clock runs while it is off")
+    dead = deliveries(api, state="dead")  # they are bounded likewise
+    assert len(dead) == 4 and {one["cause"] for one in dead} >= {"expired"}
+    assert dead[-1]["jobID"] == jobs[-1]
+
+
+# --- subscribers apart, and crashes ----------------------------------------------------------
+
+
+def test_one_that_hangs_costs_the_others_nothing(api, plugin_server):
+    plugin_server.on("/hang", hang)
+    plugin_server.on("/hook", text("OK"))
+    api.register(feature("hangs", hook(plugin_server.url("/hang"))))
+    api.register(feature("works", hook(plugin_server.url("/hook"))))
+    jobs = [api.submit(job(NULL), wait=20) for _ in range(40)]
+    until(lambda: len(told(plugin_server)) == 3 * len(jobs), 20, "the other one is told all")
+    for job_id in jobs:
+        assert states(plugin_server, job_id=job_id) == ["waiting", "running", "succeeded"]
+    assert plugin_server.overlap("/hang") <= 16
+    plugin_server.released.set()
+
+
+def test_killed_again_and_again(daemon, plugin_server):
+    """Whenever the gateway dies, each state of each job arrives, in order."""
+    daemon.api.register(feature("watch", hook(plugin_server.on("/hook", text("OK")), "*", "preparing")))
+    jobs, stop = [], threading.Event()
+
+    def submit():
+        while not stop.is_set():
+            try:
+                jobs.append(daemon.api.submit(job(NULL)))
+            except (OSError, http.client.HTTPException, AssertionError):
+                stop.wait(0.05)  # just dead, or not up yet
+
+    clients = [threading.Thread(target=submit) for _ in range(4)]
+    for one in clients:
+        one.start()
+    for round_ in range(6):
+        before = len(plugin_server.at("/hook"))
+        plugin_server.wait_calls("/hook", before + 20 + 17 * round_)
+        daemon.kill9()
+        daemon.start()
+    stop.set()
+    for one in clients:
+        one.join(30)
+    for job_id in jobs:
+        daemon.api.wait_final(job_id)
+    until(lambda: not deliveries(daemon.api), 30, "all is delivered")
+    by_job, seen = collections.defaultdict(list), set()
+    for call in plugin_server.at("/hook"):
+        if call.headers["webhook-id"] not in seen:
+            seen.add(call.headers["webhook-id"])
+            by_job[call.body["id"]].append(call.body["current_state"])
+    for job_id in jobs:
+        went = [one["state"] for one in daemon.api.events(job_id) if one["type"] == "state"]
+        assert went[0] == "preparing" and by_job[job_id] == went, job_id
