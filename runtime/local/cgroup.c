@@ -19,6 +19,7 @@ enum {
 	ROUNDS_MAX = 400,
 	PAUSE_MS = 5,
 	REMOVE_ROUNDS = 40,
+	MAKE_TRIES = 20,
 	INNER_DEPTH_MAX = 8
 };
 
@@ -72,8 +73,8 @@ int cgroup_make(const struct cgroups *all, const struct replica_name *name)
 	char path[FILE_PATH_MAX];
 	for (unsigned i = 0; i < all->n; i++) {
 		int rc = mkdir(path_of(&all->place[i], name, "", path), 0755);
-		if (rc < 0 && errno == ENOENT) { /* somebody tidied up above it */
-			mkdir(all->place[i].path, 0755);
+		for (int n = 0; rc < 0 && errno == ENOENT && n < MAKE_TRIES; n++) {
+			mkdir(all->place[i].path, 0755); /* the last one before tidied up */
 			rc = mkdir(path, 0755);
 		}
 		if (rc < 0 && errno != EEXIST) {
@@ -258,6 +259,7 @@ void cgroup_remove(const struct cgroups *all, const struct replica_name *name)
 			poll(NULL, 0, PAUSE_MS); /* the last one is still on its way out */
 		}
 	}
+	cgroups_leave(all);
 }
 
 /* ---- the note ---- */

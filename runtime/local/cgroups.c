@@ -300,6 +300,15 @@ void cgroups_find(const char *root, const char *under, struct cgroups *ret)
 		complain(ret, "cgroups", "not all of memory, cpu and pids are there");
 }
 
+void cgroups_leave(const struct cgroups *all)
+{
+	for (unsigned i = 0; i < all->n; i++) {
+		const struct cgroup_place *p = &all->place[i];
+		if (!p->v2 || p->parts == CGROUP_TREE)
+			rmdir(p->path); /* not while it holds the groups of replicas */
+	}
+}
+
 unsigned cgroups_parts(const struct cgroups *all)
 {
 	unsigned parts = 0;

@@ -42,6 +42,9 @@ SL_BEGIN_DECLS
  * the top of the tree ("/sluice"); "" for the one this process is in. */
 void cgroups_find(const char *root, const char *under, struct cgroups *ret);
 
+/** Remove the places that hold no replica any more and that others make anew by themselves. */
+void cgroups_leave(const struct cgroups *all);
+
 unsigned cgroups_parts(const struct cgroups *all); /**< enum cgroup_part, or-ed. */
 /** "memory, cpu, pids, whole groups" or "none"; returns `out`. */
 const char *cgroups_say(unsigned parts, char out[64]);

@@ -51,7 +51,8 @@ static uint64_t known_rights(long abi)
 	return rights;
 }
 
-static int allow(const struct ruleset *set, int at, const char *name)
+/** Allow `rights` on what `name` is and holds; 0 also where it is nothing to allow. */
+static int allow(const struct ruleset *set, int at, const char *name, uint64_t rights)
 {
 	struct stat st;
 	int fd = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -60,7 +61,8 @@ static int allow(const struct ruleset *set, int at, const char *name)
 	int rc = fstat(fd, &st);
 	if (rc == 0 && !S_ISLNK(st.st_mode)) {
 		struct landlock_path_beneath_attr rule = {
-			.allowed_access = set->rights & (S_ISDIR(st.st_mode) ? ~0ULL : file_rights),
+			.allowed_access =
+				set->rights & rights & (S_ISDIR(st.st_mode) ? ~0ULL : file_rights),
 			.parent_fd = fd};
 		rc = (int)syscall(SYS_landlock_add_rule, set->fd, LANDLOCK_RULE_PATH_BENEATH, &rule,
 				  0);
@@ -71,37 +73,50 @@ static int allow(const struct ruleset *set, int at, const char *name)
 	return rc;
 }
 
-/** Allow all that lies in `dir` but `except`. */
-static int allow_beside(const struct ruleset *set, const char *dir, const char *except)
+/** A path that is not simply allowed, and what is allowed there instead. */
+struct guard {
+	const char *path;
+	uint64_t rights;
+};
+
+enum nearness { APART, ABOVE, THERE };
+
+static enum nearness near(const struct guard *guard, const char *path)
 {
-	DIR *list = opendir(dir);
+	size_t len = strlen(path);
+	if (strncmp(guard->path, path, len) != 0)
+		return APART;
+	return guard->path[len] == 0 ? THERE : guard->path[len] == '/' ? ABOVE : APART;
+}
+
+/** All that lies in `dir` is allowed but what is guarded; that, as its guard says. */
+static int allow_inside(const struct ruleset *set, const char *dir, const struct guard *guard,
+			size_t n)
+{
+	DIR *list = opendir(*dir ? dir : "/");
 	int rc = 0;
 	if (!list)
-		return errno == EACCES ? 0 : -1;
+		return errno == EACCES || errno == ENOENT ? 0 : -1;
 	for (struct dirent *e; !rc && (e = readdir(list));) {
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-		    strcmp(e->d_name, except) != 0)
-			rc = allow(set, dirfd(list), e->d_name);
+		char path[PATH_MAX];
+		uint64_t rights = ~0ULL;
+		enum nearness nearest = APART;
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+		    snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= PATH_MAX)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			enum nearness it = near(&guard[i], path);
+			if (it == THERE)
+				rights = guard[i].rights;
+			nearest = it > nearest ? it : nearest;
+		}
+		if (nearest == ABOVE)
+			rc = allow_inside(set, path, guard, n);
+		else if (rights)
+			rc = allow(set, dirfd(list), e->d_name, rights);
 	}
 	closedir(list);
 	return rc;
-}
-
-/** Walk down from the root to the data directory. */
-static int allow_around(const struct ruleset *set, const char *data_dir)
-{
-	char dir[PATH_MAX] = "/";
-	const char *at = data_dir;
-	while (*(at += strspn(at, "/"))) {
-		char name[NAME_MAX + 1];
-		size_t len = strcspn(at, "/");
-		snprintf(name, sizeof(name), "%.*s", (int)len, at);
-		if (allow_beside(set, dir, name) < 0)
-			return -1;
-		at += len;
-		snprintf(dir, sizeof(dir), "%.*s", (int)(at - data_dir), data_dir);
-	}
-	return 0;
 }
 
 int shield_enter(const char *data_dir, const char *work_dir)
@@ -116,9 +131,11 @@ int shield_enter(const char *data_dir, const char *work_dir)
 	set.fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (set.fd < 0)
 		return -1;
-	int rc = allow_around(&set, data_dir);
+	const struct guard guards[] = {{data_dir, 0},
+				       {"/sys/fs/cgroup", LANDLOCK_ACCESS_FS_READ_FILE}};
+	int rc = allow_inside(&set, "", guards, countof(guards));
 	if (rc == 0)
-		rc = allow(&set, AT_FDCWD, work_dir);
+		rc = allow(&set, AT_FDCWD, work_dir, ~0ULL);
 	if (rc == 0)
 		rc = (int)syscall(SYS_landlock_restrict_self, set.fd, 0);
 	close(set.fd);

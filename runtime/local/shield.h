@@ -6,6 +6,8 @@
  * directly in a directory above the data directory are closed to the replica too: give
  * the data directory a parent of its own where that matters. Listing names stays free.
  *
+ * Cgroups can be read and not written, so that root has no way out of its limits.
+ *
  * Where the kernel can (6.12), it also keeps the signals of the replica inside: its
  * processes reach each other, not their supervisor, the gateway or other replicas.
  *

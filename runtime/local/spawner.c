@@ -195,6 +195,7 @@ static _Noreturn void run(struct home *h, const struct spawner_config *config)
 		if (p[1].revents)
 			reap(h->signals);
 	} while (!p[0].revents || serve(h));
+	cgroups_leave(&h->config.cgroups);
 	_exit(0);
 }
 

@@ -139,6 +139,19 @@ static void it_is_ended_although_its_supervisor_was_killed(void **state)
 		kill(left, SIGKILL);
 }
 
+/** Root could write there; Landlock does not let it. */
+static void there_is_no_way_out_of_the_group(void **state)
+{
+	struct house *h = *state;
+	house_sh(h, 0,
+		 "for f in $(find /sys/fs/cgroup -maxdepth 2 -name cgroup.procs); do "
+		 "echo $$ 2>&1 > $f && exit 3; done; mkdir /sys/fs/cgroup/*/mine && exit 4; "
+		 "cat /proc/self/cgroup > /dev/null && cat /sys/fs/cgroup/*/cgroup.procs > "
+		 "/dev/null");
+	int code = house_code(h, 0);
+	assert_true(code != 3 && code != 4);
+}
+
 static unsigned groups_of(const struct house *h, const char *tree)
 {
 	char id[UUID_TEXT_SIZE];
@@ -207,6 +220,7 @@ int main(void)
 		BOTH(a_fork_bomb_is_ended),
 		BOTH(what_has_cleared_all_marks_is_ended),
 		BOTH(it_is_ended_although_its_supervisor_was_killed),
+		WITH(there_is_no_way_out_of_the_group),
 		BOTH(groups_go_with_their_replicas),
 		BOTH(each_process_has_its_limits),
 	};
