@@ -36,7 +36,7 @@ static int adopt(struct admission *a, struct buf *text, struct sl_error *err)
 static int adopt_changed(struct admission *a, const struct plan_stage *stage, struct buf *text,
 			 struct sl_error *err)
 {
-	scoped(buf_finip) struct buf text_before = a->taskset_text;
+	scoped(buf_finip) SL_UNUSED struct buf text_before = a->taskset_text;
 	scoped(json_finip) struct json before = a->taskset;
 	a->taskset_text = (struct buf){0};
 	a->taskset = (struct json){0};

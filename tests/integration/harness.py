@@ -1,5 +1,6 @@
 """Starts the real gateway, and talks to it."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -283,6 +284,17 @@ class Daemon:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        self.remove_groups()
+
+    def remove_groups(self):
+        """Cgroups of replicas whose supervisors were killed, as their notes name them."""
+        for note in self.data.glob("run/*/*/cgroup"):
+            name = f"{note.parent.parent.name}-{note.parent.name}"
+            for line in note.read_text().splitlines():
+                group = pathlib.Path(line.split(" ", 2)[2]) / name
+                with contextlib.suppress(OSError, AssertionError):
+                    until(lambda group=group: not (group / "cgroup.procs").read_text(), 5, "it is empty")
+                    group.rmdir()
 
 
 def processes_of(folder):

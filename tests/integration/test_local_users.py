@@ -5,11 +5,12 @@ import os
 import pathlib
 import pwd
 import shutil
+import subprocess
 import tempfile
 
 import pytest
 
-from harness import Daemon, free_port, job, processes_with, role, taskset, until
+from harness import Api, Daemon, free_port, job, processes_with, program, role, taskset, until
 
 GATEWAY, WORKER = "daemon", "games"  # users that every Debian has
 CONFIG = f"run: {{user: {GATEWAY}}}\nengines: {{local: {{user: {WORKER}}}}}\n"
@@ -112,6 +113,58 @@ def test_limits_hold(users):
     job_id = users.api.submit(job(taskset(role("main", script, container=limit))))
     end = users.api.wait_final(job_id)
     assert end["state"] == "failed"
+
+
+def test_only_replicas_have_a_user(folder):
+    """The gateway stays root, and still no replica is."""
+    daemon = Daemon(folder, config=f"engines: {{local: {{user: {WORKER}}}}}\n").start()
+    try:
+        assert run(daemon, "id -un").split() == [WORKER]
+        assert status_of(daemon.process.pid)["Uid"].split() == ["0"] * 4
+        assert not [note for note in daemon.api.get("/readyz").document["notes"] if "single-user" in note]
+        job_id = daemon.api.submit(job(taskset(role("main", "trap '' TERM; touch up; while :; do sleep 1; done",
+                                                    pod={"terminationGracePeriodSeconds": 1}))))
+        until(lambda: list((daemon.data / "work").glob(f"{job_id}/up")), 20, "it runs")
+        daemon.api.put(f"/v1/job/stop/{job_id}")
+        assert daemon.api.wait_final(job_id)["state"] == "stopped"
+    finally:
+        daemon.close()
+
+
+def test_started_by_somebody_who_is_not_root(folder):
+    """Nothing to drop and perhaps no cgroups: single-user mode, said so, and it works."""
+    worker = pwd.getpwnam(WORKER)
+    os.chown(folder, worker.pw_uid, worker.pw_gid)
+    programs = folder / "bin"
+    programs.mkdir()
+    shutil.copy(program("sluiced"), programs / "sluiced")
+    port = free_port()
+    with open(folder / "log", "wb") as log:
+        gateway = subprocess.Popen(
+            [str(programs / "sluiced"), "--data", str(folder / "data"), "--listen", f"127.0.0.1:{port}"],
+            user=worker.pw_uid, group=worker.pw_gid, extra_groups=[], stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log, cwd=folder, env={"PATH": os.environ["PATH"]})
+    try:
+        api = Api(port)
+        until(lambda: answers(api), 30, "it is ready")
+        assert [note for note in api.get("/readyz").document["notes"] if "single-user" in note]
+        job_id = api.submit(job(taskset(role("main", "(setsid sleep 300 &); id -un; exit 0"))))
+        assert api.wait_final(job_id)["state"] == "succeeded"
+        assert api.logs(job_id, role="main").split() == [WORKER]
+        assert not processes_with(f"SLUICE_JOB_ID={job_id}")
+        log = (folder / "log").read_text()
+        if 'limits="memory, cpu, pids, whole groups"' not in log:
+            assert "lacking=" in log and "not limited by cgroups here" in str(api.events(job_id))
+    finally:
+        gateway.terminate()
+        assert gateway.wait(30) == 0
+
+
+def answers(api):
+    try:
+        return api.get("/readyz").status == 200
+    except OSError:
+        return False
 
 
 def test_off_loopback_without_single_user_mode(folder):
