@@ -30,12 +30,16 @@ int policy_create(const struct taskset *set, const struct gang_room *room, struc
 	p->replicas = calloc(set->replicas, sizeof(*p->replicas));
 	p->dirties = calloc(set->replicas, sizeof(*p->dirties));
 	p->fx = calloc(p->cap_fx, sizeof(*p->fx));
-	if (!p->role || !p->replicas || !p->dirties || !p->fx || copy_room(p, room))
+	p->timer = calloc(set->replicas, sizeof(*p->timer));
+	if (!p->role || !p->replicas || !p->dirties || !p->fx || !p->timer || copy_room(p, room))
 		return SL_E_NO_MEMORY;
 	for (uint32_t i = 0, at = 0; i < set->roles; at += set->role[i++].replicas) {
 		p->role[i].replica = p->replicas + at;
 		p->role[i].dirty = p->dirties + at;
+		p->role[i].timer = p->timer + at;
 	}
+	if (policy_create_timers(p))
+		return SL_E_NO_MEMORY;
 	*ret = take_ptr(&p);
 	return 0;
 }
@@ -48,6 +52,8 @@ struct policy *policy_free(struct policy *p)
 	free(p->replicas);
 	free(p->dirties);
 	free(p->fx);
+	free(p->timer);
+	heap_fini(&p->timers);
 	free(p->weight);
 	free(p);
 	return NULL;
@@ -167,8 +173,9 @@ static bool next_round(struct policy *p, int64_t now_ms)
 
 static void begin(struct policy *p, struct policy_out *out)
 {
+	for (size_t i = 0; i < p->n_fx; i++)
+		p->role[p->fx[i].role].dirty[p->fx[i].index] = false;
 	p->n_fx = 0;
-	memset(p->dirties, 0, p->set->replicas * sizeof(*p->dirties));
 	*out = (struct policy_out){0};
 }
 
@@ -180,6 +187,9 @@ static void finish(struct policy *p, int64_t now_ms, struct policy_out *out)
 	}
 	if (p->wanted != SET_OPEN && !p->active && !next_round(p, now_ms))
 		p->outcome = p->wanted;
+	for (size_t i = 0; i < p->n_fx; i++)
+		if (p->fx[i].kind == POLICY_SAVE)
+			policy_set_timer(p, p->fx[i].role, p->fx[i].index);
 	out->fx = p->fx;
 	out->n = p->n_fx;
 	out->running = p->running;
@@ -213,6 +223,7 @@ void policy_start(struct policy *p, int64_t started_ms, int64_t now_ms, struct p
 	if (!p->again_ms)
 		policy_start_roles(p, now_ms);
 	policy_fail_stopped(p);
+	policy_set_timers(p);
 	finish(p, now_ms, out);
 }
 
@@ -323,14 +334,7 @@ void policy_tick(struct policy *p, int64_t now_ms, struct policy_out *out)
 	if (p->again_ms && p->again_ms <= now_ms)
 		begin_round(p);
 	policy_check_deadlines(p, now_ms);
-	for (uint32_t i = 0; i < p->set->roles; i++)
-		for (uint32_t k = 0;
-		     k < p->set->role[i].replicas && p->role[i].state == ROLE_ACTIVE; k++) {
-			struct replica *r = &p->role[i].replica[k];
-			policy_check_pod_deadline(p, i, k, now_ms);
-			if (r->state == REPLICA_IDLE && r->retry_at_ms && r->retry_at_ms <= now_ms)
-				policy_start_replica(p, i, k);
-		}
+	policy_check_timers(p, now_ms);
 	finish(p, now_ms, out);
 }
 

@@ -7,6 +7,7 @@
  *   policy_stored.c  what was stored: taken up again, or only shown */
 #pragma once
 
+#include "core/base/heap.h"
 #include "core/policy.h"
 
 enum role_state { ROLE_WAITING, ROLE_ACTIVE, ROLE_DONE, ROLE_BROKEN };
@@ -20,10 +21,18 @@ struct role_run {
 	enum role_state state;
 	struct replica *replica;
 	bool *dirty;
+	struct replica_timer *timer;
 	uint32_t active, succeeded, failed; /* active: starting or running */
 	bool overdue;                       /* restored: a replica of it had run out of its time */
 	uint32_t stopped;                   /* restored: ended because something was decided */
 	int64_t started_ms;
+};
+
+/** When a replica is tried again, or has had its time. */
+struct replica_timer {
+	struct heap_node node; /* not in the heap: never */
+	int64_t at_ms;
+	uint32_t role, index;
 };
 
 struct policy {
@@ -31,6 +40,8 @@ struct policy {
 	struct role_run *role;
 	struct replica *replicas;
 	bool *dirties;
+	struct replica_timer *timer; /* of each replica */
+	struct heap timers;
 	uint32_t most, *weight; /* the engine's room; weight by role, NULL: 1 each */
 	uint32_t groups;        /* formed so far */
 	struct policy_fx *fx;
@@ -76,7 +87,12 @@ void policy_start_roles(struct policy *p, int64_t now_ms);
 int64_t policy_sooner(int64_t a, int64_t b); /**< 0 is never. */
 int64_t policy_next_wake(const struct policy *p);
 void policy_check_deadlines(struct policy *p, int64_t now_ms);
-void policy_check_pod_deadline(struct policy *p, uint32_t role, uint32_t index, int64_t now_ms);
+SL_MUST_USE int policy_create_timers(struct policy *p);
+/** The replica changed: its timer follows. */
+void policy_set_timer(struct policy *p, uint32_t role, uint32_t index);
+void policy_set_timers(struct policy *p); /**< All of them. */
+/** Replicas whose time has come: tried again, or over their deadline. */
+void policy_check_timers(struct policy *p, int64_t now_ms);
 
 /* policy_stored.c */
 void policy_recount(struct policy *p, uint32_t role);

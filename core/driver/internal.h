@@ -30,6 +30,7 @@
 #pragma once
 
 #include "core/base/crypt.h"
+#include "core/base/heap.h"
 #include "core/base/list.h"
 #include "core/base/mailbox.h"
 #include "core/driver.h"
@@ -93,7 +94,7 @@ struct driver {
 	struct table admissions, runs;
 	struct list stuck;  /* changes to be tried again */
 	int64_t stuck_ms;   /* when, monotonic */
-	struct list waking; /* runs that want a tick */
+	struct heap waking; /* runs that want a tick, the first one in front */
 	int64_t timer_ms;   /* the first stored timer, wall time; 0: none known */
 	bool timer_busy;
 	int64_t trim_ms; /* when old stages are cut down next, monotonic; 0: not begun */

@@ -177,8 +177,7 @@ static uint32_t next_wait(struct driver *d, uint32_t most)
 		wait = until(d->timer_ms, now, wait);
 	if (!d->trim_busy)
 		wait = until(d->trim_ms, clock_mono_ms(d->parts.clock), wait);
-	for (struct list *l = d->waking.next; l != &d->waking; l = l->next)
-		wait = until(container_of(l, struct run, link)->wake_ms, now, wait);
+	wait = until(run_next_wake(d), now, wait);
 	return wait;
 }
 
@@ -294,7 +293,7 @@ int driver_create(const struct driver_config *config, const struct driver_parts 
 	d->parts = *parts;
 	atomic_store(&d->in_admission_max, config->in_admission_max);
 	list_init(&d->stuck);
-	list_init(&d->waking);
+	heap_init(&d->waking, run_wakes_before);
 	int rc = create_parts(d, err);
 	if (rc)
 		return err && err->code
@@ -339,6 +338,7 @@ struct driver *driver_free(struct driver *d)
 	increment_rules_free(d->rules);
 	table_fini(&d->admissions);
 	table_fini(&d->runs);
+	heap_fini(&d->waking);
 	mailbox_free(d->box);
 	watch_free(d->watch);
 	free(d);

@@ -23,7 +23,7 @@ struct run *run_free(struct run *r)
 static void drop(struct run *r)
 {
 	table_remove(&r->driver->runs, &r->node);
-	list_remove(&r->link);
+	heap_remove(&r->driver->waking, &r->waking);
 	atomic_fetch_sub(&r->driver->busy, 1);
 	atomic_fetch_sub(&r->driver->documents, r->weight);
 	run_free(r);
@@ -196,6 +196,16 @@ static void save(struct run *r, const struct policy_out *out)
 	submit_next(r);
 }
 
+/* There is room: run_begin() has made it. */
+static void wake_at(struct run *r, int64_t wake_ms)
+{
+	struct heap *waking = &r->driver->waking;
+	heap_remove(waking, &r->waking);
+	r->wake_ms = wake_ms;
+	if (wake_ms)
+		heap_push(waking, &r->waking);
+}
+
 static void carry_out(struct run *r, const struct policy_out *out)
 {
 	for (size_t i = 0; i < out->n; i++) {
@@ -204,10 +214,7 @@ static void carry_out(struct run *r, const struct policy_out *out)
 		if (out->fx[i].kind == POLICY_STOP)
 			r->engine->ops->stop(r->engine, &name);
 	}
-	r->wake_ms = out->wake_ms;
-	list_remove(&r->link);
-	if (r->wake_ms)
-		list_push(&r->driver->waking, &r->link);
+	wake_at(r, r->ended ? 0 : out->wake_ms);
 	save(r, out);
 }
 
@@ -233,7 +240,6 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 	r->moves = job->moves;
 	r->state = job->state;
 	r->created_ms = job->created_ms;
-	list_init(&r->link);
 	r->text = *text;
 	*text = (struct buf){0};
 	r->engine = driver_engine(d, job->engine);
@@ -244,6 +250,8 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 		rc = taskset_read(&r->json, 0, &r->set, &err);
 	if (!rc)
 		rc = create_policy(r);
+	if (!rc)
+		rc = heap_reserve(&d->waking, atomic_load(&d->busy) + 1);
 	if (!rc)
 		*ret = take_ptr(&r);
 	return rc;
@@ -358,17 +366,32 @@ void run_report(struct driver *d, const struct engine_report *report)
 	carry_out(r, &out);
 }
 
+bool run_wakes_before(const struct heap_node *a, const struct heap_node *b)
+{
+	return container_of(a, struct run, waking)->wake_ms <
+	       container_of(b, struct run, waking)->wake_ms;
+}
+
+static struct run *first_awake(const struct driver *d)
+{
+	struct heap_node *node = heap_first(&d->waking);
+	return node ? container_of(node, struct run, waking) : NULL;
+}
+
+int64_t run_next_wake(const struct driver *d)
+{
+	const struct run *r = first_awake(d);
+	return r ? r->wake_ms : 0;
+}
+
 void run_tick_due(struct driver *d, int64_t now_ms)
 {
-	struct list *next;
-	for (struct list *l = d->waking.next; l != &d->waking; l = next) {
-		struct run *r = container_of(l, struct run, link);
+	struct run *r;
+	for (size_t left = d->waking.n; left && (r = first_awake(d)) && r->wake_ms <= now_ms;
+	     left--) {
 		struct policy_out out = {0};
-		next = l->next;
-		if (r->wake_ms > now_ms)
-			continue;
 		if (r->ended) {
-			list_remove(&r->link);
+			wake_at(r, 0);
 			continue;
 		}
 		policy_tick(r->policy, now_ms, &out);

@@ -9,7 +9,7 @@
 struct run {
 	struct table_node node;
 	struct driver *driver;
-	struct list link; /* in driver->waking */
+	struct heap_node waking; /* in driver->waking */
 	int64_t wake_ms;
 	struct engine *engine;
 	struct buf text;
@@ -54,6 +54,9 @@ void run_stop(struct driver *d, struct uuid id);
 void run_lose_all(struct driver *d);
 void run_report(struct driver *d, const struct engine_report *report);
 void run_tick_due(struct driver *d, int64_t now_ms);
+/** When the first one wants a tick, or 0. */
+int64_t run_next_wake(const struct driver *d);
+bool run_wakes_before(const struct heap_node *a, const struct heap_node *b);
 struct run *run_free(struct run *r);
 
 /* ---- run_start.c ---- */

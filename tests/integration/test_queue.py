@@ -159,6 +159,17 @@ def test_what_is_shown_of_roles_and_replicas(gateway, tmp_path):
     assert status["second"]["replicaStatus"][0]["state"] in ("stopped", "waiting")
 
 
+def test_ten_thousand_replicas(gateway):
+    api = gateway(1).api
+    job_id = submit(api, role("main", "true", 10000, retryPolicy={"retry": True, "maxRetryCount": 1}),
+                    engine="null")
+    until(lambda: api.list(pageSize=1)[0]["state"] == "succeeded", 60, "it has succeeded")
+    replicas = api.detail(job_id)["tasks"][0]["replicas"]
+    assert [one["index"] for one in replicas] == list(range(10000))
+    assert {one["state"] for one in replicas} == {"succeeded"}
+    assert len(api.events(job_id)) <= 1000
+
+
 def test_a_thousand_jobs_wait_in_order(gateway, tmp_path):
     """One slot, a thousand jobs behind a blocker: the order of submission, and places that say so."""
     api = gateway(1, "limits:\n  rate: 0\n").api

@@ -133,10 +133,41 @@ static void test_random_runs(void **state SL_UNUSED)
 		random_run(seed);
 }
 
+/* Every report and every retry by itself: what costs a look at all replicas each time would
+ * not end in the test's time. */
+static void test_ten_thousand_replicas(void **state SL_UNUSED)
+{
+	enum { N = 10000 };
+	struct house h;
+	uint32_t again = 0;
+	open_at(&h, SET("", "{\"name\":\"a\",\"replicas\":10000," RETRY("1") POD_DL("100000") "}"));
+	policy_start(h.policy, 0, h.now, &h.out);
+	assert_int_equal(h.out.n, 2 * N);
+	for (uint32_t i = 0; i < N; i++) {
+		started(&h, 0, i, 0);
+		h.now++;
+		ended(&h, 0, i, 0, 1);
+	}
+	while (h.out.wake_ms && again < N) {
+		h.now = h.out.wake_ms;
+		policy_tick(h.policy, h.now, &h.out);
+		for (size_t i = 0; i < h.out.n; i++)
+			again += h.out.fx[i].kind == POLICY_START;
+	}
+	assert_int_equal(again, N);
+	for (uint32_t i = 0; i < N; i++) {
+		assert_int_equal(h.out.outcome, SET_OPEN);
+		started(&h, 0, i, 1);
+		ended(&h, 0, i, 1, 0);
+	}
+	assert_over(&h, SET_SUCCEEDED, "succeeded");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_runs),
+		cmocka_unit_test(test_ten_thousand_replicas),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
