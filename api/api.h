@@ -79,11 +79,8 @@ extern const struct server_front api_front;
 extern const struct route_group *const api_routes[];
 
 /* One a file of handlers. */
-<<<<<<< HEAD
 extern const struct route_group group_admission;
-=======
 extern const struct route_group group_events;
->>>>>>> 9c6a213 (api: events as they happen, deliveries, redeliver)
 extern const struct route_group group_features;
 extern const struct route_group group_health;
 extern const struct route_group group_hooks;
