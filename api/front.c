@@ -178,7 +178,6 @@ const struct server_front api_front = {
 	.admit = admit, .serve = serve, .tick = tick, .answered = answered};
 
 const struct route_group *const api_routes[] = {
-	const struct route_group *const api_routes[] = {
-		&group_health, &group_metrics, &group_features, &group_plugins, &group_selectors,
-		&group_jobs, &group_job_reads, &group_tokens, &group_events, &group_hooks,
-		&group_admission, NULL};
+	&group_health,  &group_metrics, &group_admission, &group_features,
+	&group_plugins, &group_jobs,    &group_job_reads, &group_selectors,
+	&group_tokens,  &group_events,  &group_hooks,     NULL};

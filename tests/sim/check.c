@@ -66,14 +66,9 @@ static bool read_event(void *user, uint32_t number, const struct event *e)
 		printf("   %u event %u of %02x%02x: type %d state %s %.*s %.*s %.*s\n", r->s->step,
 		       number, job->id.at[14], job->id.at[15], e->type, job_state_name(e->state),
 		       BYTES_FMT(e->reason_code), BYTES_FMT(e->outcome), BYTES_FMT(e->reason));
-<<<<<<< HEAD
 	/* a gate whose breaker is open fails open without a call */
 	if (e->type == EVENT_NOTE && bytes_is(e->outcome, "failed_open"))
 		job->gate[SIM_G3].excused = true;
-=======
-	if (bytes_is(e->outcome, "failed_open")) /* also unasked, when its breaker is open */
-		job->gate[SIM_G3].excused |= bytes_starts(e->plugin, "AccessGate.g3.");
->>>>>>> 9c6a213 (api: events as they happen, deliveries, redeliver)
 	if (e->type != EVENT_STATE)
 		return true;
 	if (!job->begun ? e->state != JOB_PREPARING : !legal(job->chain, e->state))
