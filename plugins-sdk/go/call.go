@@ -67,13 +67,23 @@ func (c *Call) Object(keys ...string) map[string]any {
 	return object
 }
 
-// Containers are the containers of all roles of a TaskSet, the maps themselves.
-func (c *Call) Containers() []map[string]any {
+// Pods are the pod specs of all roles of a TaskSet, the maps themselves.
+func (c *Call) Pods() []map[string]any {
 	var found []map[string]any
 	spec, _ := c.Job["spec"].(map[string]any)
 	for _, role := range objects(spec["roles"]) {
 		template, _ := role["template"].(map[string]any)
-		pod, _ := template["spec"].(map[string]any)
+		if pod, is := template["spec"].(map[string]any); is {
+			found = append(found, pod)
+		}
+	}
+	return found
+}
+
+// Containers are the containers of all roles of a TaskSet, the maps themselves.
+func (c *Call) Containers() []map[string]any {
+	var found []map[string]any
+	for _, pod := range c.Pods() {
 		found = append(found, objects(pod["containers"])...)
 	}
 	return found
