@@ -32,6 +32,7 @@ struct api {
 	bool single_user;              /**< Replicas run as the gateway's own user. */
 	struct http_meter *http_meter; /**< Or NULL. */
 	struct meter *meter;
+	struct standings *hook_standings;
 	struct tracer *tracer; /**< Or NULL. */
 	const char *version;
 	struct hooks *hooks;

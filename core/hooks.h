@@ -17,8 +17,10 @@
 #pragma once
 
 #include "core/base/log.h"
+#include "core/meter.h"
 #include "core/outbox.h"
 #include "core/registry.h"
+#include "core/standing.h"
 #include "store/writer.h"
 
 struct hooks;
@@ -37,6 +39,7 @@ struct hooks_parts {
 	struct executor *executor;
 	const struct clock *clock;
 	struct log *log;
+	struct meter *meter; /**< Or NULL. */
 	/** After a commit in which jobs moved, on the writer's thread; or NULL. */
 	void (*moved)(void *user);
 	void *user;
@@ -62,6 +65,8 @@ bool hooks_idle(const struct hooks *h);
 
 /** From now on. Any thread. */
 void hooks_set_times(struct hooks *h, int64_t retry_for_ms, int64_t keep_dead_ms);
+/** How subscribers stand: calls in flight, breakers. Lives as long as the hooks. */
+struct standings *hooks_standings(struct hooks *h);
 /** Look again: deliveries were changed, or features. Any thread. */
 void hooks_wake(struct hooks *h);
 

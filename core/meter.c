@@ -25,6 +25,8 @@ struct meter {
 	struct metric_counter conflicts, failed_open;
 };
 
+const char *meter_outcome_name(enum meter_outcome outcome) { return outcome_names[outcome]; }
+
 int meter_create(struct meter **ret)
 {
 	*ret = calloc(1, sizeof(**ret));

@@ -25,6 +25,7 @@ SL_BEGIN_DECLS
 SL_MUST_USE int meter_create(struct meter **ret);
 struct meter *meter_free(struct meter *m);
 
+const char *meter_outcome_name(enum meter_outcome outcome); /**< "answered", ... */
 /** One call with all its attempts came to its end. */
 void meter_call(struct meter *m, const char *plugin, enum meter_outcome outcome, uint64_t us);
 void meter_decision(struct meter *m, enum gate_decision decision);

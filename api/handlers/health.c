@@ -41,6 +41,22 @@ static void note_trouble_of_jobs(const struct driver *d, struct json_object *not
 	jb_add_bytes(notes, buf_bytes(&words));
 }
 
+static bool store_is_full(const struct api *api)
+{
+	struct store_room room;
+	return store_room(api->store, &room) == 0 && room.used > room.max / 100 * 95;
+}
+
+static struct json_object *reasons(enum api_state state)
+{
+	struct json_object *to = jb_array();
+	if (state == API_STARTING)
+		jb_add_bytes(to, BYTES("unfinished jobs are being taken up"));
+	else if (state == API_STOPPING)
+		jb_add_bytes(to, BYTES("the gateway was told to stop"));
+	return to;
+}
+
 static int readyz(struct api *api, struct request *req, struct reply *reply)
 {
 	(void)req;
@@ -53,6 +69,9 @@ static int readyz(struct api *api, struct request *req, struct reply *reply)
 		jb_add_bytes(notes,
 			     BYTES("the engine local starts nothing any more: its spawner has "
 				   "died; sluiced ends, to be started again"));
+	if (store_is_full(api))
+		jb_add_bytes(notes, BYTES("the store is nearly full: new jobs are refused; raise "
+					  "store.size_max or make room on the disk"));
 	if (api->single_user)
 		jb_add_bytes(notes,
 			     BYTES("the engine local is in single-user mode: everyone who may "
@@ -60,6 +79,7 @@ static int readyz(struct api *api, struct request *req, struct reply *reply)
 	if (api->driver)
 		note_trouble_of_jobs(api->driver, notes);
 	jb_put_str(body, "status", state_word(state));
+	jb_put(body, "reasons", reasons(state));
 	jb_put(body, "notes", notes);
 	if (state != API_READY) {
 		reply->status = 503;
@@ -89,8 +109,8 @@ static const struct route routes[] = {
 		.pattern = "/readyz",
 		.flags = ROUTE_OPEN | ROUTE_ALWAYS,
 		.handle = readyz,
-		.summary = "Is the store open and recovery done? 503 until then; `notes` lists "
-			   "what an operator should look at.",
+		.summary = "Is the store open and recovery done? 503 until then, with `reasons`; "
+			   "`notes` lists what an operator should look at.",
 		.produces = "application/json",
 	},
 	{

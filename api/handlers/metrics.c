@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "core/base/process.h"
 #include "core/meter_jobs.h"
+#include "core/meter_plugins.h"
 
 static void write_gateway(struct api *api, struct buf *to)
 {
@@ -57,11 +58,13 @@ static void write_traces(struct api *api, struct buf *to)
 		      s.dropped);
 }
 
-static int write_jobs(struct api *api, struct buf *to)
+static int write_stored(struct api *api, struct buf *to)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	int rc = store_begin(api->store, STORE_READ, &txn);
-	return rc ? rc : meter_write_jobs(txn, to);
+	if (!rc)
+		rc = meter_write_jobs(txn, to);
+	return rc ? rc : meter_write_hooks(txn, clock_wall_ms(api->clock), to);
 }
 
 static int metrics(struct api *api, struct request *req, struct reply *reply)
@@ -70,7 +73,9 @@ static int metrics(struct api *api, struct request *req, struct reply *reply)
 	(void)req;
 	write_gateway(api, to);
 	http_meter_write(api->http_meter, to);
-	int rc = write_jobs(api, to);
+	int rc = write_stored(api, to);
+	if (!rc)
+		rc = meter_write_standings(driver_standings(api->driver), api->hook_standings, to);
 	if (rc)
 		return reply_fail(reply, (enum sl_err)rc, "%s", sl_err_text(rc));
 	meter_write(api->meter, to);

@@ -146,9 +146,6 @@ static int open_driver(struct gateway *g, struct sl_error *err)
 		.protect = c->increment.protect.n ? c->increment.protect.at : NULL,
 		.engine_default = c->engines.standard,
 	};
-	int rc = telemetry_open(c, g->store, g->log, &g->telemetry, err);
-	if (rc)
-		return rc;
 	struct driver_parts parts = {.store = g->store,
 				     .writer = g->writer,
 				     .registry = g->registry,
@@ -186,6 +183,7 @@ static int open_hooks(struct gateway *g, struct sl_error *err)
 				    .executor = g->hooks_executor,
 				    .clock = &clock_system,
 				    .log = g->log,
+				    .meter = g->telemetry.meter,
 				    .moved = jobs_moved,
 				    .user = g};
 	return rc ? rc : hooks_create(&config, &parts, &g->hooks, err);
@@ -351,6 +349,7 @@ static void prepare_api(struct gateway *g, bool single_user)
 		.streams = g->streams,
 		.http_meter = g->telemetry.http_meter,
 		.meter = g->telemetry.meter,
+		.hook_standings = hooks_standings(g->hooks),
 		.tracer = g->telemetry.tracer,
 		.version = SLUICE_VERSION,
 		.news = g->news,
@@ -430,6 +429,8 @@ static int open_all(struct gateway *g, const struct gateway_host *host, struct s
 		rc = open_executor(g, err);
 	if (!rc)
 		rc = open_registry(g, err);
+	if (!rc)
+		rc = telemetry_open(g->config, g->store, g->log, &g->telemetry, err);
 	if (!rc)
 		rc = news_create(&g->news);
 	if (!rc)

@@ -120,7 +120,7 @@ static void progress_written(struct driver *d, struct change *c, int rc)
 void journal_end(struct admission *a, struct change *c)
 {
 	a->ended = true;
-	observe_end(a);
+	observe_end(a, c);
 	if (a->preview)
 		preview_ended(a->preview, c);
 	else if (a->writing)

@@ -1,6 +1,7 @@
 #include "core/driver/admission.h"
 #include "net/target.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct meter *observe_meter(const struct admission *a)
@@ -118,10 +119,27 @@ static void describe(struct span *s, const struct admission *a, const struct ste
 		span_add_number(s, "sluice.waited_ms", (int64_t)(result->waited_us / 1000));
 }
 
+static void log_call(const struct admission *a, const struct plugin *plugin,
+		     const struct ask_result *result, enum meter_outcome outcome)
+{
+	char ms[24], attempts[16];
+	struct log *log = a->driver->parts.log;
+	if (!log_wants(log, LOG_DEBUG, "driver"))
+		return;
+	snprintf(ms, sizeof(ms), "%llu", (unsigned long long)result->took_us / 1000);
+	snprintf(attempts, sizeof(attempts), "%u", result->attempts);
+	log_line(log, LOG_DEBUG, "driver", "a plugin was called", "job", a->id_text, "plugin",
+		 plugin->key, "outcome", meter_outcome_name(outcome), "ms", ms, "attempts",
+		 attempts, NULL);
+}
+
 void observe_call(struct admission *a, const struct step *step, const struct ask_result *result,
 		  enum meter_outcome outcome)
 {
 	const struct plugin *plugin = a->plan->plugin[step->index];
+	if (!result->attempts) /* its breaker is open: there was no call */
+		return;
+	log_call(a, plugin, result, outcome);
 	meter_call(observe_meter(a), plugin->key, outcome, result->took_us);
 	if (plugin->type == PLUGIN_GATE && outcome == METER_ANSWERED)
 		meter_decision(observe_meter(a), step->gate.decision);
@@ -142,8 +160,21 @@ void observe_call(struct admission *a, const struct step *step, const struct ask
 	tracer_post(a->driver->parts.tracer, s);
 }
 
-void observe_end(struct admission *a)
+static void log_end(const struct admission *a, const struct change *last)
 {
+	char code[JOB_REASON_CODE_MAX + 1];
+	struct log *log = a->driver->parts.log;
+	if (!log_wants(log, LOG_DEBUG, "driver"))
+		return;
+	snprintf(code, sizeof(code), "%.*s", BYTES_FMT(last->why.code));
+	log_line(log, LOG_DEBUG, "driver", "admission has ended for now", "job", a->id_text,
+		 "state", job_state_name(last->path_n ? last->path[last->path_n - 1] : a->state),
+		 "code", code, NULL);
+}
+
+void observe_end(struct admission *a, const struct change *last)
+{
+	log_end(a, last);
 	observe_stage_over(a);
 	meter_admission(observe_meter(a), (uint64_t)(now_us(a) - a->observed.began_us));
 }

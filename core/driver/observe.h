@@ -10,6 +10,7 @@
 struct admission;
 struct step;
 struct ask_result;
+struct change;
 
 /** Of an admission. Times are monotonic microseconds. */
 struct observed {
@@ -30,4 +31,5 @@ void observe_call(struct admission *a, const struct step *step, const struct ask
 		  enum meter_outcome outcome);
 /** The stage at work, if there is one, is over. */
 void observe_stage_over(struct admission *a);
-void observe_end(struct admission *a);
+/** It ends with this change. */
+void observe_end(struct admission *a, const struct change *last);

@@ -178,6 +178,8 @@ static void free_sendings(struct hooks *h)
 		line_free(h, container_of(h->lines.next, struct line, link));
 }
 
+struct standings *hooks_standings(struct hooks *h) { return caller_standings(h->caller); }
+
 struct hooks *hooks_free(struct hooks *h)
 {
 	if (!h)

@@ -193,6 +193,16 @@ static void wait_for_breaker(struct hooks *h, struct sending *s, const struct as
 			 (r->retry_after_ms > 0 ? r->retry_after_ms : BREAKER_PAUSE_MS);
 }
 
+static void measure(struct hooks *h, const struct line *line, const struct ask_result *r)
+{
+	bool legal = r->answered && (r->status == 200 || r->status == 410);
+	enum meter_outcome outcome = r->timed_out   ? METER_TIMEOUT
+				     : !r->answered ? METER_UNAVAILABLE
+				     : legal        ? METER_ANSWERED
+						    : METER_ILLEGAL;
+	meter_call(h->parts.meter, line->key, outcome, r->took_us);
+}
+
 static void note_answer(struct hooks *h, struct sending *s, const struct ask_result *r)
 {
 	s->d.attempts++;
@@ -205,6 +215,7 @@ static void note_answer(struct hooks *h, struct sending *s, const struct ask_res
 		judge(s, r->retry_after_ms);
 	if (!s->line)
 		return;
+	measure(h, s->line, r);
 	if (s->ack == ACK_GONE) {
 		s->line->going++;
 		s->line->held |= s->turns == s->line->turns;
