@@ -400,8 +400,14 @@ static void forget_some(struct local *l)
 	struct order *o = container_of(l->forgets.next, struct order, link);
 	if (rundir_forget_some(l->data, o->name.job, FORGET_AT_ONCE))
 		return;
+	link_release(l, o->name.job);
 	list_remove(&o->link);
 	order_free(o);
+}
+
+static bool can_forget(const struct local *l)
+{
+	return !list_empty(&l->forgets) && link_has_room(l);
 }
 
 /* ---- the thread ---- */
@@ -427,7 +433,7 @@ static void take_event(struct local *l, const struct watch *w)
 
 static int sleep_ms(const struct local *l)
 {
-	if (!list_empty(&l->forgets))
+	if (can_forget(l))
 		return 0;
 	if (list_empty(&l->again))
 		return -1;
@@ -443,7 +449,7 @@ void *follow_thread(void *local)
 		/* One event at a time: it may free what the next one would point to. */
 		if (epoll_wait(l->epoll, &e, 1, sleep_ms(l)) == 1)
 			take_event(l, e.data.ptr);
-		else if (!list_empty(&l->forgets))
+		else if (can_forget(l))
 			forget_some(l);
 		if (!list_empty(&l->again) && clock_mono_ms(&clock_system) >= l->again_at_ms)
 			try_again(l);

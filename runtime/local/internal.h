@@ -73,6 +73,7 @@ struct local {
 	struct list again;   /**< RECOVER orders for which descriptors or memory were short. */
 	int64_t again_at_ms; /**< Monotonic: when they are tried again. */
 	struct watch on_wake, on_spawner;
+	bool users;      /**< Replicas run as a user of their own. */
 	char lacks[160]; /**< What replicas here are not limited by; "" for nothing. */
 };
 
@@ -107,5 +108,8 @@ void link_push(struct local *l);                            /**< Send what may b
 void link_receive(struct local *l);                         /**< Take the answers that are there. */
 void link_forget(struct local *l, const struct attempt *a); /**< It goes away. */
 bool link_gone(const struct local *l);
+bool link_has_room(const struct local *l); /**< For an ask that is not in the line. */
+/** The job is final: its work directory becomes the gateway's. Only with link_has_room(). */
+void link_release(struct local *l, struct uuid job);
 
 SL_END_DECLS

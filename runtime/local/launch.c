@@ -72,7 +72,7 @@ static int set_memory(const struct launch *l)
 
 static int make_bare(const struct launch *l)
 {
-	umask(022);
+	umask(identity_other(l->user) ? 002 : 022); /* the gateway is the work directory's group */
 	if (setsid() < 0 || set_streams(l) < 0 || set_limits(l) < 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;

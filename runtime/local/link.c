@@ -74,6 +74,24 @@ static unsigned kind_due(const struct attempt *a)
 	return 0;
 }
 
+bool link_has_room(const struct local *l) { return link_gone(l) || l->asked_n < WIRE_OUT_MAX; }
+
+static void note_asked(struct local *l, struct attempt *a, enum wire_kind kind)
+{
+	unsigned at = (l->asked_first + l->asked_n++) % WIRE_OUT_MAX;
+	l->asked[at] = (struct asked){a, kind};
+}
+
+void link_release(struct local *l, struct uuid job)
+{
+	struct wire_ask ask = {.kind = WIRE_RELEASE, .name = {.job = job}};
+	if (!l->users || link_gone(l))
+		return;
+	/* Where it fails the folders stay closed, and who removes them is told. */
+	if (wire_send(l->sock, &ask, sizeof(ask), NULL, 0) == 0)
+		note_asked(l, NULL, WIRE_RELEASE);
+}
+
 static int send_ask(struct local *l, struct attempt *a, unsigned kind)
 {
 	struct wire_ask ask = {.kind = kind, .session = a->pid, .name = a->name};
@@ -90,8 +108,7 @@ static int send_ask(struct local *l, struct attempt *a, unsigned kind)
 		close(plan);
 	if (rc)
 		return rc;
-	unsigned at = (l->asked_first + l->asked_n++) % WIRE_OUT_MAX;
-	l->asked[at] = (struct asked){a, (enum wire_kind)kind};
+	note_asked(l, a, (enum wire_kind)kind);
 	a->told_stop |= kind == WIRE_STOP;
 	return 0;
 }

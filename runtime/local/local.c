@@ -415,6 +415,7 @@ int local_create(const struct local_config *config, const struct spawner *spawne
 	l->hooks = *hooks;
 	l->sock = spawner->sock;
 	note_lacks(l, &spawner->can);
+	l->users = spawner->can.users;
 	l->data = l->epoll = l->wake = -1;
 	l->on_wake = (struct watch){WATCH_WAKE, NULL};
 	l->on_spawner = (struct watch){WATCH_SPAWNER, NULL};

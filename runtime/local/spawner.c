@@ -1,6 +1,7 @@
 #include "runtime/local/spawner.h"
 
 #include "runtime/local/hunt.h"
+#include "runtime/local/release.h"
 #include "runtime/local/supervisor.h"
 #include "runtime/local/wire.h"
 
@@ -94,6 +95,17 @@ static void sweep(const struct home *h, const struct wire_ask *ask)
 	cgroup_remove(&all, &ask->name);
 }
 
+/** In a child: a work directory may hold any number of files. */
+static int release(const struct home *h, struct uuid job)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		release_work(h->config.data, job);
+		_exit(0);
+	}
+	return pid < 0 ? errno : 0;
+}
+
 static int answer_ask(const struct home *h, const struct wire_ask *ask, int plan)
 {
 	struct wire_answer answer = {0};
@@ -105,6 +117,9 @@ static int answer_ask(const struct home *h, const struct wire_ask *ask, int plan
 		break;
 	case WIRE_SWEEP:
 		sweep(h, ask);
+		break;
+	case WIRE_RELEASE:
+		answer.error = release(h, ask->name.job);
 		break;
 	default:
 		answer.error = EINVAL;
@@ -178,6 +193,7 @@ static bool say_hello(struct home *h, const struct spawner_config *config)
 		hello.error = errno;
 		snprintf(hello.why, sizeof(hello.why), "cannot become its user");
 	}
+	hello.users = identity_other(&config->user);
 	prctl(PR_SET_DUMPABLE, 0);
 	return wire_send(h->sock, &hello, sizeof(hello), NULL, 0) == 0 && hello.error == 0;
 }

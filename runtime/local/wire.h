@@ -15,6 +15,7 @@ enum wire_kind {
 	WIRE_START = 1, /**< With the plan. Answered with a pidfd and the notice pipe. */
 	WIRE_STOP,      /**< End the replica of this run directory, gently first. */
 	WIRE_SWEEP,     /**< Its supervisor is dead: kill what it has left behind. */
+	WIRE_RELEASE,   /**< The job (of this name) is final: its work directory is ours. */
 };
 
 struct wire_ask {
@@ -32,6 +33,7 @@ struct wire_answer {
 struct wire_hello {
 	int32_t error;  /**< errno of what kept it from starting, or 0. */
 	uint32_t parts; /**< enum cgroup_part, or-ed: what it can promise. */
+	uint32_t users; /**< Replicas run as another user than it, and than the gateway. */
 	char why[120];  /**< With an error: what failed. Else: what a missing part lacks. */
 };
 

@@ -64,7 +64,7 @@ def test_replicas_run_as_their_user(users):
                pod={"volumes": [{"name": "v", "emptyDir": {}}]})
     lines = text.split()
     assert lines[:2] == [str(worker.pw_uid), str(worker.pw_gid)]
-    assert lines[2:] == ["CapPrm:", "0000000000000000", "NoNewPrivs:", "1", "0022", WORKER]
+    assert lines[2:] == ["CapPrm:", "0000000000000000", "NoNewPrivs:", "1", "0002", WORKER]
 
 
 def test_the_gateway_can_look_into_the_work_directory(users):
@@ -74,6 +74,19 @@ def test_the_gateway_can_look_into_the_work_directory(users):
     assert made.st_uid == pwd.getpwnam(WORKER).pw_uid
     assert made.st_gid == pwd.getpwnam(GATEWAY).pw_gid
     assert work.stat().st_mode & 0o777 == 0o770, "and nobody else can"
+
+
+def test_a_final_jobs_work_directory_is_the_gateways(users):
+    """Also the folders that its replicas closed: the gateway has to remove them some day."""
+    run(users, "mkdir -p -m 700 closed/inner; chmod 700 closed/inner; echo x > closed/inner/file; "
+               "ln -s / closed/link; ln -s /tmp outside")
+    [work] = (users.data / "work").iterdir()
+    gateway, before = pwd.getpwnam(GATEWAY), pathlib.Path("/tmp").stat().st_mode
+    until(lambda: (work / "closed" / "inner").stat().st_mode & 0o070 == 0o070, 20, "it is opened")
+    assert pathlib.Path("/tmp").stat().st_mode == before, "links are not followed"
+    removed = subprocess.run(["rm", "-r", str(work / "closed"), str(work / "outside")], user=gateway.pw_uid,
+                             group=gateway.pw_gid, extra_groups=[], capture_output=True, text=True, check=False)
+    assert removed.returncode == 0, removed.stderr
 
 
 def test_replicas_reach_nothing_of_the_gateway(users):
