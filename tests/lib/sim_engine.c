@@ -31,10 +31,21 @@ static void wrong(struct sim_engine *e, const struct replica_name *n, const char
 			 uuid_format(n->job, id), n->role, n->index, n->attempt, what);
 }
 
+/* ---- messages ---- */
+
+static void send(struct sim_engine *e, const struct engine_report *report)
+{
+	struct sim_message *m = calloc(1, sizeof(*m));
+	assert(m);
+	m->report = *report;
+	m->at_ms = clock_wall_ms(&e->clock->base) + seeded_below(e->random, e->late_ms + 1);
+	list_push(&e->messages, &m->link);
+}
+
 static void tell(struct sim_engine *e, const struct sim_replica *r)
 {
 	struct engine_report report = {.name = r->name, .pid = 1};
-	if (r->state == SIM_COMING || !e->report)
+	if (r->state < SIM_RUNNING || !e->report || e->cut)
 		return;
 	report.change = r->state == SIM_RUNNING ? REPLICA_STARTED
 			: r->lost               ? REPLICA_LOST
@@ -43,9 +54,86 @@ static void tell(struct sim_engine *e, const struct sim_replica *r)
 	report.exit = (struct replica_exit){
 		.code = r->code, .started_ms = r->started_ms, .finished_ms = r->finished_ms};
 	do
-		e->report(e->user, &report);
+		send(e, &report);
 	while (seeded_chance(e->random, e->repeat_percent));
 }
+
+static void deliver(struct sim_engine *e, int64_t now)
+{
+	for (struct list *l = e->messages.next, *next; l != &e->messages; l = next) {
+		struct sim_message *m = container_of(l, struct sim_message, link);
+		next = l->next;
+		if (m->at_ms > now)
+			continue;
+		list_remove(l);
+		e->report(e->user, &m->report);
+		free(m);
+	}
+}
+
+static void lose_messages(struct sim_engine *e)
+{
+	for (struct list *l; (l = list_pop(&e->messages));)
+		free(container_of(l, struct sim_message, link));
+}
+
+void sim_engine_cut(struct sim_engine *e, bool cut)
+{
+	if (cut == e->cut)
+		return;
+	e->cuts += cut;
+	e->cut = cut;
+	lose_messages(e);
+	for (struct list *l = e->replicas.next; l != &e->replicas && !cut; l = l->next)
+		if (at(l)->life == e->life)
+			tell(e, at(l));
+}
+
+/* ---- room ---- */
+
+static uint32_t taken(const struct sim_engine *e)
+{
+	uint32_t n = 0;
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next)
+		n += at(l)->state == SIM_COMING || at(l)->state == SIM_RUNNING;
+	return n;
+}
+
+static uint32_t members(const struct sim_engine *e, uint64_t party)
+{
+	uint32_t n = 0;
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next)
+		n += at(l)->party == party && at(l)->state == SIM_WAITING;
+	return n;
+}
+
+static void let_in(struct sim_engine *e, uint64_t party, int64_t now)
+{
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next) {
+		struct sim_replica *r = at(l);
+		if (r->party != party || r->state != SIM_WAITING)
+			continue;
+		int64_t wait = now - r->start_ms;
+		r->state = SIM_COMING;
+		r->start_ms += wait > 0 ? wait : 0;
+		r->end_ms += wait > 0 ? wait : 0;
+	}
+}
+
+static void fill_room(struct sim_engine *e, int64_t now)
+{
+	if (!e->recovered)
+		return;
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next) {
+		if (at(l)->state != SIM_WAITING)
+			continue;
+		if (taken(e) + members(e, at(l)->party) > SIM_ROOM)
+			return; /* the first in line is waited for */
+		let_in(e, at(l)->party, now);
+	}
+}
+
+/* ---- the port ---- */
 
 static int check(struct engine *e SL_UNUSED, struct bytes taskset, struct sl_error *err)
 {
@@ -63,9 +151,20 @@ static void check_alone(struct sim_engine *e, const struct replica_name *name)
 
 static uint32_t weight(struct engine *e SL_UNUSED, struct bytes pod SL_UNUSED) { return 1; }
 
-static uint32_t room(const struct engine *e SL_UNUSED) { return 100; }
+static uint32_t room(const struct engine *e SL_UNUSED) { return SIM_ROOM; }
 
-static void start_one(struct sim_engine *e, const struct replica_spec *spec)
+/* It ended well: what is done is not done again. */
+static void check_needed(struct sim_engine *e, const struct replica_spec *spec)
+{
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next) {
+		const struct sim_replica *r = at(l);
+		if (same_replica(&r->name, &spec->name) && r->state == SIM_OVER && r->code == 0 &&
+		    !r->lost && !r->stopping && !bytes_is(spec->taskset_name, "again"))
+			wrong(e, &spec->name, "started although an attempt ended well");
+	}
+}
+
+static void start_one(struct sim_engine *e, const struct replica_spec *spec, enum start_how how)
 {
 	struct sim_replica *r = find(e, &spec->name);
 	int64_t now = clock_wall_ms(&e->clock->base);
@@ -77,6 +176,7 @@ static void start_one(struct sim_engine *e, const struct replica_spec *spec)
 		return;
 	}
 	check_alone(e, &spec->name);
+	check_needed(e, spec);
 	r = calloc(1, sizeof(*r));
 	assert(r);
 	r->name = spec->name;
@@ -87,17 +187,36 @@ static void start_one(struct sim_engine *e, const struct replica_spec *spec)
 			  ? 1 + (int32_t)seeded_below(e->random, 3)
 			  : 0;
 	r->lost = seeded_chance(e->random, e->lose_percent);
+	r->state = how == START_REJOIN ? SIM_COMING : SIM_WAITING;
+	r->party = how == START_TOGETHER ? e->parties : ++e->parties;
 	list_push(&e->replicas, &r->link);
+}
+
+static void check_gang(struct sim_engine *e, const struct replica_group *group)
+{
+	const struct replica_spec *first = &group->replica[0];
+	if (!bytes_is(first->taskset_name, "gang"))
+		return;
+	if (group->how == START_TOGETHER && group->n != SIM_GANG)
+		wrong(e, &first->name, "a gang that is not whole");
+	if (group->how == START_EACH && first->name.attempt == 0)
+		wrong(e, &first->name, "a gang started one by one");
 }
 
 static int start(struct engine *base, const struct replica_group *group)
 {
+	struct sim_engine *e = of(base);
+	check_gang(e, group);
+	if (e->cut)
+		return SL_E_UNAVAILABLE;
+	e->parties++;
+	e->gangs += group->how == START_TOGETHER;
 	for (size_t i = 0; i < group->n; i++)
-		start_one(of(base), &group->replica[i]);
+		start_one(e, &group->replica[i], group->how);
 	return 0;
 }
 
-static void recovered(struct engine *e SL_UNUSED) {}
+static void recovered(struct engine *e) { of(e)->recovered = true; }
 
 static bool place(struct engine *e SL_UNUSED, const struct uuid *job SL_UNUSED,
 		  struct engine_place *ret SL_UNUSED)
@@ -113,6 +232,8 @@ static void stop(struct engine *base, const struct replica_name *name)
 		return;
 	int64_t end = clock_wall_ms(&e->clock->base) + seeded_below(e->random, e->slow_ms + 1);
 	r->stopping = true;
+	if (r->state == SIM_WAITING)
+		r->state = SIM_COMING; /* and ends before it starts */
 	if (end < r->end_ms) {
 		r->end_ms = end;
 		r->code = 143;
@@ -166,10 +287,12 @@ void sim_engine_init(struct sim_engine *e, const struct fake_clock *clock, struc
 {
 	*e = (struct sim_engine){.base = {&ops}, .clock = clock, .random = random, .slow_ms = 2000};
 	list_init(&e->replicas);
+	list_init(&e->messages);
 }
 
 void sim_engine_fini(struct sim_engine *e)
 {
+	lose_messages(e);
 	for (struct list *l; (l = list_pop(&e->replicas));)
 		free(at(l));
 }
@@ -179,11 +302,14 @@ void sim_engine_attach(struct sim_engine *e, engine_report_fn report, void *user
 	e->report = report;
 	e->user = user;
 	e->life++;
+	e->recovered = false;
+	lose_messages(e);
 }
 
 void sim_engine_turn(struct sim_engine *e)
 {
 	int64_t now = clock_wall_ms(&e->clock->base);
+	fill_room(e, now);
 	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next) {
 		struct sim_replica *r = at(l);
 		if (r->state == SIM_COMING && r->start_ms <= now) {
@@ -197,6 +323,8 @@ void sim_engine_turn(struct sim_engine *e)
 			tell(e, r);
 		}
 	}
+	if (e->report)
+		deliver(e, now);
 }
 
 size_t sim_engine_alive(const struct sim_engine *e, struct uuid job)

@@ -105,6 +105,8 @@ static void check_handed_over(struct sim *s, struct sim_job *job, struct store_t
 {
 	struct bytes text;
 	job->was_waiting = true;
+	if (job->shape == SIM_NEVER_FITS)
+		sim_wrong(s, job, "handed over although its gang never fits");
 	check_kept(s, job, txn);
 	for (int i = 0; job->gates && i < SIM_G4; i++)
 		if (!job->gate[i].passed && !job->gate[i].excused)

@@ -34,6 +34,7 @@ static void calm_down(struct sim *s)
 	for (int call = 0; call < STORE_MEM_CALLS; call++)
 		store_mem_fail(s->store, (enum store_mem_call)call, 0, 0);
 	s->engine.fail_percent = s->engine.lose_percent = 0;
+	sim_engine_cut(&s->engine, false);
 	for (unsigned i = 0; i < CALM_TURNS && !all_final(s); i++) {
 		s->step++;
 		steps_turn(s);
@@ -78,6 +79,7 @@ static void run_seed(struct sim *s, uint64_t seed, unsigned steps)
 	s->engine.lose_percent = seeded_below(&s->random, 10);
 	s->engine.repeat_percent = seeded_below(&s->random, 30);
 	s->engine.slow_ms = 1 + seeded_below(&s->random, 5000);
+	s->engine.late_ms = seeded_chance(&s->random, 30) ? 0 : seeded_below(&s->random, 3000);
 	for (unsigned i = 0; i < steps; i++) {
 		steps_random(s);
 		check_all(s, i % 16 == 0);

@@ -21,7 +21,7 @@
 #include "tests/lib/served.h"
 #include "tests/lib/sim_engine.h"
 
-enum { SIM_JOBS_MAX = 20, SIM_GATES = 4, SIM_SHAPES = 8 };
+enum { SIM_JOBS_MAX = 20, SIM_GATES = 4, SIM_SHAPES = 11, SIM_NEVER_FITS = 7 };
 enum { SIM_HOOKS = 2, SIM_CHANGES_MAX = 256 };
 
 enum sim_plugin {

@@ -5,8 +5,9 @@
 
 #include <stdio.h>
 
-#define POD(more) "\"template\":{\"spec\":{\"containers\":[{\"command\":[\"x\"]}]" more "}}"
-#define SET(spec) "{\"kind\":\"TaskSet\",\"metadata\":{\"name\":\"s\"},\"spec\":{" spec "}}"
+#define POD(more)   "\"template\":{\"spec\":{\"containers\":[{\"command\":[\"x\"]}]" more "}}"
+#define AGAIN(spec) "{\"kind\":\"TaskSet\",\"metadata\":{\"name\":\"again\"},\"spec\":{" spec "}}"
+#define SET(spec)   "{\"kind\":\"TaskSet\",\"metadata\":{\"name\":\"s\"},\"spec\":{" spec "}}"
 
 const char *const sim_shapes[SIM_SHAPES] = {
 	SET("\"roles\":[{\"name\":\"a\"," POD("") "}]"),
@@ -14,13 +15,13 @@ const char *const sim_shapes[SIM_SHAPES] = {
 		"") ",\"replicas\":2,\"retryPolicy\":{\"retry\":true,"
 		    "\"delay\":3,\"maxRetryCount\":2}},{\"name\":\"b\"," POD(
 			    "") ",\"dependsOn\":[\"a\"]}]"),
-	SET("\"retryPolicy\":{\"retry\":true,\"delay\":5,\"maxRetryCount\":1},\"roles\":["
-	    "{\"name\":\"a\"," POD("") ",\"eventPolicy\":[{\"event\":\"RoleFailed\",\"action\":"
-				       "\"NoAction\"}]},{\"name\":\"b\"," POD(
-					       "") ",\"dependsOn\":[\"a\"],\"eventPolicy\":["
-						   "{\"event\":\"RoleCompleted\",\"action\":"
-						   "\"NoAction\"}]},{\"name\":\"c\"," POD(
-							   "") ",\"replicas\":2}]"),
+	AGAIN("\"retryPolicy\":{\"retry\":true,\"delay\":5,\"maxRetryCount\":1},\"roles\":["
+	      "{\"name\":\"a\"," POD("") ",\"eventPolicy\":[{\"event\":\"RoleFailed\",\"action\":"
+					 "\"NoAction\"}]},{\"name\":\"b\"," POD(
+						 "") ",\"dependsOn\":[\"a\"],\"eventPolicy\":["
+						     "{\"event\":\"RoleCompleted\",\"action\":"
+						     "\"NoAction\"}]},{\"name\":\"c\"," POD(
+							     "") ",\"replicas\":2}]"),
 	SET("\"activeDeadlineSeconds\":20,\"roles\":[{\"name\":\"a\"," POD(
 		"") ",\"replicas\":4,"
 		    "\"completionPolicy\":{\"minSucceeded\":1,\"maxFailed\":2}}]"),
@@ -35,6 +36,14 @@ const char *const sim_shapes[SIM_SHAPES] = {
 				"\"on\":\"failed\"}]},{\"name\":\"c\"," POD(
 					"") ",\"dependsOn\":[{\"role\":\"b\",\"on\":"
 					    "\"ended\"}]}]"),
+	"{\"kind\":\"TaskSet\",\"metadata\":{\"name\":\"gang\"},\"spec\":{\"gang\":true,\"roles\":["
+	"{\"name\":\"a\"," POD("") ",\"replicas\":3,\"retryPolicy\":{\"retry\":true,\"delay\":2,"
+				   "\"maxRetryCount\":3}},{\"name\":\"b\"," POD(
+					   "") ",\"replicas\":2}]}}",
+	"{\"kind\":\"TaskSet\",\"metadata\":{\"name\":\"never\"},\"spec\":{\"gang\":true,\"roles\":"
+	"["
+	"{\"name\":\"a\"," POD("") ",\"replicas\":7}]}}",
+	SET("\"roles\":[{\"name\":\"a\"," POD("") ",\"replicas\":8}]"),
 	SET("\"engine\":\"nowhere\",\"roles\":[{\"name\":\"a\"," POD("") "}]"),
 	SET("\"note\":\"refuse-me\",\"roles\":[{\"name\":\"a\"," POD("") "}]"),
 };
@@ -227,6 +236,8 @@ static void step(struct sim *s)
 		break_store(s);
 	else if (dice < 215)
 		world_crash(s);
+	else if (dice < 225)
+		sim_engine_cut(&s->engine, seeded_chance(&s->random, 40));
 	else if (dice < 450)
 		pass_time(s);
 	else if (dice < 600)
