@@ -24,9 +24,10 @@ struct source {
 	struct listener listener;
 	struct arena *arena; /* holds the filter's texts */
 	struct job_query q;
-	struct uuid job; /* or nil */
-	uint64_t at;     /* the last entry that was looked at */
-	bool live;       /* it has been at the newest: now it may not fall far behind */
+	struct uuid job;  /* or nil */
+	uint64_t at;      /* the last entry that was looked at */
+	bool from_oldest; /* since=0: all that is kept */
+	bool live;        /* it has been at the newest: now it may not fall far behind */
 };
 
 static void source_free(void *user)
@@ -109,8 +110,11 @@ static int read_piece(struct source *src, struct buf *to, bool *ret_more)
 	*ret_more = p.more;
 	if (!rc && too_late(src, &p, newest))
 		rc = SL_E_CANCELED;
-	src->live |= !p.more;
-	return rc;
+	if (!rc && !p.more && !src->live) {
+		src->live = true;
+		buf_addf(to, ": all so far\nid: %llu\n\n", (unsigned long long)src->at);
+	}
+	return rc ? rc : to->rc;
 }
 
 /* An id without an event: a reader that comes back asks from here. */
@@ -147,7 +151,8 @@ static const struct stream_ops stream_ops = {run, source_free};
 /* ---- the request ---- */
 
 static const struct route_query query[] = {
-	{"since", "integer", "Events behind the one of this id; without it those from now on."},
+	{"since", "integer",
+	 "Events behind the one of this id, 0: all that are kept; without it those from now on."},
 	{"state", "string", "States, with commas."},
 	{"userID", "string", "Users, with commas."},
 	{"kind", "string", "Kinds, with commas."},
@@ -156,11 +161,12 @@ static const struct route_query query[] = {
 };
 
 /* Last-Event-ID is what a reader sends by itself when it comes back: it is the newer one. */
-static int read_since(struct request *req, int64_t *ret, struct sl_error *err)
+static int read_since(struct source *src, struct request *req, int64_t *ret, struct sl_error *err)
 {
 	struct bytes last = request_header(req, "Last-Event-ID");
 	char text[24], *end;
 	int rc = request_query_int(req, "since", 0, INT64_MAX, ret, err);
+	src->from_oldest = !last.len && *ret == 0;
 	if (rc || !last.len)
 		return rc;
 	snprintf(text, sizeof(text), "%.*s", BYTES_FMT(bytes_cut(last, sizeof(text) - 1)));
@@ -200,6 +206,8 @@ static int find_place(struct source *src, int64_t since, struct sl_error *err)
 			       "that is kept is %llu",
 			       (unsigned long long)src->at, (unsigned long long)newest,
 			       (unsigned long long)oldest);
+	if (src->from_oldest && oldest)
+		src->at = oldest - 1;
 	if (oldest > src->at + 1)
 		return sl_fail(err, SL_E_GONE,
 			       "since: events are kept for a day; the oldest that is kept is "
@@ -225,7 +233,7 @@ static int fill(struct source *src, struct api *api, struct request *req, struct
 	src->clock = api->clock;
 	int rc = request_query_only(req, "since,state,userID,kind,jobID", err);
 	if (!rc)
-		rc = read_since(req, &since, err);
+		rc = read_since(src, req, &since, err);
 	if (!rc)
 		rc = job_filter_read(req, &src->q, err);
 	if (!rc)

@@ -85,6 +85,9 @@ extern const struct command command_token_list;
 extern const struct command command_token_update;
 extern const struct command command_token_delete;
 extern const struct command command_admin_passwd;
+extern const struct command command_events;
+extern const struct command command_hooks_list;
+extern const struct command command_hooks_redeliver;
 extern const struct command command_completion;
 
 SL_END_DECLS

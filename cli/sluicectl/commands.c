@@ -1,15 +1,16 @@
 #include "cli/sluicectl/ctl.h"
 
 const struct command *const commands[] = {
-	&command_submit,         &command_job_list,      &command_job_get,
-	&command_job_explain,    &command_job_events,    &command_job_logs,
-	&command_job_stop,       &command_job_resume,    &command_hold,
-	&command_release,        &command_feature_apply, &command_feature_list,
-	&command_feature_get,    &command_feature_on,    &command_feature_off,
-	&command_feature_delete, &command_plugin_list,   &command_plugin_order,
-	&command_plugin_new,     &command_selector_test, &command_token_create,
-	&command_token_list,     &command_token_update,  &command_token_delete,
-	&command_admin_passwd,   &command_completion,    NULL,
+	&command_submit,          &command_job_list,      &command_job_get,
+	&command_job_explain,     &command_job_events,    &command_job_logs,
+	&command_job_stop,        &command_job_resume,    &command_hold,
+	&command_release,         &command_feature_apply, &command_feature_list,
+	&command_feature_get,     &command_feature_on,    &command_feature_off,
+	&command_feature_delete,  &command_plugin_list,   &command_plugin_order,
+	&command_plugin_new,      &command_selector_test, &command_token_create,
+	&command_token_list,      &command_token_update,  &command_token_delete,
+	&command_admin_passwd,    &command_events,        &command_hooks_list,
+	&command_hooks_redeliver, &command_completion,    NULL,
 };
 
 const struct command_option common_options[] = {

@@ -2,11 +2,14 @@
 
 import collections
 import http.client
+import json
+import os
+import subprocess
 import threading
 
 import pytest
 
-from harness import feature, job, plugin, role, until, when
+from harness import feature, job, plugin, program, role, until, when
 from plugin_double import Answer, hang
 
 NULL = {"kind": "TaskSet", "metadata": {"name": "t"},
@@ -284,3 +287,68 @@ def test_killed_again_and_again(daemon, plugin_server):
     for job_id in jobs:
         went = [one["state"] for one in daemon.api.events(job_id) if one["type"] == "state"]
         assert went[0] == "preparing" and by_job[job_id] == went, job_id
+
+
+# --- sluicectl ------------------------------------------------------------------------------
+
+
+def ctl(api, *arguments, code=0):
+    environment = {**os.environ, "SLUICE_SERVER": f"http://127.0.0.1:{api.port}", "SLUICE_TOKEN": api.token}
+    done = subprocess.run([program("sluicectl"), *arguments], env=environment, capture_output=True,
+                          text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_sluicectl_lists_and_redelivers(api, plugin_server):
+    plugin_server.on("/hook", text("EX: the channel \x1b[31mis\xff closed"))
+    api.register(feature("watch", hook(plugin_server.url("/hook"), "succeeded")))
+    job_id = api.submit(job(NULL), wait=20)
+    until(lambda: deliveries(api, state="dead"), 20, "it is dead")
+    table = ctl(api, "hooks", "list", "--state", "dead", "-o", "wide")
+    assert job_id in table and "the channel" in table and "redeliver" in table and "\x1b" not in table
+    one = json.loads(ctl(api, "hooks", "list", "-o", "json"))[0]
+    plugin_server.on("/hook", text("OK"))
+    assert "to be sent again" in ctl(api, "hooks", "redeliver", one["id"], "-o", "table")
+    until(lambda: not deliveries(api), 20, "it is delivered")
+    assert "no such delivery" in ctl(api, "hooks", "redeliver", one["id"], code=1)
+    assert "0 to be sent" in ctl(api, "hooks", "redeliver", "--plugin", "LifeHook.watch.qa", "--since",
+                                 "2h", "-o", "table")
+    assert "next:" in ctl(api, "hooks", "redeliver", code=2)
+
+
+def test_sluicectl_events(api):
+    job_id = api.submit(job(NULL), wait=20)
+    api.wait_final(job_id)
+    lines = [json.loads(line) for line in
+             ctl(api, "events", "--since", "0", "--job", job_id, "-o", "json").splitlines()]
+    assert [one["current_state"] for one in lines] == ["preparing", "waiting", "running", "succeeded"]
+    assert job_id in ctl(api, "events", "-s", "succeeded")
+    assert "none of preparing" in ctl(api, "events", "-s", "lost", code=1)
+
+
+def test_sluicectl_follows_over_a_restart(daemon):
+    environment = {**os.environ, "SLUICE_SERVER": f"http://127.0.0.1:{daemon.port}", "SLUICE_TOKEN": "admin"}
+    first = daemon.api.submit(job(NULL), wait=20)
+    with subprocess.Popen([program("sluicectl"), "events", "-f", "--since", "0", "-o", "json"],
+                          env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader:
+        seen = []
+        thread = threading.Thread(target=lambda: [seen.append(json.loads(line)) for line in reader.stdout])
+        thread.start()
+
+        def last_of(job_id):
+            return lambda: any(one["id"] == job_id and one["current_state"] == "succeeded" for one in list(seen))
+
+        try:
+            until(last_of(first), 20, "the first job is seen")
+            daemon.kill9()
+            daemon.start()
+            second = daemon.api.submit(job(NULL), wait=20)
+            daemon.api.wait_final(second)
+            until(last_of(second), 30, "the second job is seen after the restart")
+        finally:
+            reader.terminate()
+            thread.join(20)
+        for job_id in (first, second):
+            assert [one["current_state"] for one in seen if one["id"] == job_id] == \
+                ["preparing", "waiting", "running", "succeeded"]
