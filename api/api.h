@@ -85,6 +85,7 @@ extern const struct route_group group_events;
 extern const struct route_group group_features;
 extern const struct route_group group_health;
 extern const struct route_group group_hooks;
+extern const struct route_group group_job_erase;
 extern const struct route_group group_jobs;
 extern const struct route_group group_job_reads;
 extern const struct route_group group_metrics;

@@ -42,6 +42,9 @@ struct config {
 		int64_t size_max, keep_stages_ms;
 	} store;
 	struct {
+		int64_t jobs_ms, jobs;
+	} retention;
+	struct {
 		int64_t timeout_ms, retries, budget_ms, wait_for_ms;
 		struct config_list allow_networks; /**< "10.0.0.0/8"; none: all are allowed. */
 		bool require_tls;

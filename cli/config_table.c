@@ -68,6 +68,16 @@ static const struct config_key store[] = {
 	 RESTART},
 };
 
+static const struct config_key retention[] = {
+	{"jobs_age", CONFIG_DURATION, AT(retention.jobs_ms), 0, 3650 * DAY, NULL, "30 d",
+	 "Final jobs are erased this long after their end, with their logs and artifacts; 0 "
+	 "means never for their age.",
+	 RESTART},
+	{"jobs_count", CONFIG_COUNT, AT(retention.jobs), 0, 1000000000, NULL, "1000000",
+	 "Final jobs that are kept at most; those that ended first go first. 0 means any number.",
+	 RESTART},
+};
+
 static const struct config_key plugins[] = {
 	{"timeout", CONFIG_DURATION, AT(plugins.timeout_ms), 10, 300 * SECOND, NULL, "10 s",
 	 "One attempt of a call, where the plugin does not say.", LIVE},
@@ -185,6 +195,7 @@ const struct config_section config_sections[] = {
 	SECTION("limits", "What is too much: over a limit a request is refused, nothing breaks.",
 		limits),
 	SECTION("store", "What is kept on disk.", store),
+	SECTION("retention", "How long final jobs are kept; they go in the background.", retention),
 	SECTION("plugins", "How plugins are called.", plugins),
 	SECTION("lifehook", "Telling subscribers of state changes.", lifehook),
 	SECTION("selector", "Finding the plugins of a job.", selector),

@@ -32,6 +32,8 @@ struct driver_config {
 	uint32_t wait_for_ms;    /**< How long a job waits for a plugin that cannot be asked. */
 	uint32_t wait_first_ms;  /**< The first pause (1 000); doubles up to wait_most_ms. */
 	uint32_t wait_most_ms;   /**< 60 000. */
+	int64_t keep_jobs_ms;    /**< Final jobs are erased after this; 0: never for their age. */
+	uint64_t keep_jobs;      /**< The oldest final ones over this number go; 0: any number. */
 	unsigned held_max;       /**< Callers that may wait for a job at one time. */
 	int64_t keep_stages_ms;  /**< How long what stages were given is kept; 0: for ever. */
 	size_t regex_value_max;
@@ -114,6 +116,9 @@ SL_MUST_USE int driver_stop(struct driver *d, const struct job_request *r,
  * SL_E_BUSY: too many in admission. */
 SL_MUST_USE int driver_resume(struct driver *d, const struct job_request *r, struct sl_error *err);
 
+/** Erase a final job: gone for everybody at once, its documents, logs and artifacts soon
+ * after. SL_E_CONFLICT: it is not final. */
+SL_MUST_USE int driver_erase(struct driver *d, const struct job_request *r, struct sl_error *err);
 /** Hold admission of these jobs: from now on they are stored, not admitted. The same hold
  * again is fine. SL_E_CONFLICT: there are too many holds. */
 SL_MUST_USE int driver_hold(struct driver *d, const struct hold *hold, struct sl_error *err);

@@ -63,6 +63,7 @@ enum replica_change {
 	REPLICA_ENDED,   /**< `exit` says how; nothing of it is left. */
 	REPLICA_LOST,    /**< Its end cannot be known (reboot, supervisor killed). */
 	REPLICA_REFUSED, /**< It could not be started and never will: why is in `message`. */
+	JOB_ERASED,      /**< Answers erase(); what could not be removed is in `message`. */
 };
 
 struct replica_exit {
@@ -140,6 +141,9 @@ struct engine_ops {
 	bool (*follow_logs)(struct engine *e, struct log_follower *f);
 	/** After follow_logs() said yes; afterwards `f` is not touched any more. */
 	void (*unfollow_logs)(struct engine *e, struct log_follower *f);
+	/** Remove all that is kept of a job that is final: logs, artifacts, records; however
+	 * often it is asked. Answered by a report, JOB_ERASED. NULL: nothing is kept. */
+	void (*erase)(struct engine *e, const struct uuid *job);
 	/** Stops talking; replicas go on by themselves. Returns NULL. */
 	struct engine *(*free)(struct engine *e);
 };

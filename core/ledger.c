@@ -2,6 +2,7 @@
 
 #include "core/feed.h"
 #include "core/kept.h"
+#include "core/ledger_erase.h"
 #include "core/wire.h"
 
 enum { KEY_SIZE = 1 + JOB_NAME_MAX + 1 + 16, RECORD_MAX = 64 * 1024, SEEN_DROP_MAX = 8 };
@@ -144,10 +145,15 @@ int ledger_newest(struct store_txn *txn, struct uuid *ret)
 	if (rc)
 		return rc;
 	rc = store_seek_last(c, BYTES(""), &key, &val);
-	*ret = (struct uuid){{0}};
-	if (rc == 0 && key.len == sizeof(ret->at))
-		memcpy(ret->at, key.at, sizeof(ret->at));
-	return rc == SL_E_NOT_FOUND ? 0 : rc;
+	if (rc && rc != SL_E_NOT_FOUND)
+		return rc;
+	struct uuid last = {{0}};
+	if (rc == 0 && key.len == sizeof(last.at))
+		memcpy(last.at, key.at, sizeof(last.at));
+	rc = ledger_newest_erased(txn, ret);
+	if (!rc && memcmp(last.at, ret->at, sizeof(last.at)) > 0)
+		*ret = last;
+	return rc;
 }
 
 /* ---- events ---- */
@@ -288,6 +294,14 @@ void ledger_insert(struct store_txn *txn, struct job *job)
 	put_record(txn, job);
 }
 
+void ledger_drop(struct store_txn *txn, const struct job *job)
+{
+	for (int facet = 0; facet < FACETS; facet++)
+		index_put(txn, (enum facet)facet, job, false);
+	set_timer(txn, job->id, job->next_ms, false);
+	store_del(txn, STORE_JOBS, id_bytes(&job->id));
+}
+
 int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const struct why *why,
 		int64_t now_ms)
 {
@@ -310,6 +324,7 @@ int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const
 		job->exit_code = why->exit_code;
 		ledger_put_child(txn, job, false);
 		kept_ended(txn, job, true);
+		ledger_put_ended(txn, job, true);
 	}
 	if (to == JOB_STOPPED)
 		ledger_order_kin(txn, job->id);

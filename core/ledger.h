@@ -6,9 +6,8 @@
  *
  * Keys:  JOBS id · DOCS id+part · EVENTS id+be32(number) · REPLICAS id+be32(role)+be32(index)
  *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, 'h'+id of held ones, and as
- *        ledger_kin.c and kept.h say · COUNTS 'a', 's'+state, 'u'+user, 'k'+kind, 'h', and as
- *        ledger_groups.c says
- *        TIMERS be64(due ms)+id · SEEN hash · SEEN 't'+be64(time)+hash
+ *        ledger_kin.c, kept.h, ledger_erase.h say · COUNTS 'a', 's'+state, 'u'+user, 'k'+kind, 'h',
+ * and as ledger_groups.c says TIMERS be64(due ms)+id · SEEN hash · SEEN 't'+be64(time)+hash
  *
  * Layer 2. Threads: reads in any read transaction; writes on the writer's thread. What
  * is read is borrowed until the next write or the end of the transaction. */
@@ -91,6 +90,8 @@ SL_MUST_USE int ledger_stop(struct store_txn *txn, struct job *job, const struct
 bool ledger_kin_waits(struct store_txn *txn);
 /** Carry it out for at most KIN_MAX of them, theirs included. */
 SL_MUST_USE int ledger_stop_kin(struct store_txn *txn, int64_t now_ms, struct kin *ret);
+/** For core/ledger_erase.h: the record, index and counters of a job go. */
+void ledger_drop(struct store_txn *txn, const struct job *job);
 /* For core/ledger.c: */
 void ledger_put_child(struct store_txn *txn, const struct job *job, bool there);
 void ledger_order_kin(struct store_txn *txn, struct uuid parent);

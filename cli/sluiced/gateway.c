@@ -138,6 +138,8 @@ static int open_driver(struct gateway *g, struct sl_error *err)
 		.answer_max = (size_t)c->limits.plugin_answer,
 		.budget_ms = (uint32_t)c->plugins.budget_ms,
 		.wait_for_ms = (uint32_t)c->plugins.wait_for_ms,
+		.keep_jobs_ms = c->retention.jobs_ms,
+		.keep_jobs = (uint64_t)c->retention.jobs,
 		.keep_stages_ms = c->store.keep_stages_ms,
 		.wait_first_ms = 1000,
 		.wait_most_ms = 60000,

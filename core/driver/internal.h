@@ -34,6 +34,7 @@
 #include "core/base/list.h"
 #include "core/base/mailbox.h"
 #include "core/driver.h"
+#include "core/driver/erase.h"
 #include "core/driver/table.h"
 
 #include <pthread.h>
@@ -99,6 +100,7 @@ struct driver {
 	bool timer_busy;
 	int64_t trim_ms; /* when old stages are cut down next, monotonic; 0: not begun */
 	bool trim_busy;
+	struct erasing erasing;
 	size_t changes_open; /* submitted, not yet back */
 	struct intake intake;
 	uint64_t serial; /* of the newest admission or run */

@@ -95,7 +95,10 @@ struct report_note {
 static void handle_report(struct driver *d, struct note *note)
 {
 	struct report_note *n = container_of(note, struct report_note, note);
-	run_report(d, &n->report);
+	if (n->report.change == JOB_ERASED)
+		erase_report(d, &n->report);
+	else
+		run_report(d, &n->report);
 	free(n);
 }
 
@@ -190,6 +193,8 @@ static void do_what_is_due(struct driver *d)
 		due_start(d);
 	if (!d->trim_busy && clock_mono_ms(d->parts.clock) >= d->trim_ms)
 		trim_start(d);
+	if (!d->erasing.busy && clock_mono_ms(d->parts.clock) >= d->erasing.next_ms)
+		erase_start(d);
 	if (atomic_exchange(&d->report_lost, false))
 		run_lose_all(d);
 	run_tick_due(d, now);

@@ -1,6 +1,7 @@
 /* What people ask of one job: stop and resume. The decision falls in the write's
  * transaction; the loop is told afterwards, in the order of the commits. */
 #include "core/driver/admission.h"
+#include "core/ledger_erase.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,4 +230,54 @@ int driver_resume(struct driver *d, const struct job_request *r, struct sl_error
 		atomic_fetch_sub(&d->in_admission, 1);
 	buf_fini(&q.words);
 	return rc;
+}
+
+/* ---- erase ---- */
+
+static int apply_erase(struct write *w, struct store_txn *txn)
+{
+	struct asking *q = container_of(w, struct asking, write);
+	scoped(buf_finip) struct buf keep = {0};
+	struct job job;
+	buf_init(&keep, SIZE_MAX / 2);
+	int rc = load(q, txn, &keep, &job);
+	if (rc)
+		return rc;
+	if (!job_final(job.state))
+		return sl_fail(
+			&q->err, SL_E_CONFLICT,
+			"the job is %s; only one that has ended can be erased: stop it first",
+			job_state_name(job.state));
+	return ledger_erase(txn, &job);
+}
+
+struct erase_note {
+	struct note note;
+};
+
+static void handle_erase(struct driver *d, struct note *note)
+{
+	erase_soon(d);
+	free(container_of(note, struct erase_note, note));
+}
+
+static void erase_done(struct write *w, int rc)
+{
+	struct asking *q = container_of(w, struct asking, write);
+	struct erase_note *n = rc ? NULL : calloc(1, sizeof(*n));
+	q->rc = rc;
+	if (!rc)
+		watch_tell(q->driver->watch, q->request->job);
+	if (n) { /* without memory: the mark is seen to within a minute */
+		n->note.handle = handle_erase;
+		driver_post(q->driver, &n->note);
+	}
+	sem_post(&q->over);
+}
+
+int driver_erase(struct driver *d, const struct job_request *r, struct sl_error *err)
+{
+	struct asking q = {.driver = d, .request = r};
+	q.write.apply = apply_erase;
+	return wait_for(&q, erase_done, err);
 }

@@ -128,6 +128,9 @@ static int look_back(struct accepting *q, struct store_txn *txn, int64_t now_ms)
 	if (!q->submission->idempotency_key.len)
 		return SL_E_NOT_FOUND;
 	int rc = ledger_seen(txn, q->seen_key, now_ms, &earlier, body);
+	struct job job;
+	if (!rc)
+		rc = ledger_get(txn, earlier, &job); /* erased since: it is not answered with */
 	if (rc)
 		return rc;
 	if (memcmp(body, q->seen_body, sizeof(body)) != 0)

@@ -50,6 +50,7 @@ struct local {
 	char *data_dir;
 	char **host_paths, **classes;
 	struct logwatch *logwatch;
+	struct remover *remover;
 	int data, sock, epoll, wake;
 	struct mailbox *box;
 	pthread_t thread;

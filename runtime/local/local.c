@@ -7,6 +7,7 @@
 #include "runtime/local/logwatch.h"
 #include "runtime/local/plan.h"
 #include "runtime/local/pod.h"
+#include "runtime/local/remover.h"
 #include "runtime/local/rundir.h"
 
 #include <errno.h>
@@ -263,6 +264,21 @@ static void unfollow_logs(struct engine *e, struct log_follower *f)
 	logwatch_unfollow(local_of(e)->logwatch, f);
 }
 
+static void erased(void *user, struct uuid job, const char *why)
+{
+	struct local *l = user;
+	struct engine_report report = {.name.job = job, .change = JOB_ERASED};
+	snprintf(report.message, sizeof(report.message), "%s", why);
+	l->hooks.report(l->hooks.user, &report);
+}
+
+static void erase(struct engine *e, const struct uuid *job)
+{
+	struct local *l = local_of(e);
+	if (remover_order(l->remover, *job))
+		erased(l, *job, "out of memory");
+}
+
 /* ---- making and unmaking ---- */
 
 static void free_orders(struct local *l)
@@ -306,6 +322,7 @@ static struct engine *local_free(struct engine *e)
 	if (l->box)
 		free_orders(l);
 	logwatch_free(l->logwatch);
+	remover_free(l->remover);
 	mailbox_free(l->box);
 	if (l->queue.bucket)
 		queue_fini(&l->queue);
@@ -335,6 +352,7 @@ static const struct engine_ops ops = {
 	.open_log_times = open_log_times,
 	.follow_logs = follow_logs,
 	.unfollow_logs = unfollow_logs,
+	.erase = erase,
 	.free = local_free,
 };
 
@@ -433,6 +451,8 @@ int local_create(const struct local_config *config, const struct spawner *spawne
 		rc = open_all(l);
 	if (!rc)
 		rc = logwatch_create(l->data_dir, &l->logwatch);
+	if (!rc)
+		rc = remover_create(l->data, erased, l, &l->remover);
 	if (!rc)
 		rc = start_thread(l);
 	if (rc) {

@@ -261,6 +261,20 @@ static void forget(struct engine *base, const struct uuid *job)
 			wrong(e, &at(l)->name, "forgotten while it is alive");
 }
 
+/* Answered at once: what is lost is the answer, by a crash behind it. */
+static void erase(struct engine *base, const struct uuid *job)
+{
+	struct sim_engine *e = of(base);
+	struct engine_report report = {.name.job = *job, .change = JOB_ERASED};
+	for (struct list *l = e->replicas.next; l != &e->replicas; l = l->next)
+		if (uuid_eq(at(l)->name.job, *job) && at(l)->state != SIM_OVER)
+			wrong(e, &at(l)->name, "erased while it is alive");
+	if (seeded_chance(e->random, 10))
+		snprintf(report.message, sizeof(report.message), "a file remains");
+	if (e->report)
+		e->report(e->user, &report);
+}
+
 static int open_log(struct engine *e SL_UNUSED, const struct uuid *job SL_UNUSED,
 		    struct bytes role SL_UNUSED, uint32_t index SL_UNUSED,
 		    const char *stream SL_UNUSED)
@@ -281,6 +295,7 @@ static const struct engine_ops ops = {.name = "sim",
 				      .recover = recover,
 				      .forget = forget,
 				      .open_log = open_log,
+				      .erase = erase,
 				      .free = no_free};
 
 void sim_engine_init(struct sim_engine *e, const struct fake_clock *clock, struct seeded *random)

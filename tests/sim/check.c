@@ -2,6 +2,7 @@
 #include "tests/sim/sim.h"
 
 #include "core/kept.h"
+#include "core/ledger_erase.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -123,6 +124,7 @@ static void check_outcome(struct sim *s, struct sim_job *job, const struct job *
 	size_t alive = sim_engine_alive(&s->engine, job->id);
 	job->final = true;
 	job->final_turn = s->turn;
+	job->finished_ms = now->finished_ms;
 	check_kept(s, job, txn);
 	if (alive)
 		sim_wrong(s, job, "%s while %zu replicas are alive", job_state_name(now->state),
@@ -140,12 +142,36 @@ static void check_outcome(struct sim *s, struct sim_job *job, const struct job *
 		sim_wrong(s, job, "succeeded, but role b did not");
 }
 
+static size_t not_gone(const struct sim *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->jobs; i++)
+		n += !s->job[i].gone;
+	return n;
+}
+
+/* Only a final job may go: because somebody said so, or it is old, or they are too many. */
+static void check_gone(struct sim *s, struct sim_job *job)
+{
+	if (!job->final)
+		sim_wrong(s, job, "was answered with its id and is gone");
+	if (!job->erased && !job->gone && not_gone(s) <= SIM_KEEP &&
+	    job->finished_ms + SIM_KEEP_MS > clock_wall_ms(&s->clock.base))
+		sim_wrong(s, job, "is gone before its time");
+	job->gone = true;
+}
+
 static void check_job(struct sim *s, struct sim_job *job, struct store_txn *txn)
 {
 	struct reading r = {s, job};
 	struct job now;
-	if (ledger_get(txn, job->id, &now))
-		sim_wrong(s, job, "was answered with its id and is gone");
+	int rc = ledger_get(txn, job->id, &now);
+	if (rc == SL_E_NOT_FOUND) {
+		check_gone(s, job);
+		return;
+	}
+	if (rc || job->gone || job->erased)
+		sim_wrong(s, job, "cannot be read, or is there again");
 	if (job->final && now.state != job->state)
 		sim_wrong(s, job, "was %s and is %s", job_state_name(job->state),
 			  job_state_name(now.state));
@@ -218,9 +244,9 @@ static void check_books(struct sim *s, struct store_txn *txn)
 	struct tally t = {.s = s};
 	if (ledger_walk(txn, &all, false, nil, count_one, &t))
 		sim_wrong(s, NULL, "jobs cannot be read");
-	if (t.all != s->jobs)
-		sim_wrong(s, NULL, "%llu jobs are stored, %zu were accepted",
-			  (unsigned long long)t.all, s->jobs);
+	if (t.all != not_gone(s))
+		sim_wrong(s, NULL, "%llu jobs are stored, %zu were accepted and not erased",
+			  (unsigned long long)t.all, not_gone(s));
 	check_count(s, txn, &all, t.all, "all jobs");
 	for (int i = 0; i < JOB_STATES; i++) {
 		struct job_filter f = {.states = 1u << i};
@@ -246,4 +272,35 @@ void check_all(struct sim *s, bool thorough)
 		check_books(s, txn);
 	if (s->engine.wrong[0])
 		sim_wrong(s, NULL, "engine: %s", s->engine.wrong);
+}
+
+static bool is_empty(struct sim *s, struct store_txn *txn, enum store_table table,
+		     const struct sim_job *job)
+{
+	scoped(store_cursor_freep) struct store_cursor *c = NULL;
+	struct bytes key, val;
+	if (store_cursor_open(txn, table, &c))
+		sim_wrong(s, job, "the store cannot be read");
+	return store_seek(c, bytes_of(job->id.at, 16), &key, &val) || key.len < 16 ||
+	       memcmp(key.at, job->id.at, 16) != 0;
+}
+
+bool check_leftovers(struct sim *s)
+{
+	static const enum store_table tables[] = {STORE_DOCS, STORE_EVENTS, STORE_REPLICAS};
+	static const struct uuid nil = {{0}};
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct ledger_mark mark;
+	if (store_begin(s->store, STORE_READ, &txn))
+		sim_wrong(s, NULL, "the store cannot be read");
+	if (ledger_next_mark(txn, nil, &mark) != SL_E_NOT_FOUND)
+		return true;
+	for (size_t i = 0; i < s->jobs; i++)
+		for (size_t k = 0; s->job[i].gone && k < countof(tables); k++)
+			if (!is_empty(s, txn, tables[k], &s->job[i]))
+				sim_wrong(s, &s->job[i],
+					  "is erased without a mark, and there is "
+					  "something in table %d",
+					  tables[k]);
+	return false;
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 150, STEPS = 1200, CALM_TURNS = 4000 };
+enum { SEEDS = 150, STEPS = 1200, CALM_TURNS = 4000, ERASE_TURNS = 400 };
 
 static bool all_final(const struct sim *s)
 {
@@ -65,6 +65,14 @@ static void check_rest(struct sim *s)
 	for (size_t i = 0; i < s->jobs; i++)
 		if (!s->job[i].final)
 			sim_wrong(s, &s->job[i], "is stuck in %s", job_state_name(s->job[i].state));
+	for (unsigned i = 0; i < ERASE_TURNS && check_leftovers(s); i++) {
+		steps_turn(s);
+		writer_turn(s->writer);
+		fake_clock_pass(&s->clock, 20000);
+		check_all(s, true);
+	}
+	if (check_leftovers(s))
+		sim_wrong(s, NULL, "jobs are marked to be erased for ever");
 	if (!driver_idle(s->driver))
 		sim_wrong(s, NULL, "all jobs are over and the driver is still busy");
 	hooks_check_rest(s);
@@ -99,7 +107,8 @@ int main(int argc, char **argv)
 	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
 	uint64_t n = argc > 2 ? strtoull(argv[2], NULL, 10) : SEEDS;
 	unsigned steps = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : STEPS;
-	unsigned long jobs = 0, crashes = 0, stops = 0, resumes = 0, calls = 0, told = 0;
+	unsigned long jobs = 0, crashes = 0, stops = 0, resumes = 0, calls = 0, told = 0,
+		      erased = 0;
 	seeded_crypt_install();
 	if (crypt_start())
 		return 1;
@@ -109,11 +118,12 @@ int main(int argc, char **argv)
 		crashes += s.crashes;
 		stops += s.stops;
 		resumes += s.resumes;
+		erased += s.erased;
 		calls += s.calls;
 		told += s.told;
 	}
 	printf("%llu seeds: %lu jobs, %lu calls, %lu stops, %lu resumes, %lu crashes, "
-	       "%lu changes told\n",
-	       (unsigned long long)n, jobs, calls, stops, resumes, crashes, told);
+	       "%lu changes told, %lu erased\n",
+	       (unsigned long long)n, jobs, calls, stops, resumes, crashes, told, erased);
 	return 0;
 }

@@ -23,6 +23,7 @@
 
 enum { SIM_JOBS_MAX = 20, SIM_GATES = 4, SIM_SHAPES = 11, SIM_NEVER_FITS = 7 };
 enum { SIM_HOOKS = 2, SIM_CHANGES_MAX = 256 };
+enum { SIM_KEEP = 12, SIM_KEEP_MS = 1200000 };
 
 enum sim_plugin {
 	SIM_G1, /* the gates first: also the index of sim_job.gate */
@@ -49,7 +50,10 @@ struct sim_job {
 	struct uuid id;
 	unsigned shape;
 	bool gates, decorated;
-	bool stopped;     /**< A stop was answered with success. */
+	bool stopped; /**< A stop was answered with success. */
+	bool erased;  /**< Erasing it was answered with success. */
+	bool gone;    /**< Seen to be out of the book. */
+	int64_t finished_ms;
 	bool was_waiting; /**< Seen in waiting, running or with an outcome of a run. */
 	enum job_state state;
 	bool final;
@@ -101,7 +105,7 @@ struct sim {
 	struct sim_job job[SIM_JOBS_MAX];
 	size_t jobs;
 	uint8_t secret[32];
-	unsigned submitted, crashes, stops, resumes, calls, told; /* for the summary */
+	unsigned submitted, crashes, stops, resumes, calls, told, erased; /* for the summary */
 };
 
 /* world.c */
@@ -120,6 +124,7 @@ void steps_random(struct sim *s);
 void steps_turn(struct sim *s);
 int steps_resume(struct sim *s, struct sim_job *job, bool recheck);
 int steps_stop(struct sim *s, struct sim_job *job);
+int steps_erase(struct sim *s, struct sim_job *job);
 /* hooks.c */
 void hooks_read_feed(struct sim *s);
 void hooks_answer(struct sim *s, enum sim_plugin plugin, const struct fake_call *c,
@@ -132,6 +137,8 @@ size_t hooks_left(struct sim *s); /* deliveries that are pending */
 void hooks_check_rest(struct sim *s);
 /* check.c */
 void check_all(struct sim *s, bool thorough);
+/** Is anything left of jobs that are gone? */
+bool check_leftovers(struct sim *s);
 struct sim_job *sim_find(struct sim *s, struct uuid id);
 void sim_wrong(const struct sim *s, const struct sim_job *job, const char *fmt, ...) SL_PRINTF(3, 4)
 	__attribute__((noreturn));

@@ -141,6 +141,33 @@ static void submit(struct sim *s)
 	}
 }
 
+/* The ones that ended may be erased at any time. */
+static bool is_gone(const struct sim_job *job, int rc)
+{
+	return rc == SL_E_NOT_FOUND && job->final;
+}
+
+static void do_erase(void *user)
+{
+	struct request *q = user;
+	q->rc = driver_erase(q->s->driver, &q->ask, &q->err);
+}
+
+int steps_erase(struct sim *s, struct sim_job *job)
+{
+	struct request q = {.s = s, .ask = {.job = job->id, .who = BYTES("me")}};
+	served_run(s->writer, do_erase, &q);
+	if (q.rc && !fault_of_store(q.rc) && q.rc != SL_E_CONFLICT && !is_gone(job, q.rc))
+		sim_wrong(s, job, "erase: %s", q.err.text);
+	if (!q.rc && !job->final) { /* its end was on its way to the store */
+		job->final = true;
+		job->state = JOB_STATES;
+	}
+	job->erased |= q.rc == 0;
+	s->erased += q.rc == 0;
+	return q.rc;
+}
+
 int steps_stop(struct sim *s, struct sim_job *job)
 {
 	struct request q = {.s = s, .ask = {.job = job->id, .who = BYTES("me")}};
@@ -149,7 +176,7 @@ int steps_stop(struct sim *s, struct sim_job *job)
 		if (!q.stopping && q.state != JOB_STOPPED)
 			sim_wrong(s, job, "a stop left it %s", job_state_name(q.state));
 		job->stopped = true;
-	} else if (!fault_of_store(q.rc) && q.rc != SL_E_CONFLICT) {
+	} else if (!fault_of_store(q.rc) && q.rc != SL_E_CONFLICT && !is_gone(job, q.rc)) {
 		sim_wrong(s, job, "stop: %s", q.err.text);
 	}
 	s->stops += q.rc == 0;
@@ -161,7 +188,7 @@ int steps_resume(struct sim *s, struct sim_job *job, bool recheck)
 	struct request q = {.s = s,
 			    .ask = {.job = job->id, .who = BYTES("me"), .recheck = recheck}};
 	served_run(s->writer, do_resume, &q);
-	if (q.rc && !fault_of_store(q.rc) && q.rc != SL_E_CONFLICT)
+	if (q.rc && !fault_of_store(q.rc) && q.rc != SL_E_CONFLICT && !is_gone(job, q.rc))
 		sim_wrong(s, job, "resume: %s", q.err.text);
 	if (q.rc == 0) /* an answer on its way may be lost to it */
 		for (int i = 0; i < SIM_GATES; i++)
@@ -222,6 +249,8 @@ static void step(struct sim *s)
 		submit(s);
 	else if (dice < 70 && job)
 		steps_stop(s, job);
+	else if (dice < 78 && job)
+		steps_erase(s, job);
 	else if (dice < 130 && job)
 		steps_resume(s, job, seeded_chance(&s->random, 30));
 	else if (dice < 170)
