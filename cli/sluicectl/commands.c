@@ -1,5 +1,6 @@
 #include "cli/sluicectl/ctl.h"
 
+/* clang-format off: one a line */
 const struct command *const commands[] = {
 	&command_submit,
 	&command_job_list,
@@ -31,8 +32,10 @@ const struct command *const commands[] = {
 	&command_hooks_list,
 	&command_hooks_redeliver,
 	&command_completion,
+	&command_plugin_conform,
 	NULL,
 };
+/* clang-format on */
 
 const struct command_option common_options[] = {
 	{"output", 'o', "FORMAT", OPTION_TEXT, offsetof(struct ctl_common, format),

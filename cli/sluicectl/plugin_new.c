@@ -1,7 +1,7 @@
 /* `plugin new`: a project for a plugin, that runs, tests and registers itself. */
 #include "cli/sluicectl/ctl.h"
 #include "cli/sluicectl/plugin_files.h"
-#include "cli/sluicectl/plugin_type.h"
+#include "cli/sluicectl/plugin_kind.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -151,7 +151,7 @@ static int run(struct ctl *ctl)
 {
 	const struct plugin_new *o = ctl->options;
 	const char *language = ctl->args[0], *name = ctl->args[2];
-	const struct plugin_type *type = plugin_type_find(ctl->args[1]);
+	const struct plugin_kind *type = plugin_kind_find(ctl->args[1]);
 	char ident[NAME_LEN_MAX + 1];
 	if (!is_language(language))
 		return ctl_fail(CTL_USAGE,
@@ -159,7 +159,7 @@ static int run(struct ctl *ctl)
 				"and c",
 				language);
 	if (!type)
-		return plugin_type_unknown(ctl->args[1]);
+		return plugin_kind_unknown(ctl->args[1]);
 	if (!is_name(name))
 		return ctl_fail(
 			CTL_USAGE,

@@ -18,7 +18,7 @@ BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build")).resolve()
 
 def program(name):
     """A program of the build, wherever its folder is."""
-    for place in (name, f"cli/{name}", f"cli/{name}/{name}"):
+    for place in (name, f"cli/{name}", f"cli/{name}/{name}", f"plugins-sdk/{name}"):
         if (BUILD / place).is_file():
             return str(BUILD / place)
     raise FileNotFoundError(f"{BUILD} holds no {name}: build first, or set SLUICE_BUILD")

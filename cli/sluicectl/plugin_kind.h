@@ -4,7 +4,7 @@
 
 #include "core/base/base.h"
 
-struct plugin_type {
+struct plugin_kind {
 	const char *name;  /**< "AccessGate" */
 	const char *alias; /**< "gate" */
 	const char *path;  /**< Where the SDKs serve it: "/gate". */
@@ -12,12 +12,12 @@ struct plugin_type {
 
 SL_BEGIN_DECLS
 
-extern const struct plugin_type plugin_types[];
-extern const size_t plugin_type_count;
+extern const struct plugin_kind plugin_kinds[];
+extern const size_t plugin_kind_count;
 
 /** By either name; NULL when there is none. */
-const struct plugin_type *plugin_type_find(const char *name);
+const struct plugin_kind *plugin_kind_find(const char *name);
 /** Tell which there are; returns CTL_USAGE. */
-int plugin_type_unknown(const char *name);
+int plugin_kind_unknown(const char *name);
 
 SL_END_DECLS
