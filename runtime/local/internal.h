@@ -75,7 +75,7 @@ struct local {
 	int64_t again_at_ms; /**< Monotonic: when they are tried again. */
 	struct watch on_wake, on_spawner;
 	bool users;      /**< Replicas run as a user of their own. */
-	char lacks[160]; /**< What replicas here are not limited by; "" for nothing. */
+	char lacks[200]; /**< What replicas here are not limited by; "" for nothing. */
 };
 
 SL_BEGIN_DECLS

@@ -389,11 +389,11 @@ static void note_lacks(struct local *l, const struct wire_hello *can)
 {
 	unsigned lacks = CGROUP_ALL & ~can->parts;
 	if (lacks)
-		snprintf(l->lacks, sizeof(l->lacks), "not limited by cgroups here:%s%s%s%s (%.60s)",
-			 lacks & CGROUP_TREE ? " its end is hunted in /proc;" : "",
-			 lacks & CGROUP_MEMORY ? " memory counts per process;" : "",
-			 lacks & CGROUP_CPU ? " cpu;" : "", lacks & CGROUP_PIDS ? " pids;" : "",
-			 can->why);
+		snprintf(l->lacks, sizeof(l->lacks), "not limited by cgroups here (%.70s):%s%s%s%s",
+			 can->why, lacks & CGROUP_MEMORY ? " memory counts for each process;" : "",
+			 lacks & CGROUP_CPU ? " cpu is not limited;" : "",
+			 lacks & CGROUP_PIDS ? " nor are processes;" : "",
+			 lacks & CGROUP_TREE ? " what stays is hunted in /proc" : "");
 }
 
 static int open_all(struct local *l)

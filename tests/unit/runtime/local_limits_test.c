@@ -3,14 +3,17 @@
  * it, and the test says which parts there were. */
 #include "house.h"
 
-#include "runtime/local/cgroups.h"
+#include "runtime/local/cgroup.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -152,6 +155,57 @@ static void there_is_no_way_out_of_the_group(void **state)
 	assert_true(code != 3 && code != 4);
 }
 
+/** Each process starts the next one and leaves, for ever. */
+static _Noreturn void run_away(void)
+{
+	for (;;) {
+		pid_t pid = fork();
+		if (pid != 0)
+			_exit(0);
+		setsid();
+	}
+}
+
+/** Chains of processes in a group of this one place; then it is killed. */
+static void end_chains(const char *path, bool v2)
+{
+	struct cgroups all = {.n = 1, .place = {{.parts = CGROUP_TREE, .v2 = v2}}};
+	struct replica_name name = {.job = {{0xfe, 0xed}}, .index = (uint32_t)getpid()};
+	char file[512], id[UUID_TEXT_SIZE], text[16];
+	snprintf(all.place[0].path, sizeof(all.place[0].path), "%s", path);
+	if ((mkdir(path, 0755) < 0 && errno != EEXIST) || cgroup_make(&all, &name) < 0) {
+		print_message("%s cannot be written here\n", path);
+		return;
+	}
+	for (int i = 0; i < 8; i++) {
+		pid_t pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			if (cgroup_join(&all, &name) < 0)
+				_exit(1);
+			run_away();
+		}
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+	cgroup_kill(&all, &name);
+	snprintf(file, sizeof(file), "%s/%s-0-%u-0/cgroup.procs", path, uuid_format(name.job, id),
+		 name.index);
+	FILE *list = fopen(file, "re");
+	assert_non_null(list);
+	assert_null(fgets(text, sizeof(text), list));
+	fclose(list);
+	cgroup_remove(&all, &name);
+	assert_true(access(file, F_OK) < 0);
+}
+
+static void a_group_that_runs_away_is_ended_in_each_version(void **state SL_UNUSED)
+{
+	end_chains("/sys/fs/cgroup/freezer/sluice", false);
+	end_chains("/sys/fs/cgroup/unified/sluice", true);
+	if (access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0)
+		end_chains("/sys/fs/cgroup/sluice", true);
+}
+
 static unsigned groups_of(const struct house *h, const char *tree)
 {
 	char id[UUID_TEXT_SIZE];
@@ -221,6 +275,7 @@ int main(void)
 		BOTH(what_has_cleared_all_marks_is_ended),
 		BOTH(it_is_ended_although_its_supervisor_was_killed),
 		WITH(there_is_no_way_out_of_the_group),
+		cmocka_unit_test(a_group_that_runs_away_is_ended_in_each_version),
 		BOTH(groups_go_with_their_replicas),
 		BOTH(each_process_has_its_limits),
 	};
