@@ -109,7 +109,7 @@ struct json_object *event_show(const struct event *e, uint32_t number, bool with
 	put_text(to, "reason", e->reason);
 	put_text(to, "reasonCode", e->reason_code);
 	put_text(to, "who", e->who);
-	if (with_detail)
-		put_text(to, "detail", e->detail);
+	if (with_detail && e->detail.len) /* as it came, and cut anywhere */
+		jb_put_loose(to, "detail", e->detail);
 	return to;
 }

@@ -74,6 +74,12 @@ SL_MUST_USE int registry_preview(struct registry *r, struct bytes name,
 				 const struct registry_ref **ret,
 				 const struct feature **ret_feature, struct sl_error *err);
 
+/** A generation with nothing but the feature of this document, checked and secured as if
+ * it were registered for the first time. */
+SL_MUST_USE int registry_alone(struct registry *r, const struct json *document,
+			       const struct feature_caller *caller, const struct registry_ref **ret,
+			       struct sl_error *err);
+
 /* ---- changes; each fills *payload (the feature as the API shows it) where it says so ---- */
 
 /** Register or replace (the rules are in doc/protocol.md, "Registering"): `if_match` is

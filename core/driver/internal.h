@@ -9,6 +9,7 @@
  *   due.c        jobs whose time has come
  *   intake.c     stored jobs that belong into memory
  *   recover.c    after a restart
+ *   trial.c      one sample call to a plugin
  *   trim.c       what stages were given, cut down when it is old
  *
  *   change.h     change.c     one job's changes in one transaction

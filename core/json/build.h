@@ -22,6 +22,8 @@ struct json_object *jb_free(struct json_object *value);
 void jb_put(struct json_object *object, const char *key, struct json_object *value);
 void jb_put_str(struct json_object *object, const char *key, const char *text); /**< NULL: null. */
 void jb_put_bytes(struct json_object *object, const char *key, struct bytes text);
+/** Text from outside: what is not UTF-8 becomes U+FFFD. */
+void jb_put_loose(struct json_object *object, const char *key, struct bytes text);
 void jb_put_int(struct json_object *object, const char *key, int64_t value);
 void jb_put_bool(struct json_object *object, const char *key, bool value);
 void jb_put_null(struct json_object *object, const char *key);

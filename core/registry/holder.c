@@ -151,13 +151,13 @@ static int replace(struct registry *r, const struct registry_ref *now,
 		   const struct feature *replaced, struct full_feature *with, uint64_t number,
 		   struct generation **ret)
 {
-	const struct feature **list = calloc(now->features + 1, sizeof(*list));
-	size_t n = 0;
+	size_t n = 0, present = now ? now->features : 0;
+	const struct feature **list = calloc(present + 1, sizeof(*list));
 	if (!list) {
 		feature_drop(with);
 		return SL_E_NO_MEMORY;
 	}
-	for (size_t i = 0; i < now->features; i++)
+	for (size_t i = 0; i < present; i++)
 		if (now->feature[i] != replaced)
 			list[n++] = &feature_share(now->feature[i])->pub;
 	if (with)
@@ -183,7 +183,7 @@ int registry_imagine(struct registry *r, const struct registry_ref *now,
 		     const struct registry_ref **ret)
 {
 	struct generation *g;
-	int rc = replace(r, now, replaced, with, now->generation, &g);
+	int rc = replace(r, now, replaced, with, now ? now->generation : 0, &g);
 	if (!rc)
 		*ret = &g->pub;
 	return rc;

@@ -137,13 +137,14 @@ SL_MUST_USE int hooked_apply(struct registry_write *w, struct store_txn *txn);
 /** Has it LifeHooks? */
 bool hooked_any(const struct feature *f);
 
-/** As registry_publish(), but nobody else sees it. `with` is moved. */
+/** As registry_publish(), but nobody else sees it. `with` is moved. `now` NULL: alone. */
 SL_MUST_USE int registry_imagine(struct registry *r, const struct registry_ref *now,
 				 const struct feature *replaced, struct full_feature *with,
 				 const struct registry_ref **ret);
 
 /* register.c */
-/** The feature that a document would make, secrets settled; nothing is written. */
+/** The feature that a document would make, secrets settled; nothing is written. `now` NULL:
+ * nothing else is registered. */
 SL_MUST_USE int registering_imagine(struct registry *r, const struct json *document,
 				    const struct feature_caller *caller,
 				    const struct registry_ref *now, struct full_feature **ret,

@@ -34,3 +34,15 @@ int registry_preview(struct registry *r, struct bytes name, const struct json *c
 	rc = registry_imagine(r, now, old, f, ret);
 	return rc ? sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc)) : 0;
 }
+
+int registry_alone(struct registry *r, const struct json *document,
+		   const struct feature_caller *caller, const struct registry_ref **ret,
+		   struct sl_error *err)
+{
+	struct full_feature *f = NULL;
+	int rc = registering_imagine(r, document, caller, NULL, &f, err);
+	if (rc)
+		return rc;
+	rc = registry_imagine(r, NULL, NULL, f, ret);
+	return rc ? sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc)) : 0;
+}

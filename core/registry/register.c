@@ -326,7 +326,7 @@ int registering_imagine(struct registry *r, const struct json *document,
 	q.reading.err = err;
 	int rc = feature_make(&r->config, document, &q.new, &q.reading);
 	if (!rc)
-		rc = check(&q, now, -1);
+		rc = now ? check(&q, now, -1) : settle_secrets(&q);
 	if (rc)
 		feature_drop(q.new);
 	else

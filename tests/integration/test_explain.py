@@ -1,7 +1,7 @@
 """What can be read about a job's decisions afterwards."""
 
 from harness import feature, job, plugin, when
-from plugin_double import passes
+from plugin_double import Answer, passes
 
 
 def adds_label(name, value):
@@ -120,6 +120,14 @@ def test_all_plugins_in_pages(api, plugin_server):
     assert api.get(f"{path}&cursor=AccessGate.gone.qa").status == 400
     assert api.get(f"{path}&plugin=AccessGate.g1.qa").status == 400
     assert api.token_for("read_job").get(path).status == 403
+
+
+def test_an_answer_that_is_no_text_is_shown_as_far_as_it_is(api, plugin_server):
+    api.register(feature("bad", plugin("AccessGate", plugin_server.on("/g", Answer(200, b"\xff{\xfe")))))
+    job_id = api.submit(job(), wait=10)
+    (call,) = calls_of(api.good("GET", f"/v1/job/explain/{job_id}"), "AccessGate")
+    assert call["detail"] == "\ufffd{\ufffd"
+    assert api.get(f"/v1/job/events/{job_id}").document is not None
 
 
 def test_kept_texts_of_bad_answers_are_for_those_who_may_read_features(api, plugin_server):
