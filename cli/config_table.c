@@ -143,7 +143,7 @@ static const struct config_key engines_local[] = {
 	 RESTART},
 	{"user", CONFIG_TEXT, AT(engines.local.user), 0, 0, NULL, "",
 	 "User that replicas run as; empty means the one who starts sluiced.", RESTART},
-	{"cgroup", CONFIG_TEXT, AT(engines.local.cgroup), 0, 0, NULL, "",
+	{"cgroup", CONFIG_GROUP, AT(engines.local.cgroup), 0, 0, NULL, "",
 	 "Cgroup to make those of replicas in (/sluice, say); empty means the one sluiced is in.",
 	 RESTART},
 	{"allow", CONFIG_RIGHTS, AT(engines.local.allow), 0, 0, NULL, "",

@@ -8,6 +8,7 @@
 enum config_type {
 	CONFIG_TEXT,
 	CONFIG_ADDRESS,  /**< ADDR:PORT */
+	CONFIG_GROUP,    /**< A cgroup from the top of its tree, "/a/b"; or "". */
 	CONFIG_BOOL,     /**< bool */
 	CONFIG_COUNT,    /**< int64_t */
 	CONFIG_SIZE,     /**< int64_t, bytes */

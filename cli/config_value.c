@@ -295,6 +295,8 @@ static int set_text(const char **at, const struct config_key *key, const char *t
 		return sl_fail(err, SL_E_INVALID,
 			       "\"%s\" is not ADDRESS:PORT, like 127.0.0.1:8080 or [::1]:8080",
 			       text);
+	if (key->type == CONFIG_GROUP && *text && (*text != '/' || strstr(text, "/..")))
+		return sl_fail(err, SL_E_INVALID, "\"%s\" is not a cgroup like /sluice", text);
 	if (!*text && key->min > 0)
 		return sl_fail(err, SL_E_INVALID, "is empty");
 	*at = text;
@@ -394,6 +396,7 @@ void config_value_print(const struct config *config, const struct config_key *ke
 	case CONFIG_ADDRESS:
 		json_quote(to, bytes_str(*(const char *const *)at));
 		break;
+	case CONFIG_GROUP:
 	case CONFIG_TEXT:
 		print_word(to, *(const char *const *)at);
 		break;
@@ -407,6 +410,7 @@ void config_type_print(const struct config_key *key, struct buf *to)
 	static const char *const names[] = {
 		[CONFIG_TEXT] = "text",
 		[CONFIG_ADDRESS] = "address:port",
+		[CONFIG_GROUP] = "cgroup",
 		[CONFIG_BOOL] = "true or false",
 		[CONFIG_COUNT] = "number",
 		[CONFIG_SIZE] = "size",

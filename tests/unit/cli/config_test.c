@@ -162,6 +162,13 @@ static void lists_are_checked_element_by_element(void **state)
 	expect_error("engines: {local: {priority_classes: [\"a=9999999999\"]}}\n",
 		     "line 1: engines.local.priority_classes: \"a=9999999999\" is not NAME=NUMBER, "
 		     "like high=100");
+	expect_error("engines: {local: {cgroup: sluice}}\n",
+		     "line 1: engines.local.cgroup: \"sluice\" is not a cgroup like /sluice");
+	expect_error("engines: {local: {cgroup: /a/../b}}\n",
+		     "line 1: engines.local.cgroup: \"/a/../b\" is not a cgroup like /sluice");
+	expect_error("engines: {local: {allow: [root]}}\n",
+		     "line 1: engines.local.allow: \"root\" is none of privileged, capabilities, "
+		     "hostNetwork, hostPID, hostIPC, serviceAccountName, hostPath:/DIR");
 	expect_error("plugins: {unix_dirs: [run]}\n",
 		     "line 1: plugins.unix_dirs: \"run\" does not begin with /");
 }
