@@ -109,6 +109,8 @@ static const struct route routes[] = {
 	     "{\"type\":\"object\"}"),
 	READ("/v1/job/events/{jobID}", events, "What happened to it, in order",
 	     "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"),
+	READ("/v1/job/calls/{jobID}", job_read_calls,
+	     "What plugins were asked about it, as recorded calls", "{\"type\":\"object\"}"),
 	{
 		.method = "GET",
 		.pattern = "/v1/job/explain/{jobID}",

@@ -17,6 +17,7 @@ SL_MUST_USE int job_read_taskset(struct store_txn *txn, const struct job *job,
 				 struct json_object **ret);
 /** Handlers in files of their own. */
 int job_read_logs(struct api *api, struct request *req, struct reply *reply);
+int job_read_calls(struct api *api, struct request *req, struct reply *reply);
 int job_read_explain(struct api *api, struct request *req, struct reply *reply);
 int job_read_list(struct api *api, struct request *req, struct reply *reply);
 int job_read_count(struct api *api, struct request *req, struct reply *reply);

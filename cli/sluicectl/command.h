@@ -82,6 +82,8 @@ extern const struct command command_plugin_order;
 extern const struct command command_plugin_new;
 extern const struct command command_plugin_conform;
 extern const struct command command_plugin_test;
+extern const struct command command_plugin_record;
+extern const struct command command_plugin_replay;
 extern const struct command command_selector_test;
 extern const struct command command_token_create;
 extern const struct command command_token_list;

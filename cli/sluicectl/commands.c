@@ -24,6 +24,8 @@ const struct command *const commands[] = {
 	&command_plugin_new,
 	&command_plugin_conform,
 	&command_plugin_test,
+	&command_plugin_record,
+	&command_plugin_replay,
 	&command_selector_test,
 	&command_token_create,
 	&command_token_list,

@@ -71,6 +71,12 @@ SL_BEGIN_DECLS
 extern const struct check conform_checks[];
 extern const size_t conform_check_count;
 
+/** `type` and `timeout_ms` may be NULL (then conform_samples() takes the type of a file's first
+ * call; 10 s), `key` too: calls are not signed. CTL_DONE, or an error (told). */
+int conform_begin(struct conform *c, const char *type, const char *key, const char *timeout_ms);
+int conform_set_type(struct conform *c, const char *name);
+void conform_end(struct conform *c); /**< Also after a failure. */
+
 /** Send a body. False, with words, when no HTTP answer came. */
 bool conform_ask(struct conform *c, struct bytes body, const struct way *way,
 		 struct conform_answer *ret, char why[CONFORM_WORDS]);
@@ -80,6 +86,10 @@ static inline void conform_answer_finip(struct conform_answer *a) { conform_answ
 /** Is this a legal answer to that body? False, with words. */
 bool conform_judge(struct conform *c, struct bytes body, struct conform_answer *answer,
 		   char why[CONFORM_WORDS]);
+
+/** Is it what the sample says that it must be, where it does? False, with words. */
+bool conform_as_recorded(const struct sample *sample, struct conform_answer *answer,
+			 char why[CONFORM_WORDS]);
 
 /** The calls to make: those of a file, or made up. CTL_DONE, or an error (told). */
 int conform_samples(struct conform *c, const char *file);

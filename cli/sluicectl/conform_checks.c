@@ -58,27 +58,6 @@ static enum outcome refused(struct conform *c, struct bytes body, const struct w
 
 /* ---- what is asked ---- */
 
-static bool as_recorded(const struct sample *sample, struct conform_answer *answer,
-			char why[CONFORM_WORDS])
-{
-	scoped(json_finip) struct json wanted = {0};
-	const struct json_limits limits = {CONFORM_ANSWER_MAX, 64};
-	if (sample->wanted_code && sample->wanted_code != answer->reply.status) {
-		snprintf(why, CONFORM_WORDS, "%s: status %u, recorded was %u", sample->name,
-			 answer->reply.status, sample->wanted_code);
-		return false;
-	}
-	if (!sample->wanted.len || json_parse(&wanted, sample->wanted, &limits, NULL) ||
-	    (answer->json.n && json_equal(&wanted, 0, &answer->json, 0)) || !answer->json.n)
-		return true;
-	snprintf(why, CONFORM_WORDS, "%s: answers %.*s, recorded was %.*s", sample->name,
-		 (int)(answer->reply.body.len < 180 ? answer->reply.body.len : 180),
-		 buf_str(&answer->reply.body),
-		 (int)(sample->wanted.len < 180 ? sample->wanted.len : 180),
-		 (const char *)sample->wanted.at);
-	return false;
-}
-
 static enum outcome answers(struct conform *c, char why[CONFORM_WORDS])
 {
 	for (size_t i = 0; i < c->samples; i++) {
@@ -90,7 +69,7 @@ static enum outcome answers(struct conform *c, char why[CONFORM_WORDS])
 				sample->wanted_code == answer.reply.status;
 		if (!expected && !conform_judge(c, sample->body, &answer, why))
 			return failed(why, sample->name);
-		if (!as_recorded(sample, &answer, why))
+		if (!conform_as_recorded(sample, &answer, why))
 			return FAILED;
 	}
 	return PASSED;

@@ -67,6 +67,19 @@ static void add_recorded(struct conform *c, const struct json *file, json_at cal
 	c->samples++;
 }
 
+/* The type of a call: where none was given, the first one's is meant. */
+static int take_type(struct conform *c, const char *path, const struct json *file, json_at call)
+{
+	scoped(buf_finip) struct buf text = {0};
+	struct bytes name = {0};
+	buf_init(&text, 256);
+	json_at type = json_get(file, call, BYTES("pluginType"));
+	if (call == JSON_NONE || type == JSON_NONE || json_type(file, type) != JSON_STRING ||
+	    json_string(file, type, &text, &name))
+		return ctl_fail(CTL_REFUSED, "%s: calls[0].pluginType: is missing", path);
+	return conform_set_type(c, arena_strdup(c->ctl->arena, name));
+}
+
 static int read_file(struct conform *c, const char *path)
 {
 	scoped(document_finip) struct document file = {0};
@@ -76,6 +89,10 @@ static int read_file(struct conform *c, const char *path)
 	json_at calls = json_get(&file.json, 0, BYTES("calls"));
 	if (calls == JSON_NONE || json_type(&file.json, calls) != JSON_ARRAY)
 		return ctl_fail(CTL_REFUSED, "%s: calls: must be a list of recorded calls", path);
+	if (!c->kind)
+		code = take_type(c, path, &file.json, json_first(&file.json, calls));
+	if (code)
+		return code;
 	for (json_at at = json_first(&file.json, calls); at != JSON_NONE;
 	     at = json_next(&file.json, calls, at)) {
 		json_at type = json_get(&file.json, at, BYTES("pluginType"));

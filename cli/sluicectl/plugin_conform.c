@@ -1,16 +1,12 @@
 /* `plugin conform`: hold a running plugin to the protocol, and report. */
 #include "cli/sluicectl/conform.h"
 
-#include "core/base/crypt.h"
-#include "core/increment.h"
-
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { KEY_MAX = 64, KEY_MIN = 24, CHECKS_MAX = 64 };
+enum { CHECKS_MAX = 64 };
 
 struct options {
 	const char *type, *key, *calls, *junit, *timeout;
@@ -44,34 +40,6 @@ static const struct command_option options[] = {
 	{"junit", 0, "FILE", OPTION_TEXT, offsetof(struct options, junit),
 	 "write the results there as JUnit XML", NULL, NULL},
 };
-
-/* A key from the command line or, with @, from a file. */
-static int read_key(struct conform *c, const char *given)
-{
-	char line[256] = "";
-	if (given[0] == '@') {
-		FILE *file = fopen(given + 1, "r");
-		if (!file || !fgets(line, sizeof(line), file)) {
-			if (file)
-				fclose(file);
-			return ctl_fail(CTL_REFUSED, "%s: %s", given + 1, strerror(errno));
-		}
-		fclose(file);
-		line[strcspn(line, "\r\n")] = '\0';
-		given = line;
-	}
-	uint8_t *key = arena_alloc(c->ctl->arena, KEY_MAX);
-	size_t len = 0;
-	if (!key)
-		return ctl_no_memory();
-	if (strncmp(given, "whsec_", 6) != 0 ||
-	    crypt_base64_decode(bytes_of(given + 6, strlen(given + 6)), key, KEY_MAX, &len) ||
-	    len < KEY_MIN)
-		return ctl_fail(CTL_USAGE,
-				"--key: must be whsec_ and the base64 of 24 to 64 bytes");
-	c->feature.signing_key = bytes_of(key, len);
-	return CTL_DONE;
-}
 
 static double now_s(void)
 {
@@ -175,30 +143,14 @@ static int run_all(struct conform *c, const struct options *o)
 
 static int prepare(struct conform *c, const struct options *o)
 {
-	const struct requester_config config = {.user_agent = "sluice-conform"};
-	struct sl_error err = {0};
 	if (!o->type) {
+		ctl_fail(CTL_USAGE, "--type is missing");
 		ctl_next("sluicectl plugin conform %s --type gate", c->url);
-		return ctl_fail(CTL_USAGE, "--type is missing");
+		return CTL_USAGE;
 	}
-	c->kind = plugin_kind_find(o->type);
-	if (!c->kind)
-		return plugin_kind_unknown(o->type);
-	if (plugin_type_parse(bytes_of(c->kind->name, strlen(c->kind->name)), &c->type))
-		return plugin_kind_unknown(o->type);
+	int code = conform_begin(c, o->type, o->key, o->timeout);
 	c->typed = o->typed;
-	c->deadline_ms = o->timeout ? (uint32_t)strtoul(o->timeout, NULL, 10) : 10000;
-	if (c->deadline_ms < 1 || c->deadline_ms > 300000)
-		return ctl_fail(CTL_USAGE, "--timeout: must be 1 to 300000");
-	int code = o->key ? read_key(c, o->key) : CTL_DONE;
-	if (!code)
-		code = conform_samples(c, o->calls);
-	if (code)
-		return code;
-	if (requester_create(&config, &c->requester, &err) ||
-	    increment_rules_create(NULL, &c->rules, &err))
-		return ctl_fail(CTL_REFUSED, "%s", err.text);
-	return CTL_DONE;
+	return code ? code : conform_samples(c, o->calls);
 }
 
 /* Without any answer there is nothing to report. */
@@ -229,8 +181,7 @@ static int run(struct ctl *ctl)
 		code = reach(c);
 	if (!code)
 		code = run_all(c, ctl->options);
-	increment_rules_free(c->rules);
-	requester_free(c->requester);
+	conform_end(c);
 	return code;
 }
 
