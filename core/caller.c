@@ -123,6 +123,8 @@ uint64_t caller_ahead(ask_id id)
 	return q->number > q->standing->went ? q->number - q->standing->went - 1 : 0;
 }
 
+bool caller_in_line(ask_id id) { return asking_of(id)->in_line; }
+
 uint32_t caller_waited_ms(const struct caller *c, ask_id id)
 {
 	const struct asking *q = asking_of(id);

@@ -70,6 +70,7 @@ struct caller *caller_free(struct caller *c); /**< Drops what is left; no callba
 SL_MUST_USE int caller_ask(struct caller *c, const struct ask *ask, ask_done_fn done, void *user,
 			   ask_id *ret);
 void caller_cancel(struct caller *c, ask_id id);
+bool caller_in_line(ask_id id); /**< Does it wait for a place? */
 /** How long it has waited for a place by now. */
 uint32_t caller_waited_ms(const struct caller *c, ask_id id);
 /** About how many are before it in line; 0 when it has its place. */

@@ -2,7 +2,7 @@
 
 #include "core/wire.h"
 
-enum { RECORD_VERSION = 1 };
+enum { RECORD_VERSION = 2, RECORD_UNPARKED = 1 /* had no parked_ms */ };
 
 static const char *const state_names[JOB_STATES] = {
 	"preparing", "suspended", "waiting", "running", "succeeded", "failed", "stopped",
@@ -33,6 +33,16 @@ int job_state_parse(struct bytes text, enum job_state *ret)
 
 bool job_may_move(enum job_state from, enum job_state to) { return moves[from] & BIT(to); }
 
+struct job_line job_line_of(const struct job *job)
+{
+	bool open = job->state == JOB_PREPARING || job->state == JOB_SUSPENDED;
+	if (open && job->parked_ms)
+		return (struct job_line){'q', job->plugin, job->parked_ms};
+	if (job->state == JOB_SUSPENDED && job->unavailable_ms)
+		return (struct job_line){'w', job->plugin, job->unavailable_ms};
+	return (struct job_line){0};
+}
+
 void job_encode(const struct job *job, struct buf *to)
 {
 	wire_put(to, RECORD_VERSION, 1);
@@ -46,9 +56,9 @@ void job_encode(const struct job *job, struct buf *to)
 	wire_put(to, job->log_from, 4);
 	wire_put(to, job->log_bytes, 4);
 	wire_put(to, job->asked, 4);
-	const int64_t times[] = {job->created_ms,    job->since_ms, job->started_ms,
-				 job->finished_ms,   job->next_ms,  job->expires_ms,
-				 job->unavailable_ms};
+	const int64_t times[] = {job->created_ms,     job->since_ms, job->started_ms,
+				 job->finished_ms,    job->next_ms,  job->expires_ms,
+				 job->unavailable_ms, job->parked_ms};
 	for (size_t i = 0; i < countof(times); i++)
 		wire_put(to, (uint64_t)times[i], 8);
 	wire_put(to, (uint32_t)job->exit_code, 4);
@@ -69,7 +79,8 @@ int job_decode(struct bytes record, struct job *ret)
 {
 	struct wire w = wire_of(record);
 	struct job job = {0};
-	if (wire_get(&w, 1) != RECORD_VERSION)
+	uint64_t version = wire_get(&w, 1);
+	if (version != RECORD_VERSION && version != RECORD_UNPARKED)
 		return SL_E_CORRUPT;
 	get_uuid(&w, &job.id);
 	get_uuid(&w, &job.parent);
@@ -81,10 +92,10 @@ int job_decode(struct bytes record, struct job *ret)
 	job.log_from = (uint32_t)wire_get(&w, 4);
 	job.log_bytes = (uint32_t)wire_get(&w, 4);
 	job.asked = (uint32_t)wire_get(&w, 4);
-	int64_t *const times[] = {&job.created_ms,    &job.since_ms, &job.started_ms,
-				  &job.finished_ms,   &job.next_ms,  &job.expires_ms,
-				  &job.unavailable_ms};
-	for (size_t i = 0; i < countof(times); i++)
+	int64_t *const times[] = {&job.created_ms,     &job.since_ms, &job.started_ms,
+				  &job.finished_ms,    &job.next_ms,  &job.expires_ms,
+				  &job.unavailable_ms, &job.parked_ms};
+	for (size_t i = 0; i < countof(times) - (version == RECORD_UNPARKED); i++)
 		*times[i] = (int64_t)wire_get(&w, 8);
 	job.exit_code = (int32_t)wire_get(&w, 4);
 	struct bytes *const texts[] = {&job.user,        &job.name,      &job.kind,   &job.reason,
@@ -95,6 +106,7 @@ int job_decode(struct bytes record, struct job *ret)
 	if (w.bad || w.at != w.end || job.state >= JOB_STATES || job.next > NEXT_LEASE)
 		return SL_E_CORRUPT;
 	job.group = (struct job_group){true, job.state, job.reason_code, job.plugin};
+	job.line = job_line_of(&job);
 	*ret = job;
 	return 0;
 }

@@ -58,6 +58,13 @@ struct job_group {
 	struct bytes code, plugin;
 };
 
+/** The line in the store that a job stands in for its plugin (core/ledger_line.h). */
+struct job_line {
+	char which; /**< 0: none. */
+	struct bytes plugin;
+	int64_t since_ms;
+};
+
 struct job {
 	struct uuid id, parent;
 	enum job_state state;
@@ -71,6 +78,7 @@ struct job {
 	int64_t next_ms;        /**< 0 without `next`. */
 	int64_t expires_ms;     /**< A gate's expiresAt, or 0. */
 	int64_t unavailable_ms; /**< Since when a plugin cannot be asked, or 0. */
+	int64_t parked_ms;      /**< Since when it waits, out of memory, for a place at `plugin`. */
 	int32_t exit_code;      /**< Of the replica that decided the end. */
 	struct bytes user, name, kind;
 	struct bytes reason, reason_code, plugin, engine;
@@ -78,6 +86,7 @@ struct job {
 	struct bytes stop_reason, stop_code; /**< Why it is `stopping`. */
 	struct bytes trace;                  /**< traceparent of the submission (W3C), or empty. */
 	struct job_group group;              /**< As its record was read or written last. */
+	struct job_line line;                /**< Likewise. */
 };
 
 SL_BEGIN_DECLS
@@ -95,6 +104,9 @@ static inline int64_t job_next_ms(const struct job *job)
 	return job->next == NEXT_LEASE ? job->expires_ms : job->next_ms;
 }
 static inline bool job_final(enum job_state s) { return s >= JOB_SUCCEEDED; }
+
+/** The line that it stands in by what it says of itself. */
+struct job_line job_line_of(const struct job *job);
 
 void job_encode(const struct job *job, struct buf *to);
 /** Strings are borrowed from `record`. SL_E_CORRUPT. */

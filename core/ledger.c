@@ -3,6 +3,7 @@
 #include "core/feed.h"
 #include "core/kept.h"
 #include "core/ledger_erase.h"
+#include "core/ledger_line.h"
 #include "core/wire.h"
 
 enum { KEY_SIZE = 1 + JOB_NAME_MAX + 1 + 16, RECORD_MAX = 64 * 1024, SEEN_DROP_MAX = 8 };
@@ -113,6 +114,7 @@ static void put_record(struct store_txn *txn, struct job *job)
 	ledger_regroup(txn, job);
 	if (is_held(&job->group) != held)
 		index_put(txn, FACET_HELD, job, !held);
+	ledger_line_up(txn, job);
 	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, RECORD_MAX);
 	job_encode(job, &record);
@@ -288,6 +290,7 @@ void ledger_insert(struct store_txn *txn, struct job *job)
 	for (int facet = 0; facet < FACETS; facet++)
 		index_put(txn, (enum facet)facet, job, true);
 	job->group = (struct job_group){0}; /* a write may be tried twice */
+	job->line = (struct job_line){0};
 	ledger_put_child(txn, job, true);
 	add_state_event(txn, job, job->token);
 	feed_append(txn, job, job->state);
@@ -313,7 +316,7 @@ int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const
 	job->state = to;
 	job->since_ms = now_ms;
 	job->next = NEXT_NOTHING;
-	job->next_ms = job->expires_ms = 0;
+	job->next_ms = job->expires_ms = job->parked_ms = 0;
 	job->reason = bytes_cut(why->reason, JOB_REASON_MAX);
 	job->reason_code = bytes_cut(why->code, JOB_REASON_CODE_MAX);
 	job->plugin = why->plugin;

@@ -112,6 +112,14 @@ static void preparing(const struct telling *t)
 		       "somebody with write_feature).");
 		return;
 	}
+	if (t->job->parked_ms) {
+		buf_addf(t->to, "The job waits for a place at the plugin %.*s",
+			 BYTES_FMT(t->job->plugin));
+		say_since(t, t->job->parked_ms);
+		say(t, ", which answers as many calls at once as it is allowed to (maxInFlight). "
+		       "It goes on by itself when its turn comes; nothing is to be done.");
+		return;
+	}
 	say(t, "The job is in admission");
 	say_since(t, t->job->since_ms);
 	if (t->facts->stage < PLUGIN_STAGES)

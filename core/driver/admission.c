@@ -1,5 +1,6 @@
 /* One job in admission, from its documents to the first effect. */
 #include "core/driver/admission.h"
+#include "core/driver/line.h"
 #include "core/preview.h"
 
 #include <stdlib.h>
@@ -21,6 +22,8 @@ struct admission *admission_free(struct admission *a)
 		json_fini(&a->step[i].answer);
 		buf_fini(&a->step[i].body);
 	}
+	if (a->line)
+		line_out(a->line, -1);
 	free(a->step);
 	pipeline_free(a->pipeline);
 	plan_free(a->plan);
@@ -138,6 +141,10 @@ static int create(struct driver *d, struct admit *from, struct admission **ret)
 	a->node.id = from->job.id;
 	a->moves = from->job.moves;
 	a->state = from->job.state;
+	a->turn = from->turn || from->recovered;
+	a->parked_ms = from->turn ? from->job.parked_ms : from->recovered ? from->job.since_ms : 0;
+	if ((a->line = from->line))
+		line_out(a->line, 1);
 	a->body_stage = PLUGIN_STAGES;
 	a->event_end = &a->event;
 	a->began_ms = clock_mono_ms(d->parts.clock);
@@ -227,13 +234,28 @@ static bool leave_resume(struct admission *old, struct admit *from)
 	return true;
 }
 
+/* What was let go for a plugin has asked it at once, or else (it does not match any more,
+ * another one comes before it) it has no turn. */
+static void lose_turn(struct admission *a)
+{
+	if (!a)
+		return;
+	a->turn = false;
+	if (a->line && !a->line_asked)
+		line_out(take_ptr(&a->line), -1);
+}
+
 static void enter(struct admission *a)
 {
 	if (!a->from->counted)
 		atomic_fetch_add(&a->driver->in_admission, 1);
 	atomic_fetch_add(&a->driver->busy, 1);
 	table_put(&a->driver->admissions, &a->node);
+	struct driver *d = a->driver;
+	uint64_t serial = a->serial;
+	struct uuid id = a->node.id;
 	begin(a);
+	lose_turn(admission_find(d, id, serial));
 }
 
 int admission_begin_preview(struct driver *d, struct admit *from, struct previewing *preview,
@@ -278,6 +300,14 @@ void admission_begin(struct driver *d, struct note *note)
 		return;
 	}
 	enter(a);
+}
+
+void admission_waited(struct admission *a, uint32_t ms)
+{
+	if (ms <= a->stage_waited_ms)
+		return;
+	a->waited_ms += ms - a->stage_waited_ms;
+	a->stage_waited_ms = ms;
 }
 
 uint32_t admission_used_ms(const struct admission *a)

@@ -17,6 +17,8 @@
 
 /* ---- admit.c ---- */
 
+struct line;
+
 struct admit {
 	struct note note;
 	struct arena *arena; /* holds everything below */
@@ -25,6 +27,9 @@ struct admit {
 	bool counted; /* already in driver->in_admission */
 	bool by_timer;
 	bool fed;               /* by intake.c: perhaps it is in memory already */
+	bool turn;              /* it was parked, and its turn has come with job.plugin */
+	bool recovered;         /* it was asked about when the process ended: before those parked */
+	struct line *line;      /* or it was let go, since that plugin answers again */
 	atomic_size_t *charged; /* driver->documents, with `weight`, until it is freed */
 	size_t weight;
 };
@@ -104,9 +109,13 @@ struct admission {
 	bool dirty;      /* there is newer progress */
 	struct admit *resumed; /* a resume that came while a plugin was asked again */
 	bool overtaken;        /* a resume was written before the answer that lets it go on */
-	bool ended;            /* its last change is made */
-	struct change *last;   /* and waits for the one on its way, or NULL */
-	const char *fault;     /* reason code of a stage that could not be composed */
+	bool turn;             /* it goes in front of all others (of a parked one: at its plugin) */
+	int64_t parked_ms;     /* its place in the line, if it was there in this stage already */
+	struct line *line;     /* of the plugin that it was let go for, until that has answered */
+	bool line_asked;
+	bool ended;          /* its last change is made */
+	struct change *last; /* and waits for the one on its way, or NULL */
+	const char *fault;   /* reason code of a stage that could not be composed */
 	struct bytes fault_plugin;
 	char fault_words[600];
 };
@@ -123,6 +132,8 @@ bool admission_go_on_resumed(struct admission *a);
 /** The admission of this id and serial, or NULL. */
 struct admission *admission_find(struct driver *d, struct uuid id, uint64_t serial);
 uint32_t admission_used_ms(const struct admission *a);
+/** Calls of a stage wait side by side: one has waited so long for a place. */
+void admission_waited(struct admission *a, uint32_t ms);
 
 /* ---- preview.c: admissions of which nothing is stored ---- */
 
@@ -143,6 +154,8 @@ void effects_spent_budget(struct admission *a);
 /** SL_E_TIMEOUT: the budget is spent. ask_answered() hears what comes of it. */
 int ask_plugin(struct admission *a, uint32_t stage, struct step *step);
 void ask_answered(void *user, ask_id id, const struct ask_result *result);
+/** It has waited long for a place: it is parked, if nothing is lost by that. */
+void ask_waits(void *user, ask_id id);
 
 /* ---- journal.c ---- */
 
@@ -174,6 +187,8 @@ int compose_set_taskset(struct admission *a, const struct json *json, struct sl_
 
 void verdict_suspend(struct admission *a, struct step *step);
 void verdict_wait(struct admission *a, struct step *step);
+/** There was no place at its plugin for long: it waits in the store. */
+void verdict_park(struct admission *a, struct step *step);
 /** Its time came, but the gate that suspended it is off or gone. */
 void verdict_gate_gone(struct admission *a);
 void verdict_stop(struct admission *a, struct step *step);

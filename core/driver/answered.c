@@ -1,5 +1,6 @@
 /* What came of a call: read, put into the job's log, given to the pipeline. */
 #include "core/driver/admission.h"
+#include "core/driver/line.h"
 
 #include <stdio.h>
 
@@ -108,14 +109,15 @@ static bool is_spent(const struct admission *a, const struct step *step)
 	       a->plan->plugin[step->index]->policy != FAILURE_IGNORE;
 }
 
-/* Calls of a stage wait side by side. */
-static void note_waited(struct admission *a, const struct ask_result *result)
+/* What it means for those who wait in the store for the same plugin. */
+static void tell_lines(struct admission *a, const char *key, const struct ask_result *result)
 {
-	uint32_t ms = (uint32_t)(result->waited_us / 1000);
-	if (ms <= a->stage_waited_ms)
-		return;
-	a->waited_ms += ms - a->stage_waited_ms;
-	a->stage_waited_ms = ms;
+	if (result->answered)
+		line_answered(a->driver, key);
+	else
+		line_failed(a->driver, key);
+	if (a->line && strcmp(a->line->key, key) == 0)
+		line_out(take_ptr(&a->line), -1);
 }
 
 void ask_answered(void *user, ask_id id SL_UNUSED, const struct ask_result *result)
@@ -127,7 +129,8 @@ void ask_answered(void *user, ask_id id SL_UNUSED, const struct ask_result *resu
 	step->ask = 0;
 	if (a->ended)
 		return;
-	note_waited(a, result);
+	admission_waited(a, (uint32_t)(result->waited_us / 1000));
+	tell_lines(a, a->plan->plugin[step->index]->key, result);
 	step->used_ms += (uint32_t)(result->took_us / 1000);
 	int rc = result->answered ? read_answer(a, step, result, &err) : 0;
 	if (!result->answered)

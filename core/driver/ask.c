@@ -1,5 +1,6 @@
 /* One call to a plugin on behalf of a job: its body, its names, its trace. */
 #include "core/driver/admission.h"
+#include "core/driver/line.h"
 
 #include <stdio.h>
 
@@ -28,6 +29,43 @@ static void make_webhook_id(const struct admission *a, const struct plugin *plug
 		 progress_times(&a->progress, bytes_str(plugin->key)));
 }
 
+/* Its turn has come, after it was parked or while a pass lets it go. */
+static bool has_turn(const struct admission *a, const struct plugin *plugin)
+{
+	const struct line *line;
+	if (a->turn && a->from->recovered) /* it was under way, but maybe behind these */
+		return !(line = line_find(a->driver, plugin->key)) || !line->parked ||
+		       a->from->job.since_ms <= line->oldest_ms;
+	return (a->turn && bytes_is(a->from->job.plugin, plugin->key)) ||
+	       (a->line && strcmp(a->line->key, plugin->key) == 0);
+}
+
+/* Another call of the same stage is under way: what it answers would be lost. */
+static bool has_company(const struct admission *a, const struct step *step)
+{
+	for (uint32_t i = 0; i < a->plan->n; i++)
+		if (&a->step[i] != step && a->step[i].ask && !caller_in_line(a->step[i].ask))
+			return true;
+	return false;
+}
+
+/* A job that has been parked in this stage stays in memory near the front, so that two
+ * plugins with few places cannot send it to and fro for ever. */
+static bool is_near(const struct admission *a, const struct step *step)
+{
+	enum { NEAR = 16 };
+	uint32_t places = a->plan->plugin[step->index]->in_flight_max;
+	return a->parked_ms && caller_ahead(step->ask) < (places > NEAR ? places : NEAR);
+}
+
+void ask_waits(void *user, ask_id id SL_UNUSED)
+{
+	struct step *step = user;
+	struct admission *a = step->admission;
+	if (!a->ended && !has_company(a, step) && !is_near(a, step))
+		verdict_park(a, step);
+}
+
 int ask_plugin(struct admission *a, uint32_t stage, struct step *step)
 {
 	char webhook_id[96], traceparent[TRACE_TEXT_SIZE];
@@ -46,6 +84,10 @@ int ask_plugin(struct admission *a, uint32_t stage, struct step *step)
 			  .body = buf_bytes(&a->body),
 			  .budget_ms = budget - used,
 			  .dry_run = a->preview != NULL,
-			  .traceparent = traceparent};
+			  .traceparent = traceparent,
+			  .first = has_turn(a, plugin),
+			  .waits = a->preview ? NULL : ask_waits};
+	if (a->line && strcmp(a->line->key, plugin->key) == 0)
+		a->line_asked = true;
 	return caller_ask(a->driver->caller, &ask, ask_answered, step, &step->ask);
 }

@@ -1,4 +1,5 @@
 #include "core/driver/change.h"
+#include "core/driver/line.h"
 
 #include <stdlib.h>
 
@@ -25,6 +26,7 @@ struct change *change_free(struct change *c)
 {
 	if (!c)
 		return NULL;
+	line_parked(c->driver, c->line);
 	arena_free(c->arena);
 	free(c);
 	return NULL;
@@ -111,6 +113,9 @@ static void put_times(struct change *c, struct job *job)
 		job->next = c->next;
 		job->next_ms = c->next_ms;
 		job->expires_ms = c->expires_ms;
+		job->parked_ms = c->parked_ms;
+	}
+	if ((c->stay || c->path_n) && !c->unasked) {
 		job->asked = c->vain ? job->asked + 1 : 0;
 		if (!c->vain)
 			job->unavailable_ms = 0;

@@ -41,7 +41,9 @@ struct change {
 	bool stay;      /* no move, but new words and times */
 	enum job_next next;
 	int64_t next_ms, expires_ms;
-	bool vain; /* a plugin could not be asked: count it */
+	bool vain;         /* a plugin could not be asked: count it */
+	bool unasked;      /* it was not asked at all: what was counted stays */
+	int64_t parked_ms; /* since when it waits for a place, or 0 */
 	struct bytes engine;
 	struct {
 		enum job_part part;
@@ -54,7 +56,8 @@ struct change {
 	 * failures are tried again until they pass. With a flaw SL_E_NO_MEMORY, and nothing is
 	 * written. The change is freed afterwards. */
 	void (*then)(struct driver *d, struct change *c, int rc);
-	uint64_t owner; /* serial of the admission or run that it belongs to */
+	struct line *line; /* that it joins: told when the change is freed */
+	uint64_t owner;    /* serial of the admission or run that it belongs to */
 	struct stopped *stopped;
 	int flaw; /* memory ran out while it was put together: it lacks a part */
 	int rc;

@@ -1,84 +1,51 @@
 /* Jobs whose time has come: a gate or a plugin is asked again, or the wait is over; and
  * children that are still to be stopped with their parents. */
-#include "core/driver/admission.h"
+#include "core/driver/taken.h"
 
 #include <stdlib.h>
 
-enum { BATCH = 64 };
+enum { BATCH = TAKEN_MAX };
 
 struct due {
 	struct write write;
 	struct note note;
 	struct driver *driver;
-	struct admit *admit[BATCH];
-	size_t n;
-	struct uuid over[BATCH]; /* stopped or failed here */
-	size_t n_over;
+	struct taken taken;
+	uint32_t wait_for_ms; /* the config's, which is the loop's */
 	struct stopped *stopped;
 	int64_t next_ms;
 	int rc;
 };
 
-static void forget_admits(struct due *q)
+/* A plugin whose breaker is open would not be asked: not worth loading the job. It is let go
+ * with the others as soon as the plugin answers. False: it is to be asked. */
+static bool is_in_vain(struct due *q, const struct job *job, int64_t now_ms, int64_t *ret_ms)
 {
-	while (q->n)
-		admit_free(q->admit[--q->n]);
+	struct driver *d = q->driver;
+	struct standing_view view;
+	int64_t last_ms = job->unavailable_ms + q->wait_for_ms;
+	if (!job->unavailable_ms || now_ms >= last_ms ||
+	    !standings_read(caller_standings(d->caller), job->plugin, &view) ||
+	    view.breaker != BREAKER_OPEN)
+		return false;
+	int64_t left_ms = view.until_ms - clock_mono_ms(d->parts.clock);
+	if (left_ms <= 0)
+		return false;
+	*ret_ms = now_ms + left_ms + crypt_random_below(BREAKER_OPEN_MS);
+	if (*ret_ms > last_ms)
+		*ret_ms = last_ms;
+	return true;
 }
 
-static bool full(const struct due *q)
-{
-	return driver_is_heavy(q->driver) || atomic_load(&q->driver->in_admission) + q->n >=
-						     atomic_load(&q->driver->in_admission_max);
-}
-
-/* One job that cannot be read does not hold up the others. */
-static int fail(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
-{
-	q->over[q->n_over++] = job->id;
-	return admit_give_up(txn, job, now_ms);
-}
-
-/* The timer stays, somewhat later, so that a crash meanwhile loses nothing. */
-static void put_off(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms,
-		    enum job_next next)
+static void put_off(struct due *q, struct store_txn *txn, struct job *job, int64_t at_ms)
 {
 	int64_t old_next_ms = job->next_ms;
-	job->next = next;
-	job->next_ms = now_ms + DUE_LEASE_MS;
+	job->next_ms = at_ms;
 	if (job->expires_ms && job->expires_ms < job->next_ms)
 		job->next_ms = job->expires_ms;
 	if (!q->next_ms || job->next_ms < q->next_ms)
 		q->next_ms = job->next_ms;
 	ledger_save(txn, job, old_next_ms);
-}
-
-/* Without memory it is tried again later. */
-static int take(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
-{
-	scoped(buf_finip) struct buf words = {0};
-	struct why why;
-	buf_init(&words, HOLD_WORDS_MAX);
-	int rc = driver_find_hold(q->driver, txn, job, &words, &why);
-	if (rc == 0)
-		put_off(q, txn, job, now_ms, NEXT_ASK);
-	if (rc != SL_E_NOT_FOUND)
-		return rc;
-	rc = admit_load(txn, job->id, &q->admit[q->n]);
-	if (rc && rc != SL_E_NO_MEMORY)
-		return store_failed(txn) ? rc : fail(q, txn, job, now_ms);
-	if (!rc)
-		q->admit[q->n++]->by_timer = true;
-	put_off(q, txn, job, now_ms, rc ? NEXT_ASK : NEXT_LEASE);
-	return 0;
-}
-
-static int expire(struct due *q, struct store_txn *txn, struct job *job, int64_t now_ms)
-{
-	struct why why = {.code = BYTES("expired"),
-			  .reason = BYTES("nobody let it go on before its time was over"),
-			  .plugin = job->plugin};
-	q->over[q->n_over++] = job->id;
-	return ledger_move(txn, job, JOB_STOPPED, &why, now_ms);
 }
 
 static int handle_one(struct due *q, struct store_txn *txn, struct uuid id, int64_t now_ms)
@@ -97,8 +64,12 @@ static int handle_one(struct due *q, struct store_txn *txn, struct uuid id, int6
 		return 0;
 	}
 	if (job.next == NEXT_EXPIRE || (job.expires_ms && job.expires_ms <= now_ms))
-		return expire(q, txn, &job, now_ms);
-	return take(q, txn, &job, now_ms);
+		return taken_expire(&q->taken, txn, &job, now_ms);
+	int64_t at_ms = now_ms + DUE_LEASE_MS; /* a parked one has its turn in its line */
+	if (!job.parked_ms && !is_in_vain(q, &job, now_ms, &at_ms))
+		return taken_add(q->driver, &q->taken, txn, &job);
+	put_off(q, txn, &job, at_ms);
+	return 0;
 }
 
 static int apply(struct write *w, struct store_txn *txn)
@@ -107,16 +78,17 @@ static int apply(struct write *w, struct store_txn *txn)
 	struct uuid id[BATCH];
 	size_t n = 0;
 	int64_t now_ms = driver_now(q->driver);
-	forget_admits(q);
-	q->n_over = 0;
+	taken_forget(&q->taken);
 	int rc = ledger_due(txn, now_ms, id, BATCH, &n, &q->next_ms);
 	for (size_t i = 0; i < n && !rc; i++) {
-		if (full(q)) { /* later: the timers stay where they are */
+		if (taken_is_full(q->driver, &q->taken)) { /* later: the timers stay */
 			q->next_ms = now_ms + STUCK_RETRY_MS;
 			break;
 		}
 		rc = handle_one(q, txn, id[i], now_ms);
 	}
+	if (q->taken.next_ms && (!q->next_ms || q->taken.next_ms < q->next_ms))
+		q->next_ms = q->taken.next_ms;
 	return rc ? rc : stopped_gather(q->driver, txn, NULL, &q->stopped);
 }
 
@@ -124,18 +96,10 @@ static void done(struct write *w, int rc)
 {
 	struct due *q = container_of(w, struct due, write);
 	q->rc = rc;
-	for (size_t i = 0; i < q->n_over && !rc; i++)
-		watch_tell(q->driver->watch, q->over[i]);
+	if (!rc)
+		taken_tell(q->driver, &q->taken);
 	stopped_tell(&q->stopped, rc);
 	driver_post(q->driver, &q->note);
-}
-
-/* It may be asked about just now. */
-static void let_go(struct driver *d, struct uuid job)
-{
-	struct table_node *node = table_get(&d->admissions, job);
-	if (node)
-		admission_drop(container_of(node, struct admission, node));
 }
 
 static void come_back(struct driver *d, struct note *note)
@@ -144,15 +108,12 @@ static void come_back(struct driver *d, struct note *note)
 	d->changes_open--;
 	d->timer_busy = false;
 	if (q->rc) {
-		forget_admits(q);
+		taken_forget(&q->taken);
 		driver_set_timer(d, driver_now(d) + STUCK_RETRY_MS);
 	} else if (q->next_ms) {
 		driver_set_timer(d, q->next_ms);
 	}
-	for (size_t i = 0; i < q->n_over && !q->rc; i++)
-		let_go(d, q->over[i]);
-	for (size_t i = 0; i < q->n; i++)
-		admission_begin(d, &q->admit[i]->note);
+	taken_begin(d, &q->taken);
 	free(q);
 }
 
@@ -165,6 +126,7 @@ void due_start(struct driver *d)
 		return;
 	}
 	q->driver = d;
+	q->wait_for_ms = d->config.wait_for_ms;
 	q->write = (struct write){.apply = apply, .done = done};
 	q->note.handle = come_back;
 	if (writer_submit_always(d->parts.writer, &q->write)) {

@@ -27,6 +27,8 @@ static void note_progress(struct admission *a, const struct pl_fx *fx)
 	a->stage_waited_ms = 0;
 	if (fx->stage != a->observed.stage)
 		observe_stage_over(a);
+	a->parked_ms = 0;
+	a->job.parked_ms = 0;
 	if (fx->step != PL_NO_STEP &&
 	    progress_add_gate(&a->progress, bytes_str(a->plan->plugin[fx->step]->key)))
 		driver_log(a->driver, LOG_WARN, a->node.id, "too many gates to remember", NULL,

@@ -87,6 +87,7 @@ static int take_admit(struct piece *q, struct store_txn *txn, struct job *job, i
 		return admit_give_up(txn, job, now_ms);
 	}
 	admit->fed = true;
+	admit->recovered = q->first;
 	q->bytes += admit->submitted.len + admit->taskset.len;
 	q->admit[q->n++] = admit;
 	if (job_is_held(job))
@@ -99,6 +100,8 @@ static int take_preparing(struct piece *q, struct store_txn *txn, struct job *jo
 	scoped(buf_finip) struct buf words = {0};
 	struct why why;
 	int64_t now_ms = driver_now(q->driver);
+	if (job->parked_ms)
+		return 0; /* its turn comes where it lies */
 	buf_init(&words, HOLD_WORDS_MAX);
 	int rc = driver_find_hold(q->driver, txn, job, &words, &why);
 	if (rc == SL_E_NOT_FOUND)

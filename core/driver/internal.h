@@ -8,6 +8,9 @@
  *   hold.c       admission held and released (likewise)
  *   due.c        jobs whose time has come
  *   intake.c     stored jobs that belong into memory
+ *   line.h       line.c       jobs in the store that wait for a plugin
+ *                line_look.c  a look into the store: the first of them go on
+ *   taken.h      taken.c      jobs taken out of the store to be asked about again
  *   recover.c    after a restart
  *   trial.c      one sample call to a plugin
  *   trim.c       what stages were given, cut down when it is old
@@ -102,6 +105,11 @@ struct driver {
 	int64_t trim_ms; /* when old stages are cut down next, monotonic; 0: not begun */
 	bool trim_busy;
 	struct erasing erasing;
+	struct table lines;    /* plugins that jobs in the store wait for: line.h */
+	struct list lines_all; /* likewise */
+	bool lines_stir;       /* some may go on now */
+	int64_t lines_ms;      /* or then, monotonic; 0: not known */
+	uint64_t lines_generation;
 	size_t changes_open; /* submitted, not yet back */
 	struct intake intake;
 	uint64_t serial; /* of the newest admission or run */

@@ -1,10 +1,11 @@
 #include "core/driver/admission.h"
+#include "core/driver/line.h"
 #include "core/driver/run.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BUCKETS = 16384, TURN_MOST_MS = 1000 };
+enum { BUCKETS = 16384, LINE_BUCKETS = 1024, TURN_MOST_MS = 1000 };
 
 /* ---- small services for the other parts ---- */
 
@@ -178,6 +179,9 @@ static uint32_t next_wait(struct driver *d, uint32_t most)
 	wait = until(intake_next_ms(d), clock_mono_ms(d->parts.clock), wait);
 	if (!d->timer_busy)
 		wait = until(d->timer_ms, now, wait);
+	if (!d->intake.first)
+		wait = until(d->lines_stir ? clock_mono_ms(d->parts.clock) : d->lines_ms,
+			     clock_mono_ms(d->parts.clock), wait);
 	if (!d->trim_busy)
 		wait = until(d->trim_ms, clock_mono_ms(d->parts.clock), wait);
 	wait = until(run_next_wake(d), now, wait);
@@ -199,6 +203,7 @@ static void do_what_is_due(struct driver *d)
 		run_lose_all(d);
 	run_tick_due(d, now);
 	intake_turn(d);
+	lines_turn(d);
 }
 
 void driver_turn(struct driver *d, uint32_t wait_ms)
@@ -285,6 +290,8 @@ static int create_parts(struct driver *d, struct sl_error *err)
 		rc = table_init(&d->admissions, BUCKETS);
 	if (!rc)
 		rc = table_init(&d->runs, BUCKETS);
+	if (!rc)
+		rc = table_init(&d->lines, LINE_BUCKETS);
 	return rc;
 }
 
@@ -299,6 +306,7 @@ int driver_create(const struct driver_config *config, const struct driver_parts 
 	atomic_store(&d->in_admission_max, config->in_admission_max);
 	list_init(&d->stuck);
 	heap_init(&d->waking, run_wakes_before);
+	list_init(&d->lines_all);
 	int rc = create_parts(d, err);
 	if (rc)
 		return err && err->code
@@ -344,6 +352,7 @@ struct driver *driver_free(struct driver *d)
 	table_fini(&d->admissions);
 	table_fini(&d->runs);
 	heap_fini(&d->waking);
+	lines_fini(d);
 	mailbox_free(d->box);
 	watch_free(d->watch);
 	free(d);

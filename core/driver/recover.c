@@ -2,6 +2,7 @@
  * work are taken up before anything else happens; what was in admission is taken in as
  * there are places (intake.c). A job that cannot be read is set aside, and the others go
  * on. */
+#include "core/driver/line.h"
 #include "core/driver/run.h"
 
 #include <stdlib.h>
@@ -58,6 +59,8 @@ static int recover(struct driver *d, struct store_txn *txn, size_t *n)
 		rc = take_runs(d, txn, JOB_RUNNING, n);
 	if (!rc)
 		rc = take_runs(d, txn, JOB_WAITING, n);
+	if (!rc)
+		rc = lines_recover(d, txn);
 	if (rc)
 		return rc;
 	*n += ledger_count_state(txn, JOB_PREPARING) - ledger_count_held(txn);

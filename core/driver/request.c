@@ -173,11 +173,13 @@ static int resume(struct asking *q, struct store_txn *txn, struct job *job)
 	rc = ledger_move(txn, job, JOB_PREPARING, &why, driver_now(q->driver));
 	job->asked = 0;
 	job->unavailable_ms = 0;
+	job->parked_ms = 0;
 	ledger_save(txn, job, job->next_ms);
 	q->admit->job.state = job->state;
 	q->admit->job.moves = job->moves;
 	q->admit->job.asked = 0;
 	q->admit->job.unavailable_ms = 0;
+	q->admit->job.parked_ms = 0;
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 /* How an admission ends: the last change of a job in admission. What follows from it
  * (leaving memory, starting the TaskSet) waits until it is on disk. */
 #include "core/driver/admission.h"
+#include "core/driver/line.h"
 #include "core/driver/run.h"
 
 #include <stdio.h>
@@ -142,6 +143,13 @@ static int64_t pause_ms(const struct admission *a)
 	return with_jitter((int64_t)pause, 20);
 }
 
+static int64_t next_question_ms(const struct admission *a, int64_t now)
+{
+	int64_t since = a->job.unavailable_ms ? a->job.unavailable_ms : now;
+	int64_t last = since + a->driver->config.wait_for_ms, next = now + pause_ms(a);
+	return next < last ? next : last;
+}
+
 /* What a gate has set goes on while the job is asked about again. */
 static void keep_expiry(const struct admission *a, struct change *c)
 {
@@ -172,8 +180,74 @@ void verdict_wait(struct admission *a, struct step *step)
 	move_to(c, a, JOB_SUSPENDED);
 	c->vain = true;
 	c->next = NEXT_ASK;
-	c->next_ms = now + pause_ms(a);
+	c->next_ms = next_question_ms(a, now);
 	keep_expiry(a, c);
+	if (!a->preview)
+		line_wait(a->driver, step_key(a, step));
+	journal_end(a, c);
+}
+
+/* ---- plugins without a place ---- */
+
+/* A job that is asked about again stays suspended, for the reason that it had. */
+static void stay_suspended(struct admission *a, struct change *c, int64_t now)
+{
+	c->why.code = change_copy(c, a->job.reason_code);
+	c->why.reason = change_copy(c, a->job.reason);
+	c->why.plugin = change_copy(c, a->job.plugin);
+	c->unasked = true;
+	c->next = c->parked_ms ? NEXT_LEASE : NEXT_ASK;
+	c->next_ms = c->parked_ms ? now + DUE_LEASE_MS : now + pause_ms(a);
+	c->expires_ms = a->job.expires_ms;
+	keep_expiry(a, c);
+}
+
+/* A plugin that is not the one a suspended job waits for has no line that it could join: it
+ * tries again soon. */
+static struct line *join_line(const struct admission *a, const char *key)
+{
+	bool may = a->state == JOB_PREPARING || bytes_is(a->job.plugin, key);
+	return may ? line_park(a->driver, key) : NULL;
+}
+
+static void cancel_asks(struct admission *a)
+{
+	for (uint32_t i = 0; i < a->plan->n; i++) {
+		caller_cancel(a->driver->caller, a->step[i].ask);
+		a->step[i].ask = 0;
+	}
+}
+
+void verdict_park(struct admission *a, struct step *step)
+{
+	struct driver *d = a->driver;
+	int64_t now = driver_now(d);
+	const char *key = step_key(a, step);
+	uint32_t waited = caller_waited_ms(d->caller, step->ask);
+	char words[500];
+	if (admission_go_on_resumed(a))
+		return;
+	struct line *line = join_line(a, key);
+	if (!line && a->state == JOB_PREPARING)
+		return; /* no memory for a line: it waits where it is */
+	cancel_asks(a);
+	admission_waited(a, waited);
+	if (a->state == JOB_PREPARING)
+		a->progress.used_ms = admission_used_ms(a);
+	snprintf(words, sizeof(words),
+		 "waits for a place at %s: %u calls at once are allowed (maxInFlight)", key,
+		 a->plan->plugin[step->index]->in_flight_max);
+	struct change *c = last_change(a, "in_admission", bytes_str(words), key);
+	if (!c) {
+		line_parked(d, line);
+		return;
+	}
+	c->stay = true;
+	c->line = line;
+	if (line)
+		c->parked_ms = a->parked_ms ? a->parked_ms : now - waited;
+	if (a->state == JOB_SUSPENDED)
+		stay_suspended(a, c, now);
 	journal_end(a, c);
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/kept.h"
 #include "core/ledger_erase.h"
+#include "core/ledger_line.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -187,6 +188,15 @@ static void check_job(struct sim *s, struct sim_job *job, struct store_txn *txn)
 		check_outcome(s, job, &now, txn);
 	if (job->stopped && job_final(now.state) && now.state != JOB_STOPPED)
 		sim_wrong(s, job, "was stopped, yet it is %s", job_state_name(now.state));
+	if (now.parked_ms && !job->parked) {
+		s->parkings++;
+		job->seen_ms = s->clock.now_wall_ms;
+	}
+	if (now.parked_ms)
+		job->parked_ms = now.parked_ms;
+	job->created_ms = now.created_ms;
+	job->since_ms = now.since_ms;
+	job->parked = now.parked_ms != 0;
 	job->state = now.state;
 }
 
@@ -194,7 +204,7 @@ static void check_job(struct sim *s, struct sim_job *job, struct store_txn *txn)
 
 struct tally {
 	struct sim *s;
-	uint64_t state[JOB_STATES], users[2], all, timers;
+	uint64_t state[JOB_STATES], users[2], all, timers, places, answers;
 };
 
 static bool count_one(void *user, const struct job *job)
@@ -204,6 +214,8 @@ static bool count_one(void *user, const struct job *job)
 	t->state[job->state]++;
 	t->users[bytes_is(job->user, "v")]++;
 	t->timers += job->next_ms != 0;
+	t->places += job_line_of(job).which == LINE_PLACE;
+	t->answers += job_line_of(job).which == LINE_ANSWER;
 	return true;
 }
 
@@ -258,6 +270,7 @@ static void check_books(struct sim *s, struct store_txn *txn)
 		check_count(s, txn, &f, t.users[i], i ? "user v" : "user u");
 	}
 	check_timers(s, txn, t.timers);
+	check_lines(s, txn, t.places, t.answers);
 }
 
 void check_all(struct sim *s, bool thorough)

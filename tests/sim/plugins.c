@@ -7,6 +7,12 @@
 const char *const sim_plugin_path[SIM_PLUGINS] = {"g1", "g2", "g3", "g4", "t1", "t2", "f1",
 						  "f2", "d1", "d2", "b1", "b2", "h1", "h2"};
 
+/* maxInFlight, as world.c registers it */
+static const unsigned sim_places[SIM_PLUGINS] = {
+	[SIM_G1] = 2,   [SIM_G2] = 256, [SIM_G3] = 1,   [SIM_G4] = 256,
+	[SIM_T1] = 2,   [SIM_T2] = 256, [SIM_F1] = 2,   [SIM_F2] = 1,
+	[SIM_D1] = 256, [SIM_D2] = 1,   [SIM_B1] = 256, [SIM_B2] = 256};
+
 static enum sim_plugin plugin_of(const struct fake_call *c)
 {
 	const char *path = strrchr(c->url, '/') + 1;
@@ -44,6 +50,18 @@ static void check_company(struct sim *s, const struct sim_job *job, const struct
 	}
 }
 
+/* Never more calls at once than maxInFlight allows. */
+static void check_places(struct sim *s, enum sim_plugin plugin, const struct fake_call *c)
+{
+	unsigned open = 1;
+	for (struct list *l = s->executor.calls.next; l != &s->executor.calls; l = l->next) {
+		const struct fake_call *o = container_of(l, struct fake_call, link);
+		open += o->open && strcmp(o->url, c->url) == 0;
+	}
+	if (open > sim_places[plugin])
+		sim_wrong(s, NULL, "%u calls at once to %s", open, c->url);
+}
+
 static void check_gate(struct sim *s, struct sim_job *job, enum sim_plugin gate,
 		       const struct fake_call *c)
 {
@@ -61,6 +79,7 @@ static void check_call(struct sim *s, struct sim_job *job, enum sim_plugin plugi
 		       const struct fake_call *c)
 {
 	check_company(s, job, c);
+	check_places(s, plugin, c);
 	if (!job)
 		return; /* on disk, but its submitter has not yet heard */
 	if (job->final && s->turn > job->final_turn + 1)
@@ -69,6 +88,9 @@ static void check_call(struct sim *s, struct sim_job *job, enum sim_plugin plugi
 		sim_wrong(s, job, "%s is called though the job was handed over", c->url);
 	if ((int)plugin < SIM_GATES)
 		check_gate(s, job, plugin, c);
+	if (strcmp(fake_call_header(c, "Sluice-Attempt"), "1") == 0)
+		check_turn(s, job, fake_call_header(c, "Sluice-Plugin-Key"));
+	job->parked_ms = 0;
 }
 
 /* ---- answers ---- */
@@ -215,6 +237,10 @@ static void telling(void *user, const struct fake_call *c)
 	bool good = c->status == 200 && c->answer;
 	job->gate[plugin].passed = good && strstr(c->answer, "\"pass\"");
 	job->gate[plugin].life = s->life;
+	if (job->gate[plugin].passed && job->resumed_turn == s->turn) {
+		job->gate[plugin].passed = false; /* it comes behind a resume, which wins */
+		job->gate[plugin].excused = true;
+	}
 	snprintf(job->gate[plugin].webhook, sizeof(job->gate[plugin].webhook), "%s",
 		 fake_call_header(c, "webhook-id"));
 	if (plugin == SIM_G3 || (good && strstr(c->answer, "\"suspend\"")))

@@ -8,6 +8,7 @@
  *   steps.c    what happens next
  *   hooks.c    what LifeHooks must be told, and are
  *   check.c    what must hold after every step
+ *   check_line.c   what must hold of those who wait for a plugin
  *   main.c     seeds, the calm at the end
  *
  * A broken invariant ends the program with the seed, the step and the words. */
@@ -59,6 +60,12 @@ struct sim_job {
 	bool final;
 	unsigned final_turn;
 	uint32_t events; /**< Read so far. */
+	int64_t created_ms;
+	int64_t parked_ms; /**< As last seen, until it is called again. */
+	int64_t since_ms;
+	int64_t seen_ms;       /**< When it was first seen parked for `parked_ms`. */
+	bool parked;           /**< Now. */
+	unsigned resumed_turn; /**< Of the last resume. */
 	bool begun;
 	enum job_state chain; /**< State by its events. */
 	uint32_t sequence;    /**< Of its last change in the feed. */
@@ -105,7 +112,8 @@ struct sim {
 	struct sim_job job[SIM_JOBS_MAX];
 	size_t jobs;
 	uint8_t secret[32];
-	unsigned submitted, crashes, stops, resumes, calls, told, erased; /* for the summary */
+	unsigned submitted, crashes, stops, resumes, calls, told, erased,
+		parkings; /* for the summary */
 };
 
 /* world.c */
@@ -139,6 +147,9 @@ void hooks_check_rest(struct sim *s);
 void check_all(struct sim *s, bool thorough);
 /** Is anything left of jobs that are gone? */
 bool check_leftovers(struct sim *s);
+/** Is it the turn of this job with that plugin? (check_line.c) */
+void check_turn(struct sim *s, struct sim_job *job, const char *plugin);
+void check_lines(struct sim *s, struct store_txn *txn, uint64_t places, uint64_t answers);
 struct sim_job *sim_find(struct sim *s, struct uuid id);
 void sim_wrong(const struct sim *s, const struct sim_job *job, const char *fmt, ...) SL_PRINTF(3, 4)
 	__attribute__((noreturn));

@@ -190,6 +190,8 @@ int steps_resume(struct sim *s, struct sim_job *job, bool recheck)
 	served_run(s->writer, do_resume, &q);
 	if (q.rc && !fault_of_store(q.rc) && q.rc != SL_E_CONFLICT && !is_gone(job, q.rc))
 		sim_wrong(s, job, "resume: %s", q.err.text);
+	if (q.rc == 0)
+		job->resumed_turn = s->turn;
 	if (q.rc == 0) /* an answer on its way may be lost to it */
 		for (int i = 0; i < SIM_GATES; i++)
 			if (job->gate[i].passed) {

@@ -44,19 +44,21 @@ static const struct http_config http_config = {0};
 		       ",\"jobSelector\":{\"states\":[\"*\"]},\"maxInFlight\":2"))
 
 static const char *const features[] = {
-	FEATURE("t1", MATCH("^K[12]$"), PLUGIN("TemplateTranslator", "t1", "")),
+	FEATURE("t1", MATCH("^K[12]$"), PLUGIN("TemplateTranslator", "t1", ",\"maxInFlight\":2")),
 	FEATURE("t2", KIND("K2"), PLUGIN("TemplateTranslator", "t2", "")),
-	FEATURE("f1", ALL, PLUGIN("FactorGenerator", "f1", "")),
-	FEATURE("f2", ALL, PLUGIN("FactorGenerator", "f2", ",\"failurePolicy\":\"wait\"")),
+	FEATURE("f1", ALL, PLUGIN("FactorGenerator", "f1", ",\"maxInFlight\":2")),
+	FEATURE("f2", ALL,
+		PLUGIN("FactorGenerator", "f2", ",\"failurePolicy\":\"wait\",\"maxInFlight\":1")),
 	FEATURE("g1", HAS("gates"),
-		PLUGIN("AccessGate", "g1", "") "," PLUGIN("AccessGate", "g2",
-							  ",\"name\":\"two\",\"retries\":0")),
+		PLUGIN("AccessGate", "g1", ",\"maxInFlight\":2") "," PLUGIN(
+			"AccessGate", "g2", ",\"name\":\"two\",\"retries\":0")),
 	FEATURE("g3", HAS("gates"),
 		PLUGIN("AccessGate", "g3", ",\"failurePolicy\":\"ignore\",\"maxInFlight\":1")),
 	FEATURE("g4", HAS("gates"), PLUGIN("AccessGate", "g4", "")),
 	FEATURE("d1", HAS("deco"), PLUGIN("TemplateDecorator", "d1", "")),
 	FEATURE("d2", HAS("deco"),
-		PLUGIN("TemplateDecorator", "d2", ",\"failurePolicy\":\"ignore\"")),
+		PLUGIN("TemplateDecorator", "d2",
+		       ",\"failurePolicy\":\"ignore\",\"maxInFlight\":1")),
 	FEATURE("b1", HAS("bind"), PLUGIN("SchedulerBinder", "b1", "")),
 	FEATURE("b2", HAS("bind2"), PLUGIN("SchedulerBinder", "b2", "")),
 	FEATURE("h1", ALL,
@@ -216,6 +218,9 @@ void world_crash(struct sim *s)
 	s->store = rest;
 	s->crashes++;
 	hooks_crashed(s);
+	for (size_t i = 0; i < s->jobs; i++) /* what was under way goes before what is parked */
+		if (s->job[i].state == JOB_PREPARING && !s->job[i].parked)
+			s->job[i].parked_ms = s->job[i].seen_ms = s->job[i].since_ms;
 	begin_life(s);
 }
 

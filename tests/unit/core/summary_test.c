@@ -25,6 +25,14 @@ static const struct row {
 	 "The job is stored and waits since 1970-01-12T13:43:40Z (3 min) because an operator holds "
 	 "admission. It goes on by itself once that is released (sluicectl release, by somebody "
 	 "with write_feature)."},
+	{{.state = JOB_PREPARING,
+	  .reason_code = TEXT("in_admission"),
+	  .plugin = TEXT(GATE),
+	  .parked_ms = NOW - 5000},
+	 {.stage = PLUGIN_GATE},
+	 "The job waits for a place at the plugin " GATE " since 1970-01-12T13:46:35Z (5 s), which "
+	 "answers as many calls at once as it is allowed to (maxInFlight). It goes on by itself "
+	 "when its turn comes; nothing is to be done."},
 	{{.state = JOB_SUSPENDED,
 	  .reason_code = TEXT("gate_suspended"),
 	  .reason = TEXT("over budget."),
