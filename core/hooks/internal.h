@@ -25,12 +25,15 @@ enum {
 	UNSAVED_MAX = 2048, /**< Outcomes in memory: over it nothing is sent. */
 	SAVE_AGAIN_MS = 1000,
 	SWEEP_MS = 2000,
+	SWEEP_AGAIN_MS = 10, /* when there is more: others write, too */
 	SWEEP_MOST = 500,
 	TOUCHED_MAX = 256,
 	SENDING_BUCKETS = 4096,
 	PAUSE_MOST_MS = 5 * 60 * 1000,
 	BREAKER_PAUSE_MS = 1000,
 	WEBHOOK_SIZE = 96,
+	ROOM_PERCENT = 80, /* with more of the store used, subscribers keep less: */
+	SCARCE_BYTES = 8 << 20,
 };
 
 /** A subscriber as the thread knows it. */
@@ -41,7 +44,6 @@ struct line {
 	char *key;
 	bool held;  /* its feature is off, or it is gone */
 	bool dirty; /* there may be more in the store */
-	bool seen;  /* by the present refresh */
 	bool sick;  /* the last answer was none; told in the log */
 	struct list ready;
 	unsigned ready_n, flying, window;

@@ -82,32 +82,40 @@ static void judge(struct hooks *h, struct line *line, const struct subscriber *s
 	line->turns = s->turns;
 	line->held = held;
 	line->dirty = true;
-	line->seen = true;
 	line_heat(h, line);
+}
+
+/* Those from `l` on whose number is smaller were deleted; the first that is not. */
+static struct list *drop_below(struct hooks *h, struct list *l, uint64_t number)
+{
+	while (l != &h->lines && line_at(l)->number < number) {
+		struct list *next = l->next;
+		line_free(h, line_at(l));
+		l = next;
+	}
+	return l;
 }
 
 static int refresh(struct hooks *h)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	struct subscriber s;
+	struct list *l = h->lines.next;
 	uint64_t at = 0;
 	int rc = store_begin(h->parts.store, STORE_READ, &txn);
-	for (struct list *l = h->lines.next; l != &h->lines; l = l->next)
-		line_at(l)->seen = false;
+	/* Both are in the order of their numbers, and new ones have greater numbers. */
 	while (!rc && (rc = outbox_next(txn, at, &s)) == 0) {
-		struct line *line = find(h, s.number);
 		at = s.number;
-		if (!line && !(line = line_create(h, &s)))
+		l = drop_below(h, l, at);
+		struct line *line = l == &h->lines ? line_create(h, &s) : line_at(l);
+		if (!line)
 			return SL_E_NO_MEMORY;
 		judge(h, line, &s);
+		l = line->link.next;
 	}
 	if (rc != SL_E_NOT_FOUND)
 		return rc;
-	for (struct list *next, *l = h->lines.next; l != &h->lines; l = next) {
-		next = l->next;
-		if (!line_at(l)->seen)
-			line_free(h, line_at(l));
-	}
+	drop_below(h, l, UINT64_MAX);
 	return 0;
 }
 

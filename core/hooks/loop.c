@@ -9,6 +9,11 @@ struct outbox_limits hooks_limits(const struct hooks *h)
 	struct outbox_limits limits = h->config.limits;
 	limits.retry_for_ms = atomic_load(&h->retry_for_ms);
 	limits.keep_dead_ms = atomic_load(&h->keep_dead_ms);
+	/* What is to be told must not fill the store: jobs need it more. */
+	struct store_room room;
+	if (store_room(h->parts.store, &room) == 0 && room.used > room.max / 100 * ROOM_PERCENT &&
+	    limits.bytes_max > SCARCE_BYTES)
+		limits.bytes_max = SCARCE_BYTES;
 	return limits;
 }
 
@@ -35,8 +40,8 @@ void hooks_turn(struct hooks *h, uint32_t wait_ms)
 	lines_look(h);
 	lines_fill(h);
 	send_all(h);
+	save_sweep(h); /* first: it is rare, and outcomes never end */
 	save_over(h);
-	save_sweep(h);
 	uint32_t wait = caller_turn(h->caller, wait_ms);
 	wait = lines_wait(h, wait);
 	wait = save_wait(h, wait);

@@ -145,7 +145,7 @@ static void saved(struct hooks *h, struct save *save)
 {
 	h->save_failed = false;
 	if (save->sweep && save->more)
-		h->sweep_ms = 0;
+		h->sweep_ms = clock_mono_ms(h->parts.clock) + SWEEP_AGAIN_MS;
 	h->refresh |= save->sweep; /* the next of a job may be queued now */
 	h->refresh |= save->gone;
 	for (struct list *l; (l = list_pop(&save->list));) {

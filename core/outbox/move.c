@@ -1,5 +1,9 @@
 #include "core/outbox/internal.h"
 
+/* A limit that was lowered is reached step by step, with those that come: the writer has
+ * others to serve. */
+enum { AT_ONCE_MAX = 16 };
+
 /* ---- which of a job's deliveries is queued ---- */
 
 static void set_queued(struct store_txn *txn, const struct delivery *d, bool there)
@@ -70,7 +74,7 @@ static int make_room(struct store_txn *txn, struct subscriber *s, int64_t now_ms
 		     const struct outbox_limits *limits)
 {
 	int rc = 0;
-	while (!rc && s->pending > 1 && overflows(s, limits)) {
+	for (int i = 0; !rc && i < AT_ONCE_MAX && s->pending > 1 && overflows(s, limits); i++) {
 		uint64_t oldest;
 		rc = outbox_first(txn, 'd', s->number, 0, &oldest);
 		if (!rc)
@@ -155,6 +159,11 @@ int outbox_erase_dead(struct store_txn *txn, struct subscriber *s, uint64_t numb
 	return rc ? rc : take_out_dead(txn, s, &d, size);
 }
 
+static bool dead_overflows(const struct subscriber *s, const struct outbox_limits *limits)
+{
+	return s->dead > limits->pending_max || s->dead_bytes > limits->bytes_max;
+}
+
 /* Also the dead are bounded: the oldest go. */
 static int bury(struct store_txn *txn, struct subscriber *s, const struct delivery *d,
 		const struct outbox_limits *limits)
@@ -164,8 +173,7 @@ static int bury(struct store_txn *txn, struct subscriber *s, const struct delive
 	s->dead_bytes += outbox_put(txn, d);
 	set_of_job(txn, d, true);
 	set_by_death(txn, d, true);
-	while (!rc && s->dead > 1 &&
-	       (s->dead > limits->pending_max || s->dead_bytes > limits->bytes_max)) {
+	for (int i = 0; !rc && i < AT_ONCE_MAX && s->dead > 1 && dead_overflows(s, limits); i++) {
 		uint64_t oldest;
 		rc = outbox_first(txn, 'x', s->number, 0, &oldest);
 		if (!rc)

@@ -245,8 +245,14 @@ def test_one_that_hangs_costs_the_others_nothing(api, plugin_server):
     plugin_server.on("/hook", text("OK"))
     api.register(feature("hangs", hook(plugin_server.url("/hang"))))
     api.register(feature("works", hook(plugin_server.url("/hook"))))
-    jobs = [api.submit(job(NULL), wait=20) for _ in range(40)]
-    until(lambda: len(told(plugin_server)) == 3 * len(jobs), 20, "the other one is told all")
+    jobs = []
+    clients = [threading.Thread(target=lambda: jobs.extend(api.submit(job(NULL)) for _ in range(40)))
+               for _ in range(4)]
+    for one in clients:
+        one.start()
+    for one in clients:
+        one.join(60)
+    until(lambda: len(told(plugin_server)) == 3 * len(jobs) == 480, 30, "the other one is told all")
     for job_id in jobs:
         assert states(plugin_server, job_id=job_id) == ["waiting", "running", "succeeded"]
     assert plugin_server.overlap("/hang") <= 16
