@@ -191,7 +191,7 @@ const struct command command_plugin_new = {
 	.args_min = 3,
 	.args_max = 3,
 	.arg_hints = "python|node|go|c",
-	.summary = "Begin a plugin: a project that runs, tests and registers itself",
+	.summary = "Begin a plugin: a project of your own",
 	.about = "LANGUAGE is python, node, go or c. TYPE is translator, factors, gate, decorator, "
 		 "binder or hook (or the plugin type's whole name). The project is in a folder of "
 		 "its name and needs nothing but its language: the SDK goes along.\n\n"
