@@ -77,6 +77,7 @@ extern const struct command command_feature_get;
 extern const struct command command_feature_on;
 extern const struct command command_feature_off;
 extern const struct command command_feature_delete;
+extern const struct command command_feature_replay;
 extern const struct command command_plugin_list;
 extern const struct command command_plugin_order;
 extern const struct command command_plugin_new;
