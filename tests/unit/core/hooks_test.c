@@ -1,0 +1,295 @@
+/* Telling subscribers, in the time of a fake clock: pauses, Retry-After, the end of
+ * patience, who hangs, what was registered before there was an outbox. */
+#include "core/base/crypt.h"
+#include "core/hooks.h"
+#include "core/ledger.h"
+#include "store/store_mem.h"
+#include "tests/lib/fake_executor.h"
+#include "tests/lib/served.h"
+#include "tests/unit/core/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEY "LifeHook.f.me"
+
+enum { SECOND = 1000, HOUR = 3600 * SECOND };
+
+struct house {
+	struct fake_clock clock;
+	struct fake_executor executor;
+	struct store *store;
+	struct writer *writer;
+	struct registry *registry;
+	struct hooks *hooks;
+	struct id_source ids;
+	uint8_t secret[32];
+	struct registry_config config;
+	struct http_config http;
+	struct sl_error err;
+	int rc;
+	struct fake_answer answer; /* to every call */
+};
+
+static const char feature[] =
+	"{\"name\":\"f\",\"author\":\"me\",\"enabled\":true,\"jobSelector\":"
+	"{\"conditions\":[],\"expression\":\"*\"},\"plugins\":[{\"pluginType\":\"LifeHook\","
+	"\"callAddress\":\"http://127.0.0.1:7/h\",\"description\":\"\",\"jobSelector\":"
+	"{\"states\":[\"preparing\",\"waiting\"]}}]}";
+
+static void do_register(void *user)
+{
+	struct house *h = user;
+	static const struct feature_caller caller = {.may_write = true};
+	struct json json = test_json(feature);
+	struct json_object *payload = NULL;
+	h->rc = registry_register(h->registry, &json, &caller, -1, &payload, &h->err);
+	jb_free(payload);
+	json_fini(&json);
+}
+
+static void do_create(void *user)
+{
+	struct house *h = user;
+	struct hooks_config config = {.limits = {.pending_max = 1000,
+						 .bytes_max = 1 << 20,
+						 .retry_for_ms = HOUR,
+						 .keep_dead_ms = 24 * HOUR},
+				      .regex_value_max = 1024,
+				      .flying_max = 100};
+	struct hooks_parts parts = {.store = h->store,
+				    .writer = h->writer,
+				    .registry = h->registry,
+				    .executor = &h->executor.base,
+				    .clock = &h->clock.base};
+	h->rc = hooks_create(&config, &parts, &h->hooks, &h->err);
+}
+
+static void say(void *user, const struct fake_call *call SL_UNUSED, struct fake_answer *ret)
+{
+	*ret = ((struct house *)user)->answer;
+}
+
+static void open_registry(struct house *h)
+{
+	assert_int_equal(writer_create(h->store, 100, &h->writer), 0);
+	h->config = (struct registry_config){.features_max = 9,
+					     .plugins_max = 9,
+					     .timeout_ms = 10 * SECOND,
+					     .http = &h->http,
+					     .secret_key = h->secret};
+	assert_int_equal(registry_create(&h->config, h->store, h->writer, &h->clock.base,
+					 &h->registry, &h->err),
+			 0);
+}
+
+static int set_up(void **state)
+{
+	struct house *h = calloc(1, sizeof(*h));
+	assert_int_equal(crypt_start(), 0);
+	fake_clock_init(&h->clock, 1700000000000);
+	fake_executor_init(&h->executor, &h->clock);
+	h->executor.answer = say;
+	h->executor.user = h;
+	assert_int_equal(store_open_mem(&h->store), 0);
+	open_registry(h);
+	served_run(h->writer, do_register, h);
+	assert_int_equal(h->rc, 0);
+	served_run(h->writer, do_create, h);
+	assert_int_equal(h->rc, 0);
+	*state = h;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct house *h = *state;
+	writer_free(h->writer);
+	hooks_free(h->hooks);
+	registry_free(h->registry);
+	store_close(h->store);
+	fake_executor_fini(&h->executor);
+	free(h);
+	return 0;
+}
+
+struct beginning {
+	struct write write;
+	struct house *house;
+};
+
+static int begin_job(struct write *w, struct store_txn *txn)
+{
+	struct house *h = container_of(w, struct beginning, write)->house;
+	int64_t now = h->clock.now_wall_ms;
+	struct job job = {.id = id_next(&h->ids, now),
+			  .created_ms = now,
+			  .since_ms = now,
+			  .user = BYTES("u"),
+			  .kind = BYTES("K"),
+			  .reason_code = BYTES("in_admission")};
+	ledger_put_doc(txn, job.id, PART_HEADER, BYTES("{}"));
+	ledger_insert(txn, &job);
+	return 0;
+}
+
+static void is_done(struct write *w, int rc)
+{
+	assert_int_equal(rc, 0);
+	free(container_of(w, struct beginning, write));
+}
+
+static void turn(struct house *h)
+{
+	for (int i = 0; i < 4; i++) {
+		hooks_turn(h->hooks, 0);
+		writer_turn(h->writer);
+	}
+}
+
+static void new_job(struct house *h)
+{
+	struct beginning *b = calloc(1, sizeof(*b));
+	*b = (struct beginning){.write = {.apply = begin_job, .done = is_done}, .house = h};
+	assert_int_equal(writer_submit(h->writer, &b->write), 0);
+	writer_turn(h->writer);
+	turn(h);
+}
+
+static struct subscriber look(struct house *h)
+{
+	struct subscriber s;
+	struct store_txn *txn;
+	assert_int_equal(store_begin(h->store, STORE_READ, &txn), 0);
+	assert_int_equal(outbox_find(txn, BYTES(KEY), &s), 0);
+	store_abort(txn);
+	return s;
+}
+
+/* Milliseconds until there is one more call, to the tenth of a second. */
+static int64_t until_next(struct house *h)
+{
+	size_t before = h->executor.started;
+	for (int64_t ms = 0; ms < 2 * HOUR; ms += 100) {
+		turn(h);
+		if (h->executor.started > before)
+			return ms;
+		fake_clock_pass(&h->clock, 100);
+	}
+	fail_msg("no call in two hours");
+	return 0;
+}
+
+static void pauses_double_up_to_five_minutes(void **state)
+{
+	struct house *h = *state;
+	h->answer.body = "RE";
+	new_job(h);
+	assert_int_equal(h->executor.started, 1);
+	int64_t most = 1000;
+	for (int i = 0; i < 11; i++) {
+		int64_t pause = until_next(h);
+		assert_in_range(pause, most * 3 / 4, most + 200);
+		most = most * 2 < 300000 ? most * 2 : 300000;
+	}
+	assert_string_equal(
+		fake_call_header(fake_executor_call(&h->executor, 11), "Sluice-Attempt"), "12");
+}
+
+static void retry_after_is_honoured(void **state)
+{
+	struct house *h = *state;
+	h->answer = (struct fake_answer){.status = 503, .retry_after_ms = 90 * SECOND};
+	new_job(h);
+	assert_in_range(until_next(h), 90 * SECOND, 90 * SECOND + 200);
+}
+
+static void patience_ends(void **state)
+{
+	struct house *h = *state;
+	h->answer.body = "RE";
+	new_job(h);
+	for (int i = 0; i < 70 && !look(h).dead; i++) {
+		fake_clock_pass(&h->clock, 60 * SECOND);
+		turn(h);
+	}
+	assert_int_equal(look(h).dead, 1);
+	assert_int_equal(look(h).pending, 0);
+	assert_true(h->clock.now_wall_ms >= 1700000000000 + HOUR);
+	size_t calls = h->executor.started;
+	fake_clock_pass(&h->clock, 10 * HOUR);
+	turn(h);
+	assert_int_equal(h->executor.started, calls);
+}
+
+/* Down for an hour less a bit: everything arrives, in the end. */
+static void down_for_long(void **state)
+{
+	struct house *h = *state;
+	h->answer.rc = SL_E_UNAVAILABLE;
+	for (int i = 0; i < 55; i++) {
+		new_job(h);
+		fake_clock_pass(&h->clock, 60 * SECOND);
+		turn(h);
+	}
+	assert_int_equal(look(h).pending, 55);
+	size_t tried = h->executor.started;
+	assert_true(tried < 55 * 40); /* the breaker keeps it low */
+	h->answer = (struct fake_answer){.body = "OK"};
+	for (int i = 0; i < 60 && look(h).pending; i++) {
+		fake_clock_pass(&h->clock, 10 * SECOND);
+		turn(h);
+	}
+	assert_int_equal(look(h).pending + look(h).dead, 0);
+}
+
+static void who_hangs_holds_few_calls(void **state)
+{
+	struct house *h = *state;
+	h->answer.delay_ms = UINT32_MAX;
+	for (int i = 0; i < 60; i++)
+		new_job(h);
+	assert_int_equal(h->executor.open, 16);
+	for (int i = 0; i < 12; i++) { /* time-outs of ten seconds */
+		fake_clock_pass(&h->clock, 10 * SECOND);
+		turn(h);
+	}
+	assert_in_range(h->executor.open, 0, 2);
+	assert_int_equal(look(h).pending, 60);
+}
+
+static void found_by_an_older_gateway(void **state)
+{
+	struct house *h = *state;
+	struct store_txn *txn;
+	struct subscriber s;
+	writer_free(h->writer);
+	hooks_free(h->hooks);
+	h->hooks = NULL;
+	registry_free(h->registry);
+	assert_int_equal(store_begin(h->store, STORE_WRITE, &txn), 0);
+	assert_int_equal(outbox_unsubscribe(txn, BYTES(KEY)), 0); /* as if it had never been */
+	assert_int_equal(outbox_find(txn, BYTES(KEY), &s), SL_E_NOT_FOUND);
+	assert_int_equal(store_commit(&txn), 0);
+	open_registry(h);
+	served_run(h->writer, do_create, h);
+	assert_int_equal(h->rc, 0);
+	h->answer.body = "OK";
+	new_job(h);
+	assert_int_equal(h->executor.started, 1);
+	assert_int_equal(look(h).pending, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(pauses_double_up_to_five_minutes),
+		TEST(retry_after_is_honoured),
+		TEST(patience_ends),
+		TEST(down_for_long),
+		TEST(who_hangs_holds_few_calls),
+		TEST(found_by_an_older_gateway),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
