@@ -89,6 +89,7 @@ extern const struct route_group group_hooks;
 extern const struct route_group group_job_erase;
 extern const struct route_group group_jobs;
 extern const struct route_group group_job_reads;
+extern const struct route_group group_job_rerun;
 extern const struct route_group group_metrics;
 extern const struct route_group group_plugin_test;
 extern const struct route_group group_plugins;

@@ -178,8 +178,7 @@ const struct server_front api_front = {
 	.admit = admit, .serve = serve, .tick = tick, .answered = answered};
 
 const struct route_group *const api_routes[] = {
-	&group_health,      &group_metrics,        &group_admission,
-	&group_features,    &group_plugins,        &group_jobs,
-	&group_plugin_test, &group_feature_replay, &group_job_erase,
-	&group_job_reads,   &group_selectors,      &group_tokens,
-	&group_events,      &group_hooks,          NULL};
+	&group_health,    &group_metrics,   &group_admission,   &group_features,
+	&group_plugins,   &group_jobs,      &group_plugin_test, &group_feature_replay,
+	&group_job_erase, &group_job_reads, &group_job_rerun,   &group_selectors,
+	&group_tokens,    &group_events,    &group_hooks,       NULL};

@@ -68,6 +68,7 @@ struct submission {
 	struct bytes token;              /**< The token's id. */
 	struct uuid parent;              /**< Or nil. */
 	struct bytes idempotency_key;    /**< Or empty. */
+	struct uuid rerun_of;            /**< A job that has ended, or nil. */
 	struct bytes traceparent;        /**< As sent; another form than the W3C one is ignored. */
 };
 

@@ -2,7 +2,8 @@
 
 #include "core/wire.h"
 
-enum { RECORD_VERSION = 2, RECORD_UNPARKED = 1 /* had no parked_ms */ };
+/* Version 3 ends with the two ids of reruns; version 1 had no parked_ms. */
+enum { RECORD_UNPARKED = 1, RECORD_VERSION = 2, RECORD_RERUN = 3 };
 
 static const char *const state_names[JOB_STATES] = {
 	"preparing", "suspended", "waiting", "running", "succeeded", "failed", "stopped",
@@ -45,7 +46,8 @@ struct job_line job_line_of(const struct job *job)
 
 void job_encode(const struct job *job, struct buf *to)
 {
-	wire_put(to, RECORD_VERSION, 1);
+	bool rerun = !uuid_is_nil(job->rerun_of) || !uuid_is_nil(job->rerun_as);
+	wire_put(to, rerun ? RECORD_RERUN : RECORD_VERSION, 1);
 	buf_add(to, job->id.at, sizeof(job->id.at));
 	buf_add(to, job->parent.at, sizeof(job->parent.at));
 	wire_put(to, job->state, 1);
@@ -67,6 +69,10 @@ void job_encode(const struct job *job, struct buf *to)
 				      job->stop_reason, job->stop_code, job->trace};
 	for (size_t i = 0; i < countof(texts); i++)
 		wire_put_bytes(to, texts[i]);
+	if (rerun) {
+		buf_add(to, job->rerun_of.at, sizeof(job->rerun_of.at));
+		buf_add(to, job->rerun_as.at, sizeof(job->rerun_as.at));
+	}
 }
 
 static void get_uuid(struct wire *w, struct uuid *ret)
@@ -80,7 +86,7 @@ int job_decode(struct bytes record, struct job *ret)
 	struct wire w = wire_of(record);
 	struct job job = {0};
 	uint64_t version = wire_get(&w, 1);
-	if (version != RECORD_VERSION && version != RECORD_UNPARKED)
+	if (version < RECORD_UNPARKED || version > RECORD_RERUN)
 		return SL_E_CORRUPT;
 	get_uuid(&w, &job.id);
 	get_uuid(&w, &job.parent);
@@ -103,6 +109,10 @@ int job_decode(struct bytes record, struct job *ret)
 				       &job.stop_reason, &job.stop_code, &job.trace};
 	for (size_t i = 0; i < countof(texts); i++)
 		*texts[i] = wire_get_bytes(&w);
+	if (version == RECORD_RERUN) {
+		get_uuid(&w, &job.rerun_of);
+		get_uuid(&w, &job.rerun_as);
+	}
 	if (w.bad || w.at != w.end || job.state >= JOB_STATES || job.next > NEXT_LEASE)
 		return SL_E_CORRUPT;
 	job.group = (struct job_group){true, job.state, job.reason_code, job.plugin};

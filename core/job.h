@@ -67,6 +67,8 @@ struct job_line {
 
 struct job {
 	struct uuid id, parent;
+	struct uuid rerun_of; /**< The job that this one runs again, or nil. */
+	struct uuid rerun_as; /**< The newest that runs this one again, or nil. */
 	enum job_state state;
 	bool stopping; /**< Somebody stopped it: whatever replicas report, it ends stopped. */
 	enum job_next next;

@@ -138,6 +138,7 @@ static struct json_object *show_job(const struct set_view *v, const struct engin
 		jb_put_null(to, "exitCode");
 	jb_put_bytes(to, "exitDiagnostics", job->reason);
 	job_read_put_why(to, job);
+	job_read_put_rerun(to, job);
 	if (place->place)
 		put_place(to, place);
 	if (job->stopping && !job_final(job->state))

@@ -65,6 +65,7 @@ static struct json_object *show(const struct job *job)
 	jb_put_time(to, "createdAt", job->created_ms);
 	jb_put_time(to, "finishedAt", job->finished_ms);
 	job_read_put_why(to, job);
+	job_read_put_rerun(to, job);
 	return to;
 }
 

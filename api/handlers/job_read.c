@@ -23,6 +23,15 @@ void job_read_put_why(struct json_object *to, const struct job *job)
 		jb_put_time(to, "next", job_next_ms(job));
 }
 
+void job_read_put_rerun(struct json_object *to, const struct job *job)
+{
+	char id[UUID_TEXT_SIZE];
+	if (!uuid_is_nil(job->rerun_of))
+		jb_put_bytes(to, "rerunOf", bytes_str(uuid_format(job->rerun_of, id)));
+	if (!uuid_is_nil(job->rerun_as))
+		jb_put_bytes(to, "rerunAs", bytes_str(uuid_format(job->rerun_as, id)));
+}
+
 static int begin(struct api *api, struct request *req, struct reply *reply, struct store_txn **txn,
 		 struct job *job)
 {

@@ -9,6 +9,8 @@ SL_MUST_USE int job_read_find(struct store_txn *txn, const struct request *req, 
 			      struct sl_error *err);
 /** reason, reasonCode, since, plugin, next: why a job is where it is. */
 void job_read_put_why(struct json_object *to, const struct job *job);
+/** rerunOf, rerunAs, where there are any. */
+void job_read_put_rerun(struct json_object *to, const struct job *job);
 /** The document of GET /v1/job/detail; `place`: in its engine's line, or zero. */
 SL_MUST_USE int job_read_detail(struct store_txn *txn, const struct job *job,
 				const struct engine_place *place, struct json_object **ret);

@@ -13,5 +13,9 @@ struct job_submission {
 SL_MUST_USE int job_submission_read(struct api *api, struct request *req,
 				    struct job_submission *ret, struct sl_error *err);
 
+/** The Idempotency-Key, or nothing. SL_E_INVALID. */
+SL_MUST_USE int job_submission_key(const struct request *req, struct bytes *ret,
+				   struct sl_error *err);
+
 /** POST /v1/job?dryRun=true */
 int job_dry_run(struct api *api, struct request *req, struct reply *reply);

@@ -83,7 +83,7 @@ static int check_job(const struct api *api, const struct fields_in *in, const st
 	return taskset_read(in->json, body->job, &set, err);
 }
 
-static int read_idempotency_key(const struct request *req, struct bytes *ret, struct sl_error *err)
+int job_submission_key(const struct request *req, struct bytes *ret, struct sl_error *err)
 {
 	*ret = request_header(req, "Idempotency-Key");
 	if (!ret->at)
@@ -136,7 +136,7 @@ static int submit_body(struct api *api, struct request *req, struct job_body *bo
 	if (!rc)
 		rc = check_job(api, &in, body, err);
 	if (!rc)
-		rc = read_idempotency_key(req, &s->idempotency_key, err);
+		rc = job_submission_key(req, &s->idempotency_key, err);
 	return rc ? rc : read_parent(api, req, body->parent, &s->parent, err);
 }
 

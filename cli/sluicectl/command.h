@@ -66,6 +66,7 @@ extern const struct command command_job_get;
 extern const struct command command_job_stop;
 extern const struct command command_job_resume;
 extern const struct command command_job_delete;
+extern const struct command command_job_rerun;
 extern const struct command command_job_logs;
 extern const struct command command_hold;
 extern const struct command command_release;

@@ -5,7 +5,7 @@ const struct command *const commands[] = {
 	&command_submit,         &command_job_list,
 	&command_job_get,        &command_job_explain,
 	&command_job_events,     &command_job_logs,
-	&command_job_stop,       &command_job_resume,
+	&command_job_stop,       &command_job_resume, &command_job_rerun,
 	&command_job_delete,     &command_hold,
 	&command_release,        &command_feature_apply,
 	&command_feature_list,   &command_feature_get,

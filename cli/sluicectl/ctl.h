@@ -68,5 +68,9 @@ int when_parse(const char *text, int64_t now_ms, int sign, int64_t *ret_ms);
 
 /** Ask on the terminal without echo; `to` gets the line. CTL_DONE, or an error (told). */
 int prompt_secret(const char *question, struct buf *to);
+/** Is there somebody to answer on standard input? */
+bool prompt_possible(void);
+/** After a question: does a line that begins with "y" come? */
+bool prompt_yes(void);
 
 SL_END_DECLS

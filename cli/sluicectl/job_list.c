@@ -1,31 +1,20 @@
-#include "cli/sluicectl/api.h"
+#include "cli/sluicectl/job_filter.h"
 #include "cli/sluicectl/output.h"
-#include "core/base/clock.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { URL_MAX = 65536, PAGE_MAX = 1000, PAGE_DEFAULT = 20 };
 
 struct job_list {
-	const char *user, *kind, *state, *name, *code, *plugin, *since, *until, *limit;
+	struct job_filter_options filter;
+	const char *limit;
 	bool oldest_first, all;
 };
 
 #define AT(member) offsetof(struct job_list, member)
 static const struct command_option options[] = {
-	{"user", 'u', "USER[,USER...]", OPTION_TEXT, AT(user), "jobs of these users", NULL, NULL},
-	{"kind", 'k', "KIND[,KIND...]", OPTION_TEXT, AT(kind), "jobs of these kinds", NULL, NULL},
-	{"state", 's', "STATE[,STATE...]", OPTION_TEXT, AT(state), "jobs in these states", NULL,
-	 "preparing|suspended|waiting|running|succeeded|failed|stopped"},
-	{"name", 'n', "NAME", OPTION_TEXT, AT(name), "jobs of this name", NULL, NULL},
-	{"reason-code", 0, "CODE[,CODE...]", OPTION_TEXT, AT(code), "jobs held or ended for these",
-	 NULL, "held|gate_suspended|plugin_unavailable|replica_failed|waiting_for_slot"},
-	{"plugin", 0, "KEY", OPTION_TEXT, AT(plugin), "jobs that this plugin holds", NULL, NULL},
-	{"since", 0, "WHEN", OPTION_TEXT, AT(since),
-	 "submitted at or after: 2h, 3d (ago) or 2026-11-21T20:00:00Z", NULL, NULL},
-	{"until", 0, "WHEN", OPTION_TEXT, AT(until), "submitted at or before", NULL, NULL},
+	JOB_FILTER_OPTIONS(struct job_list, filter),
 	{"limit", 'l', "N", OPTION_COUNT, AT(limit), "at most so many (20)", NULL, NULL},
 	{"all", 'a', NULL, OPTION_FLAG, AT(all), "all that match, however many", NULL, NULL},
 	{"oldest-first", 0, NULL, OPTION_FLAG, AT(oldest_first), "the other way round", NULL, NULL},
@@ -40,39 +29,11 @@ static const struct column columns[] = {
 	{"REASON", "reason", CELL_TEXT, false},
 };
 
-static int add_time(struct buf *url, const char *query, const char *option, const char *when)
-{
-	int64_t ms;
-	char seconds[32];
-	if (!when)
-		return CTL_DONE;
-	if (when_parse(when, clock_wall_ms(&clock_system), -1, &ms)) {
-		ctl_fail(CTL_USAGE, "--%s %s: is not a time", option, when);
-		ctl_next("write 90s, 15m, 2h or 3d (ago), or 2026-11-21T20:00:00Z");
-		return CTL_USAGE;
-	}
-	snprintf(seconds, sizeof(seconds), "%" PRId64, ms / 1000);
-	api_query(url, query, seconds);
-	return CTL_DONE;
-}
-
 static int make_url(const struct job_list *o, const char *cursor, int64_t size, struct buf *url)
 {
-	char number[32];
 	buf_add_str(url, "/v1/job/list");
-	api_query(url, "userID", o->user);
-	api_query(url, "kind", o->kind);
-	api_query(url, "state", o->state);
-	api_query(url, "name", o->name);
-	api_query(url, "reasonCode", o->code);
-	api_query(url, "plugin", o->plugin);
-	int code = add_time(url, "startAt", "since", o->since);
-	if (!code)
-		code = add_time(url, "endAt", "until", o->until);
-	snprintf(number, sizeof(number), "%" PRId64, size);
-	api_query(url, "pageSize", number);
-	api_query(url, "order", o->oldest_first ? "asc" : NULL);
-	api_query(url, "cursor", cursor);
+	int code = job_filter_query(url, &o->filter);
+	job_filter_page(url, size, o->oldest_first, cursor);
 	return code;
 }
 

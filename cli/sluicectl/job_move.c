@@ -1,25 +1,43 @@
-/* `job stop` and `job resume`: a request for each job named, and its answer. */
-#include "cli/sluicectl/api.h"
+/* `job stop` and `job resume`: a request for each job named, or for each that a filter
+ * finds (job_bulk.c), and its answer. */
+#include "cli/sluicectl/job_bulk.h"
 #include "cli/sluicectl/output.h"
 #include "core/json/build.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { URL_MAX = 65536, BODY_MAX = 1 << 20 };
 
 struct job_move {
-	const char *reason;
-	bool recheck;
+	struct job_filter_options filter;
+	const char *reason, *per_second;
+	bool recheck, yes, dry_run;
 };
 
 #define AT(member) offsetof(struct job_move, member)
-static const struct command_option stop_options[] = {
-	{"reason", 'r', "TEXT", OPTION_TEXT, AT(reason), "why; kept in the job's events", NULL,
-	 NULL},
-};
+#define MOVE_OPTIONS                                                                               \
+	{"reason", 'r', "TEXT", OPTION_TEXT, AT(reason), "why; kept in the job's events",          \
+	 NULL,     NULL},                                                                          \
+		JOB_FILTER_OPTIONS(struct job_move, filter),                                       \
+		{"per-second",                                                                     \
+		 0,                                                                                \
+		 "N",                                                                              \
+		 OPTION_COUNT,                                                                     \
+		 AT(per_second),                                                                   \
+		 "with a filter: at most so many a second",                                        \
+		 NULL,                                                                             \
+		 NULL},                                                                            \
+		{"dry-run",   0,           NULL,                                                   \
+		 OPTION_FLAG, AT(dry_run), "with a filter: only list what it finds",               \
+		 NULL,        NULL},                                                               \
+	{                                                                                          \
+		"yes", 'y', NULL, OPTION_FLAG, AT(yes), "with a filter: do not ask", NULL, NULL    \
+	}
+
+static const struct command_option stop_options[] = {MOVE_OPTIONS};
 static const struct command_option resume_options[] = {
-	{"reason", 'r', "TEXT", OPTION_TEXT, AT(reason), "why; kept in the job's events", NULL,
-	 NULL},
+	MOVE_OPTIONS,
 	{"recheck", 0, NULL, OPTION_FLAG, AT(recheck),
 	 "ask the gate that suspended the job again, instead of passing it by", NULL, NULL},
 };
@@ -41,7 +59,7 @@ static int print_answer(struct ctl *ctl, const char *job, const char *did,
 	return CTL_DONE;
 }
 
-static int move(struct ctl *ctl, const char *prefix, const char *did, const char *job)
+static int put(struct ctl *ctl, const char *prefix, const char *job, struct api_answer *answer)
 {
 	const struct job_move *o = ctl->options;
 	scoped(jb_freep) struct json_object *root = jb_object();
@@ -56,14 +74,19 @@ static int move(struct ctl *ctl, const char *prefix, const char *did, const char
 	api_path(&url, prefix, job);
 	if (jb_print(root, &body))
 		return ctl_no_memory();
-	scoped(api_answer_fini) struct api_answer answer = {0};
 	struct api_call call = {.method = "PUT", .path = buf_str(&url), .body = buf_bytes(&body)};
-	int code = api_ask(ctl, &call, &answer);
-	return code ? code : print_answer(ctl, job, did, &answer);
+	return api_send(ctl, &call, answer);
+}
+
+static int move(struct ctl *ctl, const char *prefix, const char *did, const char *job)
+{
+	scoped(api_answer_fini) struct api_answer answer = {0};
+	int code = put(ctl, prefix, job, &answer);
+	return code ? api_tell(ctl, &answer, code) : print_answer(ctl, job, did, &answer);
 }
 
 /* All are tried; the worst outcome is the exit code. */
-static int move_all(struct ctl *ctl, const char *prefix, const char *did)
+static int move_named(struct ctl *ctl, const char *prefix, const char *did)
 {
 	int worst = CTL_DONE;
 	for (int i = 0; i < ctl->arg_count && worst != CTL_OFFLINE; i++) {
@@ -73,21 +96,56 @@ static int move_all(struct ctl *ctl, const char *prefix, const char *did)
 	return worst;
 }
 
-static int run_stop(struct ctl *ctl) { return move_all(ctl, "/v1/job/stop/", "stopping"); }
-static int run_resume(struct ctl *ctl) { return move_all(ctl, "/v1/job/resume/", "resumed"); }
+static int run(struct ctl *ctl, const char *prefix, const char *verb, const char *did,
+	       const char *states)
+{
+	const struct job_move *o = ctl->options;
+	bool filter = job_filter_given(&o->filter);
+	if (filter == (ctl->arg_count > 0)) {
+		ctl_fail(CTL_USAGE, filter ? "name jobs, or filter them, not both"
+					   : "which jobs? name them, or filter them");
+		ctl_next("sluicectl job %s --help", verb);
+		return CTL_USAGE;
+	}
+	if (!filter)
+		return move_named(ctl, prefix, did);
+	struct job_bulk bulk = {.filter = o->filter,
+				.verb = verb,
+				.did = did,
+				.prefix = prefix,
+				.put = put,
+				.per_second = o->per_second ? strtol(o->per_second, NULL, 10) : 0,
+				.yes = o->yes,
+				.dry_run = o->dry_run};
+	if (!bulk.filter.state)
+		bulk.filter.state = states;
+	return job_bulk_run(ctl, &bulk);
+}
+
+static int run_stop(struct ctl *ctl)
+{
+	return run(ctl, "/v1/job/stop/", "stop", "stopping", "preparing,suspended,waiting,running");
+}
+
+static int run_resume(struct ctl *ctl)
+{
+	return run(ctl, "/v1/job/resume/", "resume", "resumed", "suspended");
+}
 
 const struct command command_job_stop = {
 	.group = "job",
 	.name = "stop",
-	.args = "JOB...",
-	.args_min = 1,
+	.args = "[JOB...]",
+	.args_min = 0,
 	.args_max = -1,
 	.summary = "Stop jobs",
 	.about =
 		"Nothing new of them starts from then on; a job is `stopped` once all its replicas "
-		"are gone.\n\n"
+		"are gone. With a filter instead of names: all that it finds and that have not "
+		"ended; they are counted first, and you are asked (or say --yes).\n\n"
 		"Example:\n"
-		"  sluicectl job stop 0193a1c2-5d7e-7b3a-9f00-2a4c6e8d1b35 -r \"wrong data\"",
+		"  sluicectl job stop 0193a1c2-5d7e-7b3a-9f00-2a4c6e8d1b35 -r \"wrong data\"\n"
+		"  sluicectl job stop --user ada --since 2h --dry-run",
 	.option = stop_options,
 	.options = countof(stop_options),
 	.size = sizeof(struct job_move),
@@ -97,13 +155,17 @@ const struct command command_job_stop = {
 const struct command command_job_resume = {
 	.group = "job",
 	.name = "resume",
-	.args = "JOB...",
-	.args_min = 1,
+	.args = "[JOB...]",
+	.args_min = 0,
 	.args_max = -1,
 	.summary = "Let suspended jobs go on",
-	.about = "A job goes on with the next plugin that has not run.\n\n"
-		 "Example:\n"
-		 "  sluicectl job resume 0193a1c2-5d7e-7b3a-9f00-2a4c6e8d1b35 -r \"quota granted\"",
+	.about =
+		"A job goes on with the next plugin that has not run. With a filter instead of "
+		"names: all suspended ones that it finds, the oldest first; they are counted "
+		"first, and you are asked (or say --yes).\n\n"
+		"Example:\n"
+		"  sluicectl job resume 0193a1c2-5d7e-7b3a-9f00-2a4c6e8d1b35 -r \"quota granted\"\n"
+		"  sluicectl job resume --plugin AccessGate.quota.ops --per-second 20 --yes",
 	.option = resume_options,
 	.options = countof(resume_options),
 	.size = sizeof(struct job_move),

@@ -1,4 +1,4 @@
-/* A question on the terminal whose answer is not shown. */
+/* Questions on the terminal. */
 #include "cli/sluicectl/ctl.h"
 
 #include <errno.h>
@@ -65,4 +65,14 @@ int prompt_secret(const char *question, struct buf *to)
 			     rc == SL_E_CANCELED ? "canceled, nothing was changed"
 						 : sl_err_text(rc))
 		  : CTL_DONE;
+}
+
+bool prompt_possible(void) { return isatty(STDIN_FILENO); }
+
+bool prompt_yes(void)
+{
+	scoped(buf_finip) struct buf line = {0};
+	buf_init(&line, 100);
+	int rc = read_line(STDIN_FILENO, &line);
+	return !rc && (bytes_starts(buf_bytes(&line), "y") || bytes_starts(buf_bytes(&line), "Y"));
 }

@@ -2,6 +2,7 @@
 #include "core/driver/admission.h"
 #include "core/preview.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { HEADER_MAX = 1 << 20 };
@@ -99,7 +100,7 @@ static int make_admit(struct accepting *q)
 		return rc;
 	struct admit *a = q->admit;
 	struct arena *arena = a->arena;
-	a->job = (struct job){.parent = s->parent, .state = JOB_PREPARING};
+	a->job = (struct job){.parent = s->parent, .rerun_of = s->rerun_of, .state = JOB_PREPARING};
 	rc = make_header(q);
 	if (!rc)
 		rc = arena_copy(arena, json_raw(s->json, s->job), &a->submitted);
@@ -172,6 +173,36 @@ static int tell_why(struct accepting *q, struct store_txn *txn)
 	return 0;
 }
 
+/* The job that is run again gets to know its newest successor. */
+static int link_rerun(struct accepting *q, struct store_txn *txn, int64_t now_ms)
+{
+	scoped(buf_finip) struct buf keep = {0};
+	struct job old;
+	char id[UUID_TEXT_SIZE], words[100];
+	if (uuid_is_nil(q->submission->rerun_of))
+		return 0;
+	buf_init(&keep, SIZE_MAX / 2);
+	int rc = ledger_load(txn, q->submission->rerun_of, &keep, &old);
+	if (rc)
+		return rc == SL_E_NOT_FOUND ? sl_fail(&q->err, rc, "there is no such job") : rc;
+	if (!job_final(old.state))
+		return sl_fail(&q->err, SL_E_CONFLICT,
+			       "the job is %s; only a job that has ended can be run again",
+			       job_state_name(old.state));
+	snprintf(words, sizeof(words), "run again as job %s", uuid_format(q->id, id));
+	struct event event = {.time_ms = now_ms,
+			      .type = EVENT_REQUEST,
+			      .state = old.state,
+			      .stage = EVENT_NO_STAGE,
+			      .outcome = BYTES("rerun"),
+			      .reason = bytes_str(words),
+			      .who = q->submission->token};
+	old.rerun_as = q->id;
+	ledger_add_event(txn, &old, &event);
+	ledger_save(txn, &old, old.next_ms);
+	return 0;
+}
+
 static int apply(struct write *w, struct store_txn *txn)
 {
 	struct accepting *q = container_of(w, struct accepting, write);
@@ -189,6 +220,9 @@ static int apply(struct write *w, struct store_txn *txn)
 		return rc;
 	struct job *job = &q->admit->job;
 	job->id = q->id = id_next(&d->ids, now_ms);
+	rc = link_rerun(q, txn, now_ms);
+	if (rc)
+		return rc;
 	job->created_ms = job->since_ms = now_ms;
 	job->moves = job->events = 0;
 	memcpy(q->id_at, uuid_format(job->id, id_text), UUID_TEXT_SIZE - 1);

@@ -1,6 +1,7 @@
-"""sluicectl hold and release, as their users run them."""
+"""sluicectl hold, release, job rerun, and stop and resume of many, as their users run them."""
 
 import json
+import time
 import unittest
 
 from gateway_double import Case, no, ok
@@ -44,6 +45,85 @@ class Holding(Case):
         self.answers["PUT /v1/admission/hold"] = [no(403, "PERMISSION_DENIED", "write_feature is needed")]
         _, err = self.run_ctl("hold", code=1)
         self.assertIn("write_feature is needed", err)
+
+
+class Many(Case):
+    LIST = "GET /v1/job/list?userID=ada&state=preparing%2Csuspended%2Cwaiting%2Crunning&pageSize=1000&order=asc"
+
+    def setUp(self):
+        super().setUp()
+        self.answers[self.LIST] = [ok([{"jobID": "j1"}, {"jobID": "j2"}], X_Next_Cursor="c")]
+        self.answers[self.LIST + "&cursor=c"] = [ok([{"jobID": "j3"}])]
+        for job in ("j1", "j3"):
+            self.answers[f"PUT /v1/job/stop/{job}"] = [ok({"state": "stopped", "stopping": False})]
+        self.answers["PUT /v1/job/stop/j2"] = [no(409, "UNSUPPORTED_OPERATION", "has already succeeded")]
+
+    def stopped(self):
+        return [path for method, path, _, _ in self.requests if method == "PUT"]
+
+    def test_all_that_a_filter_finds_the_oldest_first(self):
+        out, err = self.run_ctl("job", "stop", "--user", "ada", "--yes", "-r", "flood")
+        self.assertEqual(self.stopped(), [f"/v1/job/stop/j{i}" for i in (1, 2, 3)])
+        self.assertEqual(self.body(), {"reason": "flood"})
+        self.assertEqual(out, "")
+        self.assertEqual(err, "stopping: 2 of 3, 1 had moved on by themselves\n")
+
+    def test_without_a_terminal_nothing_happens_unasked(self):
+        _, err = self.run_ctl("job", "stop", "--user", "ada", code=2)
+        self.assertIn("3 jobs match", err)
+        self.assertIn("--yes", err)
+        self.assertEqual(self.stopped(), [])
+
+    def test_a_dry_run_lists_them(self):
+        out, err = self.run_ctl("job", "stop", "--user", "ada", "--dry-run", "--yes")
+        self.assertEqual((out, err), ("j1\nj2\nj3\n", "3 jobs match\n"))
+        self.assertEqual(self.stopped(), [])
+
+    def test_a_terminal_is_asked(self):
+        code, seen = self.on_terminal("job", "stop", "-u", "ada", typed=[("stop 3 jobs? [y/N]", "n")])
+        self.assertEqual((code, self.stopped()), (1, []))
+        self.assertIn("nothing was changed", seen)
+        code, seen = self.on_terminal("job", "stop", "-u", "ada", typed=[("stop 3 jobs? [y/N]", "y")])
+        self.assertEqual((code, len(self.stopped())), (0, 3))
+        self.assertIn("stopping: 2 of 3", seen)
+
+    def test_resume_looks_at_suspended_ones(self):
+        self.answers["GET /v1/job/list?state=suspended&plugin=K&pageSize=1000&order=asc"] = [
+            ok([{"jobID": "j1"}, {"jobID": "j2"}])]
+        self.answers["PUT /v1/job/resume/j1"] = [no(429, "TOO_MANY_REQUESTS", "full"), ok()]
+        self.answers["PUT /v1/job/resume/j2"] = [no(403, "PERMISSION_DENIED", "resume_job is needed")]
+        _, err = self.run_ctl("job", "resume", "--plugin", "K", "--per-second", "50", "--yes", code=1)
+        self.assertIn("resume_job is needed", err)
+        self.assertIn("resumed: 1 of 2, 1 failed\n", err)
+
+    def test_pace(self):
+        ids = [{"jobID": f"p{i}"} for i in range(6)]
+        self.answers["GET /v1/job/list?kind=k&state=suspended&pageSize=1000&order=asc"] = [ok(ids)]
+        for one in ids:
+            self.answers[f"PUT /v1/job/resume/{one['jobID']}"] = [ok()]
+        began = time.monotonic()
+        self.run_ctl("job", "resume", "-k", "k", "--per-second", "10", "-y")
+        self.assertGreaterEqual(time.monotonic() - began, 0.5)
+
+    def test_names_or_a_filter(self):
+        for args in ((), ("j1", "--user", "ada")):
+            _, err = self.run_ctl("job", "stop", *args, code=2)
+            self.assertIn("next: ", err)
+        self.assertEqual(self.requests, [])
+
+    def test_nothing_matches(self):
+        self.answers["GET /v1/job/list?userID=eve&state=suspended&pageSize=1000&order=asc"] = [ok([])]
+        _, err = self.run_ctl("job", "resume", "-u", "eve")
+        self.assertEqual(err, "0 jobs match\n")
+
+
+class Rerunning(Case):
+    def test_each_job_runs_again(self):
+        self.answers["POST /v1/job/rerun/j1"] = [ok({"jobID": "n1", "rerunOf": "j1"})]
+        self.answers["POST /v1/job/rerun/j2"] = [no(409, "UNSUPPORTED_OPERATION", "the job is running")]
+        out, err = self.run_ctl("job", "rerun", "j1", "j2", code=1)
+        self.assertEqual(out, "j1\tn1\n")
+        self.assertIn("the job is running", err)
 
 
 if __name__ == "__main__":

@@ -288,7 +288,7 @@ class Completion(Case):
 
     def test_bash(self):
         self.assertIn("selector", self.complete("se"))
-        self.assertEqual(self.complete("job", "re"), ["resume"])
+        self.assertEqual(self.complete("job", "res"), ["resume"])
         self.assertEqual(self.complete("job", "list", "--st"), ["--state"])
         self.assertEqual(self.complete("job", "list", "--state", "su"), ["suspended", "succeeded"])
         self.assertEqual(self.complete("-o", "j"), ["json"])
