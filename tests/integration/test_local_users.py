@@ -89,6 +89,17 @@ def test_a_final_jobs_work_directory_is_the_gateways(users):
     assert removed.returncode == 0, removed.stderr
 
 
+def test_an_erased_job_leaves_nothing_behind(users):
+    """Although its replicas were another user, who closed what they made."""
+    script = "mkdir -p -m 700 closed/inner; echo x > closed/inner/file; chmod 500 closed"
+    job_id = users.api.submit(job(taskset(role("main", script))))
+    assert users.api.wait_final(job_id)["state"] == "succeeded"
+    work = users.data / "work" / job_id
+    until(lambda: (work / "closed" / "inner").stat().st_mode & 0o070 == 0o070, 20, "it is opened")
+    users.api.good("DELETE", f"/v1/job/{job_id}")
+    until(lambda: not work.exists(), 20, "its work directory is gone")
+
+
 def test_replicas_reach_nothing_of_the_gateway(users):
     gateway = users.process.pid
     text = run(users, f"cat {users.data}/secret.key; ls {users.data}; ls {users.data}/store; "
