@@ -497,8 +497,16 @@ int gateway_reconfigure(struct gateway *g, const struct config *c, struct sl_err
 
 unsigned gateway_port(const struct gateway *g) { return server_port(g->server); }
 
+/* One time for all that may still end, not one for each. */
+static uint32_t left_of(int64_t end_ms)
+{
+	int64_t left = end_ms - clock_mono_ms(&clock_system);
+	return left > 0 ? (uint32_t)left : 0;
+}
+
 struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 {
+	int64_t end_ms = clock_mono_ms(&clock_system) + grace_ms;
 	if (!g)
 		return NULL;
 	api_set_state(&g->api, API_STOPPING);
@@ -507,12 +515,12 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	if (g->streams)
 		streams_end(g->streams);
 	if (g->server)
-		server_drain(g->server, grace_ms);
+		server_drain(g->server, left_of(end_ms));
 	if (g->driver)
-		driver_stop_loop(g->driver, grace_ms);
+		driver_stop_loop(g->driver, left_of(end_ms));
 	if (g->hooks) {
 		registry_tell(g->registry, NULL, NULL);
-		hooks_stop(g->hooks, grace_ms);
+		hooks_stop(g->hooks, left_of(end_ms));
 	}
 	server_free(g->server);
 	streams_free(g->streams);
@@ -530,7 +538,7 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	registry_free(g->registry);
 	executor_free(g->executor);
 	executor_free(g->hooks_executor);
-	telemetry_close(&g->telemetry, grace_ms);
+	telemetry_close(&g->telemetry, left_of(end_ms));
 	store_close(g->store);
 	crypt_wipe(g->secret_key, sizeof(g->secret_key));
 	free(g);

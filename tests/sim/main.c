@@ -33,6 +33,8 @@ static void calm_down(struct sim *s)
 		s->mood[i] = MOOD_GOOD;
 	for (int call = 0; call < STORE_MEM_CALLS; call++)
 		store_mem_fail(s->store, (enum store_mem_call)call, 0, 0);
+	steps_hold(s, "", false);
+	steps_hold(s, "K1", false);
 	s->engine.fail_percent = s->engine.lose_percent = 0;
 	sim_engine_cut(&s->engine, false);
 	for (unsigned i = 0; i < CALM_TURNS && !all_final(s); i++) {

@@ -112,6 +112,7 @@ struct sim {
 	struct sim_job job[SIM_JOBS_MAX];
 	size_t jobs;
 	uint8_t secret[32];
+	unsigned holds; /* for the summary, as the next */
 	unsigned submitted, crashes, stops, resumes, calls, told, erased,
 		parkings; /* for the summary */
 };
@@ -132,6 +133,7 @@ void steps_random(struct sim *s);
 void steps_turn(struct sim *s);
 int steps_resume(struct sim *s, struct sim_job *job, bool recheck);
 int steps_stop(struct sim *s, struct sim_job *job);
+void steps_hold(struct sim *s, const char *kind, bool hold); /* "": all kinds */
 int steps_erase(struct sim *s, struct sim_job *job);
 /* hooks.c */
 void hooks_read_feed(struct sim *s);

@@ -202,6 +202,29 @@ int steps_resume(struct sim *s, struct sim_job *job, bool recheck)
 	return q.rc;
 }
 
+static void do_hold(void *user)
+{
+	struct request *q = user;
+	const struct hold hold = {.kind = bytes_str(q->kind), .who = BYTES("me")};
+	q->rc = driver_hold(q->s->driver, &hold, &q->err);
+}
+
+static void do_release(void *user)
+{
+	struct request *q = user;
+	bool changed;
+	q->rc = driver_release(q->s->driver, bytes_str(q->kind), BYTES(""), &changed, &q->err);
+}
+
+void steps_hold(struct sim *s, const char *kind, bool hold)
+{
+	struct request q = {.s = s, .kind = kind};
+	served_run(s->writer, hold ? do_hold : do_release, &q);
+	if (q.rc && !fault_of_store(q.rc))
+		sim_wrong(s, NULL, "%s: %s", hold ? "hold" : "release", q.err.text);
+	s->holds += hold && q.rc == 0;
+}
+
 /* ---- the world around ---- */
 
 static void change_moods(struct sim *s)
@@ -257,6 +280,9 @@ static void step(struct sim *s)
 		steps_resume(s, job, seeded_chance(&s->random, 30));
 	else if (dice < 170)
 		change_moods(s);
+	else if (dice < 174)
+		steps_hold(s, seeded_chance(&s->random, 50) ? "K1" : "",
+			   seeded_chance(&s->random, 40));
 	else if (dice < 185)
 		world_turn_feature(s, "g4", seeded_chance(&s->random, 50));
 	else if (dice < 190)
