@@ -1,9 +1,20 @@
 #include "core/base/crypt.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
 #include <sodium.h>
 
-int crypt_start(void) { return sodium_init() < 0 ? SL_E_INTERNAL : 0; }
+int crypt_start(void)
+{
+	uint8_t mac[CRYPT_HASH_SIZE];
+	if (sodium_init() < 0)
+		return SL_E_INTERNAL;
+	/* libcrypto reads its files at its first use: now, while that is allowed */
+	crypt_hmac_sha256(BYTES("key"), NULL, 0, mac);
+	return 0;
+}
 void crypt_random(void *to, size_t len) { randombytes_buf(to, len); }
 uint32_t crypt_random_below(uint32_t limit) { return randombytes_uniform(limit); }
 
@@ -21,9 +32,30 @@ void crypt_hash(struct bytes key, struct bytes text, uint8_t ret[CRYPT_HASH_SIZE
 	crypto_generichash(ret, CRYPT_HASH_SIZE, text.at, text.len, key.at, key.len);
 }
 
+/* False when libcrypto could not do it (no memory). */
+static bool hmac_by_libcrypto(struct bytes key, const struct bytes *piece, size_t pieces,
+			      uint8_t ret[CRYPT_HASH_SIZE])
+{
+	char digest[] = "SHA256";
+	const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+				     OSSL_PARAM_construct_end()};
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *ctx = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+	size_t len = 0;
+	bool good = ctx && EVP_MAC_init(ctx, key.at, key.len, params);
+	for (size_t i = 0; good && i < pieces; i++)
+		good = EVP_MAC_update(ctx, piece[i].at, piece[i].len);
+	good = good && EVP_MAC_final(ctx, ret, &len, CRYPT_HASH_SIZE) && len == CRYPT_HASH_SIZE;
+	EVP_MAC_CTX_free(ctx);
+	EVP_MAC_free(hmac);
+	return good;
+}
+
 void crypt_hmac_sha256(struct bytes key, const struct bytes *piece, size_t pieces,
 		       uint8_t ret[CRYPT_HASH_SIZE])
 {
+	if (key.len && hmac_by_libcrypto(key, piece, pieces, ret))
+		return;
 	crypto_auth_hmacsha256_state state;
 	crypto_auth_hmacsha256_init(&state, key.at, key.len);
 	for (size_t i = 0; i < pieces; i++)

@@ -1,5 +1,6 @@
-/* Everything cryptographic, on libsodium (the only file that includes <sodium.h> is
- * crypt.c). crypt_start() must have returned 0 before any other call; then any thread. */
+/* Everything cryptographic, on libsodium, and HMAC-SHA256 on libcrypto, which has the
+ * processor's instructions for it (doc/adr/0013). crypt.c is the only file that includes
+ * either. crypt_start() must have returned 0 before any other call; then any thread. */
 #pragma once
 
 #include "core/base/buf.h"
