@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Nothing left for later, no function over 80 lines, no file over 700."""
+"""Nothing left for later or half merged, no function over 80 lines, no file over 700."""
 
 import re
 
 from lint import files, finish, read_lines
 
+TORN = re.compile(r"^(<{7} |>{7} |={7}$)")
 LATER = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
 FUNCTION_MAX, FILE_MAX = 80, 700
 CODE = (".c", ".h", ".py", ".sh", ".ts", ".js", ".go")
@@ -38,6 +39,8 @@ def main():
         if not str(path).startswith("tests/data/"):
             findings += [f"{path}:{number}: says {LATER.search(line)[0]}: do it, or take it out"
                          for number, line in enumerate(lines, 1) if LATER.search(line)]
+        findings += [f"{path}:{number}: a merge was left half done"
+                     for number, line in enumerate(lines, 1) if TORN.match(line)]
         if path.suffix in CODE and len(lines) > FILE_MAX:
             findings.append(f"{path}:1: has {len(lines)} lines: split it (at most {FILE_MAX})")
         measure = {".c": long_c_functions, ".py": long_python_functions}.get(path.suffix)
