@@ -26,6 +26,21 @@ struct feature;
 
 enum { PLUGIN_ADDRESSES_MAX = 16, FEATURE_PLUGINS_MAX = 64, FEATURE_NAME_MAX = 63 };
 
+/** What the operator sets in place of what is registered. */
+struct plugin_override {
+	unsigned set; /**< Which of these, of enum override_bit. */
+	uint32_t timeout_ms, retries, in_flight_max;
+	enum failure_policy policy;
+};
+enum override_bit {
+	OVERRIDE_TIMEOUT = 1,
+	OVERRIDE_RETRIES = 2,
+	OVERRIDE_IN_FLIGHT = 4,
+	OVERRIDE_POLICY = 8,
+};
+
+enum { PLUGIN_TIMEOUT_MAX_MS = 300000, PLUGIN_RETRIES_MAX = 10, PLUGIN_IN_FLIGHT_MAX = 10000 };
+
 struct plugin {
 	const struct feature *feature;
 	enum plugin_type type;
@@ -36,9 +51,10 @@ struct plugin {
 	uint32_t addresses;
 	uint32_t timeout_ms, retries, in_flight_max;
 	enum failure_policy policy;
-	bool side_effects; /**< "some": not called in a dry run. */
-	bool typed;        /**< "answer": "typed". */
-	uint32_t states;   /**< LifeHook: bit per enum job_state. */
+	struct plugin_override override; /**< What it says is in force above already. */
+	bool side_effects;               /**< "some": not called in a dry run. */
+	bool typed;                      /**< "answer": "typed". */
+	uint32_t states;                 /**< LifeHook: bit per enum job_state. */
 	struct selector *selector;
 };
 

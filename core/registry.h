@@ -96,6 +96,18 @@ SL_MUST_USE int registry_order(struct registry *r, enum plugin_type type, struct
 			       struct bytes after, const struct feature_caller *caller,
 			       struct sl_error *err);
 
+/** Another signing key (`key` as people write it, or empty: one is made); the old one signs
+ * too for `overlap_s`. payload: the feature with the new key, and `oldKeyUntil`. */
+SL_MUST_USE int registry_rotate(struct registry *r, struct bytes name, struct bytes key,
+				uint32_t overlap_s, const struct feature_caller *caller,
+				struct json_object **payload, struct sl_error *err);
+/** What wins over what is registered of a plugin, now and later; `set` 0 clears it, also
+ * for a key that nobody has registered now. payload: the plugin, if there is one. */
+SL_MUST_USE int registry_override(struct registry *r, struct bytes key,
+				  const struct plugin_override *o,
+				  const struct feature_caller *caller, struct json_object **payload,
+				  struct sl_error *err);
+
 /* ---- as the API shows them (secrets as "***") ---- */
 
 struct json_object *feature_show(const struct registry_ref *ref, const struct feature *feature);

@@ -64,6 +64,38 @@ static int turn_off(struct api *api, struct request *req, struct reply *reply)
 	return turn(api, req, reply, false);
 }
 
+enum { OVERLAP_DEFAULT_S = 86400, OVERLAP_MAX_S = 30 * 86400 };
+
+struct rotate_body {
+	struct bytes key;
+	int64_t overlap_s;
+};
+
+static const struct field rotate_fields[] = {
+	{.name = "signingKey",
+	 .kind = FIELD_TEXT,
+	 .at = offsetof(struct rotate_body, key),
+	 .help = "The new one; without it one is made."},
+	{.name = "overlapSec",
+	 .kind = FIELD_INT,
+	 .at = offsetof(struct rotate_body, overlap_s),
+	 .max = OVERLAP_MAX_S,
+	 .help = "How long the old key signs too (86400); 0: no longer."},
+	{0},
+};
+
+static int rotate_key(struct api *api, struct request *req, struct reply *reply)
+{
+	struct fields_in in = {&req->json, req->arena};
+	struct feature_caller caller = caller_of(req);
+	struct rotate_body body = {.overlap_s = OVERLAP_DEFAULT_S};
+	int rc = req->body.len ? fields_read(&in, 0, rotate_fields, &body, &reply->err) : 0;
+	return rc ? rc
+		  : registry_rotate(api->registry, req->param[0], body.key,
+				    (uint32_t)body.overlap_s, &caller, &reply->payload,
+				    &reply->err);
+}
+
 static int list(struct api *api, struct request *req, struct reply *reply)
 {
 	scoped(registry_dropp) const struct registry_ref *now = registry_take(api->registry);
@@ -118,6 +150,16 @@ static const struct route routes[] = {
 		.needs = PRIV_WRITE_FEATURE,
 		.handle = turn_on,
 		.summary = "Turn a feature on",
+	},
+	{
+		.method = "PUT",
+		.pattern = "/v1/features/rotate-key/{name}",
+		.needs = PRIV_WRITE_FEATURE,
+		.flags = ROUTE_JSON | ROUTE_EMPTY,
+		.handle = rotate_key,
+		.summary = "Give a feature another signing key; the answer shows it, once",
+		.fields = rotate_fields,
+		.payload = FEATURE_SCHEMA,
 	},
 	{
 		.method = "GET",

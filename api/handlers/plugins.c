@@ -53,6 +53,79 @@ static int sequence(struct api *api, struct request *req, struct reply *reply)
 				   &reply->err);
 }
 
+/* ---- what the operator sets instead ---- */
+
+struct override_body {
+	int64_t timeout_ms, retries, in_flight_max; /* -1: not said */
+	struct bytes policy;
+};
+
+#define OVERRIDE_AT(member) .at = offsetof(struct override_body, member)
+
+static const struct field override_fields[] = {
+	{.name = "timeoutMs",
+	 .kind = FIELD_INT,
+	 OVERRIDE_AT(timeout_ms),
+	 .min = 1,
+	 .max = PLUGIN_TIMEOUT_MAX_MS,
+	 .help = "Time for one attempt."},
+	{.name = "retries",
+	 .kind = FIELD_INT,
+	 OVERRIDE_AT(retries),
+	 .max = PLUGIN_RETRIES_MAX,
+	 .help = "Further attempts when it cannot be asked."},
+	{.name = "maxInFlight",
+	 .kind = FIELD_INT,
+	 OVERRIDE_AT(in_flight_max),
+	 .min = 1,
+	 .max = PLUGIN_IN_FLIGHT_MAX,
+	 .help = "Calls at once."},
+	{.name = "failurePolicy",
+	 .kind = FIELD_TEXT,
+	 .flags = FIELD_FILLED,
+	 OVERRIDE_AT(policy),
+	 .help = "fail, ignore or wait."},
+	{0},
+};
+
+static int read_policy(struct bytes text, struct plugin_override *to, struct sl_error *err)
+{
+	for (int i = FAILURE_FAIL; i <= FAILURE_IGNORE; i++)
+		if (bytes_is(text, failure_policy_name((enum failure_policy)i))) {
+			to->policy = (enum failure_policy)i;
+			to->set |= OVERRIDE_POLICY;
+			return 0;
+		}
+	return text.len ? sl_fail(err, SL_E_INVALID, "failurePolicy: must be fail, wait or ignore")
+			: 0;
+}
+
+static void take(int64_t value, enum override_bit bit, uint32_t *to, unsigned *set)
+{
+	if (value < 0)
+		return;
+	*to = (uint32_t)value;
+	*set |= bit;
+}
+
+static int override(struct api *api, struct request *req, struct reply *reply)
+{
+	struct fields_in in = {&req->json, req->arena};
+	struct feature_caller caller = {.may_write = true, .author = req->caller->author};
+	struct override_body body = {.timeout_ms = -1, .retries = -1, .in_flight_max = -1};
+	struct plugin_override o = {0};
+	int rc = fields_read(&in, 0, override_fields, &body, &reply->err);
+	if (!rc)
+		rc = read_policy(body.policy, &o, &reply->err);
+	if (rc)
+		return rc;
+	take(body.timeout_ms, OVERRIDE_TIMEOUT, &o.timeout_ms, &o.set);
+	take(body.retries, OVERRIDE_RETRIES, &o.retries, &o.set);
+	take(body.in_flight_max, OVERRIDE_IN_FLIGHT, &o.in_flight_max, &o.set);
+	return registry_override(api->registry, req->param[0], &o, &caller, &reply->payload,
+				 &reply->err);
+}
+
 static int detail(struct api *api, struct request *req, struct reply *reply)
 {
 	scoped(registry_dropp) const struct registry_ref *now = registry_take(api->registry);
@@ -88,6 +161,17 @@ static const struct route routes[] = {
 		.handle = sequence,
 		.summary = "Put a plugin directly in front of another",
 		.fields = order_fields,
+	},
+	{
+		.method = "PUT",
+		.pattern = "/v1/plugins/override/{key}",
+		.needs = PRIV_WRITE_FEATURE,
+		.flags = ROUTE_JSON,
+		.handle = override,
+		.summary = "Set what wins over what is registered of a plugin, now and later; {} "
+			   "clears",
+		.fields = override_fields,
+		.payload = PLUGIN_SCHEMA,
 	},
 	{
 		.method = "GET",

@@ -1,9 +1,9 @@
 /* Deleting a feature, turning it on or off, and moving a plugin in its order. */
 #include "core/registry/internal.h"
 
-static int find(const struct registry_ref *now, struct bytes name,
-		const struct feature_caller *caller, const struct feature **ret,
-		struct sl_error *err)
+int registry_find(const struct registry_ref *now, struct bytes name,
+		  const struct feature_caller *caller, const struct feature **ret,
+		  struct sl_error *err)
 {
 	*ret = registry_feature(now, name);
 	if (!*ret)
@@ -20,7 +20,7 @@ static int delete_locked(struct registry *r, struct bytes name, const struct fea
 {
 	scoped(registry_dropp) const struct registry_ref *now = registry_take(r);
 	const struct feature *f;
-	int rc = find(now, name, caller, &f, err);
+	int rc = registry_find(now, name, caller, &f, err);
 	if (rc)
 		return rc;
 	struct registry_write w = {
@@ -76,7 +76,7 @@ static int turn_locked(struct registry *r, struct bytes name, bool on,
 {
 	scoped(registry_dropp) const struct registry_ref *now = registry_take(r);
 	const struct feature *f;
-	int rc = find(now, name, caller, &f, err);
+	int rc = registry_find(now, name, caller, &f, err);
 	if (rc)
 		return rc;
 	if (f->enabled == on)

@@ -119,6 +119,7 @@ int feature_copy(const struct registry_config *config, const struct feature *f,
 	if (rc)
 		return rc;
 	copy->pub.enabled = f->enabled;
+	copy->pub.secrets_lost = f->secrets_lost;
 	copy->pub.revision = f->revision;
 	copy->pub.created_ms = f->created_ms;
 	copy->pub.updated_ms = f->updated_ms;

@@ -146,6 +146,16 @@ static void drop_list(const struct feature **list, size_t n)
 	free(list);
 }
 
+/* Nobody has seen it yet. */
+static int override(struct registry *r, struct full_feature *f)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	int rc = store_begin(r->store, STORE_READ, &txn);
+	if (!rc)
+		override_apply(txn, f);
+	return rc;
+}
+
 /* `with` is moved. */
 static int replace(struct registry *r, const struct registry_ref *now,
 		   const struct feature *replaced, struct full_feature *with, uint64_t number,
@@ -160,9 +170,11 @@ static int replace(struct registry *r, const struct registry_ref *now,
 	for (size_t i = 0; i < present; i++)
 		if (now->feature[i] != replaced)
 			list[n++] = &feature_share(now->feature[i])->pub;
+	int rc = with ? override(r, with) : 0;
 	if (with)
 		list[n++] = &with->pub;
-	int rc = generation_make(r, list, n, number, ret);
+	if (!rc)
+		rc = generation_make(r, list, n, number, ret);
 	if (rc)
 		drop_list(list, n);
 	return rc;
@@ -236,6 +248,9 @@ size_t registry_sequence(const struct registry_ref *ref, const struct plugin *pl
 static int apply(struct write *w, struct store_txn *txn)
 {
 	struct registry_write *q = container_of(w, struct registry_write, write);
+	q->cleared = false;
+	if (q->overridden.len)
+		return override_write(q, txn);
 	int rc = order_apply(q, txn);
 	if (!rc)
 		rc = hooked_apply(q, txn);
@@ -294,6 +309,8 @@ static int load_all(struct registry *r, struct loading *q, struct sl_error *err)
 		struct full_feature *f;
 		bool sealed;
 		rc = record_read(&r->config, val, &f, &sealed, err);
+		if (!rc)
+			override_apply(txn, f);
 		if (!rc)
 			rc = add_loaded(q, f);
 		if (rc)

@@ -9,6 +9,8 @@
  *   register.c  registering and replacing
  *   change.c    delete, turn, order
  *   preview.c   generations of nobody's
+ *   override.c  what the operator sets instead
+ *   rotate.c    another signing key
  *   show.c      as the API shows them */
 #pragma once
 
@@ -123,6 +125,10 @@ struct registry_write {
 	enum plugin_type type;
 	struct bytes before, after;
 	const struct registry_ref *present;
+	/* overriding */
+	struct bytes overridden; /* the plugin's key, or empty */
+	const struct plugin_override *override;
+	bool cleared; /* there was one, and now there is none */
 };
 
 /** Write and sleep until it is on disk. */
@@ -131,6 +137,16 @@ SL_MUST_USE int registry_write(struct registry *r, struct registry_write *w, str
  * for `with` (moved; NULL: gone). Reads ranks from the store. */
 SL_MUST_USE int registry_publish(struct registry *r, const struct feature *replaced,
 				 struct full_feature *with);
+
+/* override.c: in a transaction */
+void override_apply(struct store_txn *txn, struct full_feature *f);
+SL_MUST_USE int override_write(struct registry_write *w, struct store_txn *txn);
+
+/* change.c */
+/** The feature of this name, if this caller may change it. */
+SL_MUST_USE int registry_find(const struct registry_ref *now, struct bytes name,
+			      const struct feature_caller *caller, const struct feature **ret,
+			      struct sl_error *err);
 
 /* hooked.c: inside a write */
 SL_MUST_USE int hooked_apply(struct registry_write *w, struct store_txn *txn);

@@ -212,6 +212,7 @@ static const struct member feature_members[] = {
 	{"createdAt", NULL, false},
 	{"updatedAt", NULL, false},
 	{"warnings", NULL, false},
+	{"oldKeyUntil", NULL, false},
 	{NULL, NULL, false},
 };
 

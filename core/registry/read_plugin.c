@@ -1,7 +1,7 @@
 /* One plugin of a feature's document. */
 #include "core/registry/internal.h"
 
-enum { TIMEOUT_MAX_MS = 300000, RETRIES_MAX = 10, IN_FLIGHT_DEFAULT = 256, IN_FLIGHT_MAX = 10000 };
+enum { IN_FLIGHT_DEFAULT = 256 };
 
 static int read_type(void *into, struct reading *r, json_at at)
 {
@@ -83,17 +83,17 @@ static int read_number(struct reading *r, json_at at, int64_t from, int64_t to, 
 
 static int read_timeout(void *into, struct reading *r, json_at at)
 {
-	return read_number(r, at, 1, TIMEOUT_MAX_MS, &((struct plugin *)into)->timeout_ms);
+	return read_number(r, at, 1, PLUGIN_TIMEOUT_MAX_MS, &((struct plugin *)into)->timeout_ms);
 }
 
 static int read_retries(void *into, struct reading *r, json_at at)
 {
-	return read_number(r, at, 0, RETRIES_MAX, &((struct plugin *)into)->retries);
+	return read_number(r, at, 0, PLUGIN_RETRIES_MAX, &((struct plugin *)into)->retries);
 }
 
 static int read_in_flight(void *into, struct reading *r, json_at at)
 {
-	return read_number(r, at, 1, IN_FLIGHT_MAX, &((struct plugin *)into)->in_flight_max);
+	return read_number(r, at, 1, PLUGIN_IN_FLIGHT_MAX, &((struct plugin *)into)->in_flight_max);
 }
 
 /* The index of a string in a list of allowed words, or a fault. */
@@ -161,6 +161,7 @@ static const struct member members[] = {
 	{"key", NULL, false},
 	{"sequence", NULL, false},
 	{"enabled", NULL, false},
+	{"override", NULL, false},
 	{NULL, NULL, false},
 };
 

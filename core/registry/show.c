@@ -15,6 +15,22 @@ static const struct full_feature *full(const struct feature *f)
 	return container_of(f, struct full_feature, pub);
 }
 
+static void show_override(struct json_object *to, const struct plugin_override *o)
+{
+	if (!o->set)
+		return;
+	struct json_object *object = jb_object();
+	if (o->set & OVERRIDE_TIMEOUT)
+		jb_put_int(object, "timeoutMs", o->timeout_ms);
+	if (o->set & OVERRIDE_RETRIES)
+		jb_put_int(object, "retries", o->retries);
+	if (o->set & OVERRIDE_IN_FLIGHT)
+		jb_put_int(object, "maxInFlight", o->in_flight_max);
+	if (o->set & OVERRIDE_POLICY)
+		jb_put_str(object, "failurePolicy", failure_policy_name(o->policy));
+	jb_put(to, "override", object);
+}
+
 static struct json_object *show_plugin(const struct registry_ref *ref, const struct plugin *p,
 				       uint32_t index)
 {
@@ -23,6 +39,7 @@ static struct json_object *show_plugin(const struct registry_ref *ref, const str
 	jb_put_str(to, "key", p->key);
 	show_members(to, j, json_element(j, json_get(j, 0, BYTES("plugins")), index));
 	jb_put_int(to, "sequence", (int64_t)registry_sequence(ref, p));
+	show_override(to, &p->override);
 	return to;
 }
 
