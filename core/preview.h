@@ -58,6 +58,9 @@ struct preview {
 
 SL_BEGIN_DECLS
 
+/** The gateway is stopping: those at work end with SL_E_UNAVAILABLE, none begins. Any thread. */
+void driver_end_previews(struct driver *d);
+
 /** Run it. SL_E_BUSY: too many in admission or previews at one time, or too much memory;
  * SL_E_CANCELED: the asker has gone; SL_E_UNAVAILABLE: the gateway stops. */
 SL_MUST_USE int driver_preview(struct driver *d, const struct preview_from *from,

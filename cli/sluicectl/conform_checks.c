@@ -147,8 +147,7 @@ static bool same_answer(const struct conform *c, struct conform_answer *a, struc
 	if (a->reply.status != b->reply.status)
 		return false;
 	if (c->type == PLUGIN_LIFEHOOK || !a->json.n || !b->json.n)
-		return a->reply.body.len == b->reply.body.len &&
-		       memcmp(a->reply.body.at, b->reply.body.at, a->reply.body.len) == 0;
+		return bytes_eq(buf_bytes(&a->reply.body), buf_bytes(&b->reply.body));
 	return json_equal(&a->json, 0, &b->json, 0);
 }
 

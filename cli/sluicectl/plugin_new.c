@@ -88,7 +88,7 @@ static int write_whole(const char *path, struct bytes text)
 	FILE *file = fopen(path, "wx");
 	if (!file)
 		return cannot(path);
-	bool good = fwrite(text.at, 1, text.len, file) == text.len;
+	bool good = text.len == 0 || fwrite(text.at, 1, text.len, file) == text.len;
 	if (fclose(file) || !good)
 		return cannot(path);
 	return CTL_DONE;

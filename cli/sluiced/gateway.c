@@ -6,6 +6,7 @@
 #include "cli/sluiced/telemetry.h"
 #include "core/driver.h"
 #include "core/hooks.h"
+#include "core/preview.h"
 #include "core/registry.h"
 #include "runtime/local/local.h"
 #include "runtime/null/null.h"
@@ -510,8 +511,10 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	if (!g)
 		return NULL;
 	api_set_state(&g->api, API_STOPPING);
-	if (g->driver)
+	if (g->driver) {
 		watch_end(driver_watch(g->driver));
+		driver_end_previews(g->driver);
+	}
 	if (g->streams)
 		streams_end(g->streams);
 	if (g->server)

@@ -86,6 +86,7 @@ struct driver {
 	struct id_source ids;                         /* the writer's thread */
 	atomic_size_t in_admission, in_admission_max; /* the latter in place of the config's */
 	atomic_uint previews;                         /* at work */
+	atomic_bool previews_over;                    /* they are to end, none begins */
 	atomic_size_t documents; /* bytes held by admissions and runs, roughly */
 	atomic_size_t holds;     /* in the store: none, nobody has to look */
 	atomic_bool released;    /* one was lifted: the loop shall look who is held no longer */

@@ -197,7 +197,7 @@ static int make_admit(struct driver *d, const struct preview_from *from, struct 
 
 static int enter(struct driver *d, struct sl_error *err)
 {
-	if (atomic_load(&d->ending))
+	if (atomic_load(&d->ending) || atomic_load(&d->previews_over))
 		return sl_fail(err, SL_E_UNAVAILABLE, "the gateway is stopping");
 	if (driver_is_heavy(d))
 		return sl_fail(err, SL_E_BUSY, "the jobs at work fill the memory; try again soon");
@@ -211,6 +211,8 @@ static int enter(struct driver *d, struct sl_error *err)
 		atomic_fetch_sub(&d->previews, 1);
 	return rc;
 }
+
+void driver_end_previews(struct driver *d) { atomic_store(&d->previews_over, true); }
 
 static int create(struct driver *d, const struct preview_from *from,
 		  const struct preview_options *options, struct previewing **ret)
@@ -253,15 +255,18 @@ static void cancel(struct previewing *q)
 static int wait_for(struct previewing *q, const struct preview_options *options)
 {
 	int64_t end_ms = clock_mono_ms(&clock_system) + options->most_ms;
-	bool gone = false;
+	bool gone = false, over = false;
 	while (!wait_a_little(q)) {
 		if (atomic_load(&q->driver->ending))
 			return SL_E_UNAVAILABLE;
+		over = atomic_load(&q->driver->previews_over);
 		gone = gone || (options->gone && options->gone(options->user));
-		if (!q->canceled && (gone || clock_mono_ms(&clock_system) >= end_ms))
+		if (!q->canceled && (gone || over || clock_mono_ms(&clock_system) >= end_ms))
 			cancel(q);
 	}
-	return gone ? SL_E_CANCELED : q->rc;
+	if (gone)
+		return SL_E_CANCELED;
+	return over ? SL_E_UNAVAILABLE : q->rc;
 }
 
 /* ---- what came of it ---- */

@@ -95,7 +95,7 @@ def test_target_that_does_not_exist(api, method, path):
 
 
 @pytest.mark.parametrize("path", [
-    "/v1", "/v1/nothing", "/v1/job/nothing", "/v1/job/detail", "/v2/job", "/v1/Features/list/all",
+    "/v1", "/v1/nothing", "/v1/job/nothing/x", "/v1/job/detail/x/y", "/v2/job", "/v1/Features/list/all",
     "/v1/features/list/all/more", "/v1//job/list", "//v1/job/list", "/v1/../v1/job/list",
     "/v1/job/%2e%2e/list", "/v1/features%2Flist/all", "/v1/features/detail/a%2Fb",
     "/v1/features/detail/a%00b", "/v1/./job/list", "/etc/passwd"])

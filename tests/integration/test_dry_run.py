@@ -219,7 +219,7 @@ def test_many_beside_real_jobs(api, plugin_server):
 
 
 def test_stopping_with_dry_runs_at_work(tmp_path, plugin_server):
-    daemon = Daemon(tmp_path, "shutdown_grace: 200 ms\n").start()
+    daemon = Daemon(tmp_path, "shutdown_grace: 30 s\n").start()
     try:
         daemon.api.register(feature("g", gate(plugin_server.on("/g", hang), timeoutMs=60000)))
         answers = []
