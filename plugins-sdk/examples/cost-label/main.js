@@ -1,0 +1,3 @@
+import { app } from "./cost-label.js";
+
+await app.main();

@@ -1,0 +1,3 @@
+import { app } from "./priority-table.js";
+
+await app.main();
