@@ -7,7 +7,7 @@ import shlex
 
 from lint import files, finish, run
 
-FLAGS = ["-I.", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+FLAGS = ["-I.", "-Iplugins-sdk/include", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
 C = [*shlex.split(os.environ.get("CC", "cc")), "-x", "c", "-std=gnu17"]
 CXX = [*shlex.split(os.environ.get("CXX", "c++")), "-x", "c++", "-std=gnu++23"]
 
