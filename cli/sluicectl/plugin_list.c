@@ -14,6 +14,8 @@ static const struct column columns[] = {
 	{"TIMEOUT-MS", "timeoutMs", CELL_TEXT, true},
 	{"RETRIES", "retries", CELL_TEXT, true},
 	{"ON-FAILURE", "failurePolicy", CELL_TEXT, true},
+	{"MAX-IN-FLIGHT", "maxInFlight", CELL_TEXT, true},
+	{"OVERRIDE", "override", CELL_TEXT, true},
 	{"ADDRESS", "callAddress", CELL_WORDS, false},
 };
 
@@ -54,7 +56,8 @@ const struct command command_plugin_list = {
 		     "SchedulerBinder|LifeHook",
 	.summary = "List plugins in the order in which they run",
 	.about = "TYPE is TemplateTranslator, FactorGenerator, AccessGate, TemplateDecorator, "
-		 "SchedulerBinder or LifeHook; without it all are listed, stage by stage.\n\n"
+		 "SchedulerBinder or LifeHook; without it all are listed, stage by stage. "
+		 "-o wide adds what is registered of calls, and what an operator set over it.\n\n"
 		 "Example:\n"
 		 "  sluicectl plugin list AccessGate",
 	.run = run,
