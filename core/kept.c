@@ -113,10 +113,15 @@ static int read_taskset(struct store_txn *txn, struct uuid id, enum plugin_type 
 	return rc == SL_E_NOT_FOUND ? 0 : rc;
 }
 
+/* By its progress, or by a later stage that was asked: of what failed there no progress is
+ * written. */
 static bool came_to(struct store_txn *txn, struct uuid id, enum plugin_type stage)
 {
 	struct bytes record;
 	struct progress progress = {0};
+	for (int later = (int)stage + 1; later < PLUGIN_STAGES; later++)
+		if (ledger_doc(txn, id, kept_part((enum plugin_type)later), &record) == 0)
+			return true;
 	return ledger_doc(txn, id, PART_PROGRESS, &record) == 0 &&
 	       progress_decode(record, &progress) == 0 && progress.stage >= stage;
 }

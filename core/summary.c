@@ -234,7 +234,8 @@ static const struct {
 	{"decorator_conflict",
 	 "Two plugins want different things: their authors or an operator must settle it. Then "
 	 "submit again."},
-	{"plugin_bad_answer", "The author of that plugin must correct it; then submit again."},
+	{"plugin_bad_answer", "Correct the job if that is what it says; else the author of that "
+			      "plugin must correct it. Then submit again."},
 	{"plugin_unavailable", "Whoever runs that plugin must mend it; then submit again."},
 	{"plugin_timeout", "Whoever runs that plugin must mend it; then submit again."},
 	{"budget_exhausted", "Its plugins were too slow together; submit again, or tell an "

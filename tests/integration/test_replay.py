@@ -98,3 +98,17 @@ def test_what_is_refused(api, plugin_server):
     assert api.token_for("read_feature", "read_job").post("/v1/features/replay", {"feature": good}).status == 403
     told = replay(api, good, jobIDs=["01a20115-a6e7-7000-ad18-5eb6fa7b4e8f"])
     assert told["sum"]["leftOut"] == 1 and told["results"][0]["reason"] == "there is no such job"
+
+
+def test_a_job_that_failed_later_can_be_replayed(api, plugin_server):
+    """It came past the stage, though nobody was asked there."""
+    def more_replicas(call):
+        call.job["spec"]["roles"][0]["replicas"] = 9
+        return call.job
+
+    api.register(feature("cheeky", plugin("TemplateDecorator", plugin_server.on("/d", more_replicas))))
+    job_id = api.submit(job())
+    assert api.wait_state(job_id, "failed")["reasonCode"] == "increment_violation"
+    told = replay(api, feature("candidate", gate(plugin_server.on("/g", {"decision": "stop", "reason": "no"}))),
+                  jobIDs=[job_id])
+    assert told["sum"]["leftOut"] == 0 and result_of(told, job_id)["outcome"] == "changed"
