@@ -284,6 +284,17 @@ static int check_plain(struct walk *w, json_at b, json_at a, struct place place)
 	return y == JSON_NONE ? 0 : increment_record(w, &tail);
 }
 
+bool increment_dependency_says_more(const struct json *j, json_at dependency)
+{
+	if (json_type(j, dependency) != JSON_OBJECT)
+		return false;
+	for (json_at k = json_first(j, dependency); k != JSON_NONE; k = json_next(j, dependency, k))
+		if (json_type(j, k + 1) != JSON_NULL && !json_string_is(j, k, BYTES("role")) &&
+		    !json_string_is(j, k, BYTES("on")))
+			return true;
+	return false;
+}
+
 /* The elements have the same key. A dependency may be written as a name or as an object
  * that says no more. */
 static int check_same_key(struct walk *w, json_at b, json_at a, struct place list,
@@ -297,13 +308,9 @@ static int check_same_key(struct walk *w, json_at b, json_at a, struct place lis
 	bool objects = json_type(w->base, b) == json_type(w->answer, a);
 	if (list.list != LIST_BY_ROLE || objects)
 		return increment_compare(w, b, a, place);
-	if (json_type(w->answer, a) == JSON_OBJECT)
-		for (json_at k = json_first(w->answer, a); k != JSON_NONE;
-		     k = json_next(w->answer, a, k))
-			if (!json_string_is(w->answer, k, BYTES("role")) &&
-			    !json_string_is(w->answer, k, BYTES("on")))
-				return increment_violate(w, not_changed, b, a);
-	return 0;
+	return increment_dependency_says_more(w->answer, a)
+		       ? increment_violate(w, not_changed, b, a)
+		       : 0;
 }
 
 /* The old element at `x` does not stand where it stood. */

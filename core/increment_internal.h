@@ -31,6 +31,9 @@ struct place place_element(const struct increment_rules *r, struct place from, u
 /** The names that no plugin may add to `env`. */
 bool increment_env_protected(const struct json *j, json_at name);
 
+/** Has a dependency members beside `role` and `on`? */
+bool increment_dependency_says_more(const struct json *j, json_at dependency);
+
 /** Two scalars of the same meaning; quantities by amount. False for arrays and objects. */
 bool increment_scalars_equal(const struct json *a, json_at at, const struct json *b, json_at bt,
 			     bool quantity);

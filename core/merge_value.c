@@ -69,14 +69,6 @@ static int conflict(struct merge *m, const struct given *a, const struct given *
 		       other);
 }
 
-static bool all_are(const struct merge *m, const struct given *given, size_t n, enum json_type type)
-{
-	for (size_t i = 0; i < n; i++)
-		if (json_type(merge_answer(m, given[i].part), given[i].at) != type)
-			return false;
-	return true;
-}
-
 /* All children of the given containers, part by part. */
 static struct given *children_of(const struct merge *m, const struct given *given, size_t n,
 				 size_t *ret_n)
@@ -124,35 +116,57 @@ static int merge_containers(struct merge *m, const struct given *given, size_t n
 	return rc;
 }
 
-/* A list in a container that is a plugin's own may lack keys: then it is no keyed list. */
-static int all_keyed(struct merge *m, const struct given *given, size_t n, bool *ret)
+/* What can be done with values that meet. A list in a container that is a plugin's own may
+ * lack keys: then it is no keyed list. */
+enum manner { AS_WHOLE, AS_OBJECT, AS_KEYED };
+
+static int manner_of(struct merge *m, const struct given *g, enum manner *ret)
 {
-	*ret = true;
-	for (size_t i = 0; i < n && *ret; i++) {
-		scoped(keyset_finip) struct keyset keys;
-		json_at bad;
-		bool twice;
-		keyset_init(&keys);
-		if (keyset_of_list(&keys, (enum list_key)given[i].place.list,
-				   merge_answer(m, given[i].part), given[i].at, &bad, &twice))
-			return no_memory(m);
-		*ret = bad == JSON_NONE;
-	}
+	scoped(keyset_finip) struct keyset keys = {0};
+	const struct json *j = merge_answer(m, g->part);
+	json_at bad;
+	bool twice;
+	*ret = json_type(j, g->at) == JSON_OBJECT ? AS_OBJECT : AS_WHOLE;
+	if (json_type(j, g->at) != JSON_ARRAY || !g->place.list)
+		return 0;
+	keyset_init(&keys);
+	if (keyset_of_list(&keys, (enum list_key)g->place.list, j, g->at, &bad, &twice))
+		return no_memory(m);
+	*ret = bad == JSON_NONE ? AS_KEYED : AS_WHOLE;
 	return 0;
 }
 
-static bool agree(struct merge *m, const struct given *a, const struct given *b)
+/* Equal, but that a member that is null is none. */
+static int equal_but_nulls(struct merge *m, const struct given *a, const struct given *b, bool *ret)
+{
+	scoped(keyset_finip) struct keyset keys;
+	keyset_init(&keys);
+	keyset_add_element(&keys, LIST_BY_ALL, merge_answer(m, a->part), a->at);
+	keyset_add_element(&keys, LIST_BY_ALL, merge_answer(m, b->part), b->at);
+	if (keyset_link(&keys))
+		return no_memory(m);
+	*ret = keys.slot[1].first == 0;
+	return 0;
+}
+
+static int agree(struct merge *m, const struct given *a, const struct given *b, bool *ret)
 {
 	const struct json *x = merge_answer(m, a->part), *y = merge_answer(m, b->part);
-	return json_equal(x, a->at, y, b->at) ||
+	*ret = json_equal(x, a->at, y, b->at) ||
 	       increment_scalars_equal(x, a->at, y, b->at, a->place.quantity);
+	if (!*ret && (holds_null(x, a->at) || holds_null(y, b->at)))
+		return equal_but_nulls(m, a, b, ret);
+	return 0;
 }
 
 static int merge_whole(struct merge *m, const struct given *given, size_t n)
 {
-	for (size_t i = 1; i < n; i++)
-		if (!agree(m, &given[0], &given[i]))
-			return conflict(m, &given[0], &given[i]);
+	for (size_t i = 1; i < n; i++) {
+		bool same;
+		int rc = agree(m, &given[0], &given[i], &same);
+		if (rc || !same)
+			return rc ? rc : conflict(m, &given[0], &given[i]);
+	}
 	for (size_t i = 0; i < n; i++)
 		merge_tell(m, given[i].part);
 	merge_write(m, merge_answer(m, given[0].part), given[0].at);
@@ -161,15 +175,20 @@ static int merge_whole(struct merge *m, const struct given *given, size_t n)
 
 int merge_values(struct merge *m, const struct given *given, size_t n)
 {
-	bool keyed = false;
-	if (n > 1 && all_are(m, given, n, JSON_OBJECT))
-		return merge_containers(m, given, n, LIST_PLAIN, "{}");
-	if (n > 1 && given[0].place.list && all_are(m, given, n, JSON_ARRAY)) {
-		int rc = all_keyed(m, given, n, &keyed);
-		if (rc)
-			return rc;
+	enum manner first = AS_WHOLE;
+	int rc = n > 1 ? manner_of(m, &given[0], &first) : 0;
+	/* The two that are named are two that cannot stand together. */
+	for (size_t i = 1; i < n && !rc && first != AS_WHOLE; i++) {
+		enum manner other;
+		rc = manner_of(m, &given[i], &other);
+		if (!rc && other != first)
+			rc = conflict(m, &given[0], &given[i]);
 	}
-	if (keyed)
+	if (rc)
+		return rc;
+	if (first == AS_OBJECT)
+		return merge_containers(m, given, n, LIST_PLAIN, "{}");
+	if (first == AS_KEYED)
 		return merge_containers(m, given, n, (enum list_key)given[0].place.list, "[]");
 	return merge_whole(m, given, n);
 }
@@ -189,13 +208,40 @@ static int key_all(struct merge *m, const struct given *given, size_t n, enum li
 	return keyset_link(keys) ? no_memory(m) : 0;
 }
 
+static int merge_first(struct merge *m, const struct given *same, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		merge_tell(m, same[i].part);
+	merge_write(m, merge_answer(m, same[0].part), same[0].at);
+	return 0;
+}
+
+/* Dependencies with one role and condition: objects are merged as objects; a name stands
+ * for one that says no more. */
+static int merge_dependency(struct merge *m, const struct given *same, size_t n)
+{
+	const struct given *name = NULL, *more = NULL;
+	for (size_t i = 0; i < n; i++) {
+		const struct json *j = merge_answer(m, same[i].part);
+		if (json_type(j, same[i].at) != JSON_OBJECT)
+			name = name ? name : &same[i];
+		else if (!more && increment_dependency_says_more(j, same[i].at))
+			more = &same[i];
+	}
+	if (!name)
+		return merge_values(m, same, n);
+	if (more)
+		return name < more ? conflict(m, name, more) : conflict(m, more, name);
+	return merge_first(m, same, n);
+}
+
 /* What stands under one key: in `same`, part by part. */
 static int merge_child(struct merge *m, const struct given *same, size_t n, enum list_key list,
 		       uint32_t index)
 {
 	const struct json *j = merge_answer(m, same[0].part);
 	size_t back;
-	int rc = 0;
+	int rc;
 	if (list == LIST_PLAIN) {
 		back = merge_path_key(&m->path, j, same[0].key);
 		buf_add_bytes(m->out, json_raw(j, same[0].key));
@@ -203,13 +249,12 @@ static int merge_child(struct merge *m, const struct given *same, size_t n, enum
 	} else {
 		back = merge_path_index(&m->path, index);
 	}
-	if (list == LIST_BY_ALL || list == LIST_BY_ROLE) {
-		for (size_t i = 0; i < n; i++)
-			merge_tell(m, same[i].part);
-		merge_write(m, j, same[0].at);
-	} else {
+	if (list == LIST_BY_ALL)
+		rc = merge_first(m, same, n);
+	else if (list == LIST_BY_ROLE)
+		rc = merge_dependency(m, same, n);
+	else
 		rc = merge_values(m, same, n);
-	}
 	merge_path_cut(&m->path, back);
 	return rc;
 }
