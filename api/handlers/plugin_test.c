@@ -1,5 +1,6 @@
 /* POST /v1/plugins/test: one signed sample call to a plugin, and the verdict on it. */
 #include "api/api.h"
+#include "core/feed.h"
 #include "core/kept.h"
 #include "core/preview.h"
 #include "core/taskset.h"
@@ -37,7 +38,8 @@ static const struct field fields[] = {
 	 .kind = FIELD_OBJECT,
 	 .flags = FIELD_FILLED,
 	 AT(job),
-	 .help = "The document that the plugin is sent; by default a small TaskSet."},
+	 .help = "The document that the plugin is sent; by default a small TaskSet. A LifeHook "
+		 "is sent a sample change of state."},
 	{.name = "header",
 	 .kind = FIELD_OBJECT,
 	 AT(header),
@@ -118,10 +120,11 @@ static int take_plugin(struct testing *t, struct sl_error *err)
 		return sl_fail(err, t->body.key.len ? SL_E_INVALID : SL_E_LACK,
 			       "key: send either key or plugin");
 	int rc = t->body.key.len ? take_registered(t, err) : take_unregistered(t, err);
-	if (!rc && t->plugin->type == PLUGIN_LIFEHOOK)
+	bool given = t->body.job != JSON_NONE || t->body.header != JSON_NONE || t->body.job_id.len;
+	if (!rc && t->plugin->type == PLUGIN_LIFEHOOK && given)
 		return sl_fail(err, SL_E_INVALID,
-			       "pluginType: a LifeHook is told of jobs, not asked; GET "
-			       "/v1/hooks/deliveries shows what became of what it was told");
+			       "job: a LifeHook is sent a sample change of state and no job; "
+			       "leave out job, header and jobID");
 	return rc;
 }
 
@@ -192,6 +195,27 @@ static int make_sample(struct testing *t, struct sl_error *err)
 	if (rc)
 		return rc;
 	kept_body(BYTES("{}"), buf_bytes(&header), buf_bytes(&document), &t->sent);
+	return t->sent.rc;
+}
+
+/* A change to the first state that the LifeHook is told of. */
+static int make_change(struct testing *t)
+{
+	enum job_state state = JOB_RUNNING;
+	uint32_t states = t->plugin->states;
+	if (states && !(states >> state & 1))
+		state = (enum job_state)__builtin_ctz(states);
+	t->job = preview_id(t->api->driver);
+	struct feed_entry entry = {.job = t->job,
+				   .state = state,
+				   .previous = state == JOB_WAITING ? JOB_PREPARING : JOB_WAITING,
+				   .sequence = state == JOB_PREPARING ? 1 : 3,
+				   .time_ms = clock_wall_ms(&clock_system),
+				   .user = BYTES("sample"),
+				   .name = BYTES("sample"),
+				   .kind = BYTES("TaskSet"),
+				   .reason = BYTES("a sample change")};
+	feed_body(&entry, &t->sent);
 	return t->sent.rc;
 }
 
@@ -272,7 +296,9 @@ static int test(struct api *api, struct request *req, struct reply *reply)
 			     "jobID: send either jobID or job and header");
 	if (!rc)
 		rc = take_plugin(&t, &reply->err);
-	if (!rc)
+	if (!rc && t.plugin->type == PLUGIN_LIFEHOOK)
+		rc = make_change(&t);
+	else if (!rc)
 		rc = t.body.job_id.len ? make_stored(&t, &reply->err)
 				       : make_sample(&t, &reply->err);
 	if (!rc)

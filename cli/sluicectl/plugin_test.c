@@ -94,7 +94,10 @@ const struct command command_plugin_test = {
 		 "pluginType and callAddress, as in a feature. It is sent a signed call with "
 		 "Sluice-Dry-Run: true: by default a small TaskSet, with --document a job of your "
 		 "own (a translator needs one that it knows), with --job what a stored job's stage "
-		 "was given. The exit code is 0 only if the answer is a legal one; -o yaml shows "
+		 "was given. A LifeHook is sent a sample change of state, and told is what its OK, "
+		 "RE "
+		 "or EX would lead to. The exit code is 0 only if the answer is a legal one; "
+		 "-o yaml shows "
 		 "what was sent and what came back.\n\n"
 		 "Example:\n"
 		 "  sluicectl plugin test AccessGate.office.ops.quota",

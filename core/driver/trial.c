@@ -3,6 +3,7 @@
 
 #include "core/answer.h"
 #include "core/driver/internal.h"
+#include "core/hooks/ack.h"
 #include "core/preview.h"
 #include "core/taskset.h"
 #include "core/tell.h"
@@ -248,6 +249,37 @@ static int check_answer(const struct trying *t, struct trial *ret, struct sl_err
 	}
 }
 
+/* The three answers of a LifeHook, and what each would lead to. */
+static int check_ack(const struct trying *t, struct trial *ret, struct sl_error *err)
+{
+	scoped(buf_finip) struct buf said = {0};
+	struct ask_result result = {.answered = true,
+				    .rc = t->answer_rc,
+				    .status = t->status,
+				    .body = buf_bytes(&t->answer)};
+	buf_init(&said, WORDS_MAX);
+	enum ack ack = ack_read(&result, &said);
+	switch (ack) {
+	case ACK_OK:
+		buf_add_str(&ret->words, "OK: the change counts as delivered");
+		return 0;
+	case ACK_EXCEPTION:
+		buf_addf(&ret->words, "EX: it would not be sent this change again%s%s",
+			 said.len ? "; its words: " : "", buf_str(&said));
+		return 0;
+	case ACK_GONE:
+		buf_add_str(&ret->words, "410: it is gone; nothing more would be sent to it until "
+					 "its feature is turned on again");
+		return 0;
+	case ACK_AGAIN:
+		break;
+	}
+	if (!ack_is_retry(&result))
+		return sl_fail(err, SL_E_INVALID, "%s; it counts as RE", buf_str(&said));
+	buf_add_str(&ret->words, "RE: it would be sent this change again after 1, 2, 4, ... s");
+	return 0;
+}
+
 static int judge(const struct trying *t, struct trial *ret)
 {
 	struct sl_error err = {0};
@@ -262,7 +294,8 @@ static int judge(const struct trying *t, struct trial *ret)
 		return ret->words.rc;
 	}
 	buf_add_bytes(&ret->answer, bytes_cut(buf_bytes(&t->answer), ANSWER_KEPT_MAX));
-	int rc = check_answer(t, ret, &err);
+	int rc = t->plugin->type == PLUGIN_LIFEHOOK ? check_ack(t, ret, &err)
+						    : check_answer(t, ret, &err);
 	if (rc == SL_E_NO_MEMORY)
 		return rc;
 	ret->verdict = rc ? TRIAL_ILLEGAL : TRIAL_LEGAL;

@@ -47,12 +47,23 @@ static bool is_exception(struct bytes text, struct bytes *ret_words)
 	return true;
 }
 
+static bool is_retry(struct bytes body)
+{
+	struct bytes text = bare(body);
+	return text.len == 2 && begins(text, "RE");
+}
+
+bool ack_is_retry(const struct ask_result *r)
+{
+	return r->answered && !r->rc && r->status == 200 && is_retry(r->body);
+}
+
 static enum ack read_text(struct bytes body, struct buf *words)
 {
 	struct bytes text = bare(body), reason;
 	if (text.len == 2 && begins(text, "OK"))
 		return ACK_OK;
-	if (text.len == 2 && begins(text, "RE")) {
+	if (is_retry(body)) {
 		buf_add_str(words, "it answered RE");
 		return ACK_AGAIN;
 	}

@@ -12,3 +12,6 @@ enum ack {
 
 /** `words` gets what the subscriber said with EX, or what was wrong: it is appended. */
 enum ack ack_read(const struct ask_result *result, struct buf *words);
+
+/** Has it said RE, or was it ACK_AGAIN for want of an answer that can be understood? */
+bool ack_is_retry(const struct ask_result *result);

@@ -69,6 +69,32 @@ def test_every_verdict(api, plugin_server):
     assert told["verdict"] == "unreached" and "refused" in told["wrong"] and "status" not in told
 
 
+def test_a_lifehook_is_sent_a_sample_change(api, plugin_server):
+    p = plugin_server
+
+    def verdict(answer, states=("*",)):
+        told = api.good("POST", "/v1/plugins/test", {"plugin": {
+            "pluginType": "LifeHook", "callAddress": p.on("/hook", answer),
+            "jobSelector": {"states": list(states), "conditions": [], "expression": "*"}}})
+        return told["verdict"], told.get("understood", told.get("wrong"))
+
+    assert verdict(Answer(200, b"OK")) == ("legal", "OK: the change counts as delivered")
+    sent = p.calls[-1]
+    assert sent.body["current_state"] == "running" and sent.body["userID"] == "sample"
+    assert {name.lower(): value for name, value in sent.headers.items()}["sluice-dry-run"] == "true"
+    assert verdict(Answer(200, b"re"), ["failed"])[1].startswith("RE: it would be sent this change again")
+    assert p.calls[-1].body["current_state"] == "failed"
+    assert verdict(Answer(200, b"EX: disk full")) == \
+        ("legal", "EX: it would not be sent this change again; its words: disk full")
+    kind, words = verdict(Answer(410))
+    assert kind == "legal" and words.startswith("410: it is gone")
+    kind, words = verdict(Answer(200, b"yes"))
+    assert kind == "illegal" and 'neither OK, RE nor EX but "yes"' in words
+    assert verdict(Answer(404)) == ("illegal", "it answered with status 404; it counts as RE")
+    assert verdict(Answer(503))[0] == "unreached"
+    assert not api.good("GET", "/v1/hooks/deliveries")
+
+
 def test_one_attempt_and_nothing_registered(api, plugin_server):
     p = plugin_server
     api.good("POST", "/v1/plugins/test", {"plugin": plugin("AccessGate", p.on("/g", Answer(503)), retries=5)})
@@ -122,8 +148,10 @@ def test_what_is_refused(api, plugin_server):
     assert "key or plugin" in refused({})
     assert "key or plugin" in refused({"key": "AccessGate.g.qa", "plugin": gate})
     refused({"key": "AccessGate.nobody.qa"}, 404)
-    assert "LifeHook" in refused({"plugin": {"pluginType": "LifeHook", "callAddress": url,
-                                             "jobSelector": {"states": ["*"], "conditions": [], "expression": "*"}}})
+    hook = {"pluginType": "LifeHook", "callAddress": url,
+            "jobSelector": {"states": ["*"], "conditions": [], "expression": "*"}}
+    assert "sample change" in refused({"plugin": hook, "job": taskset(role("main", "true"))})
+    assert "sample change" in refused({"plugin": hook, "jobID": "0" * 8})
     for address in ("http://169.254.169.254/latest", "http://[fe80::1]/", "http://0.0.0.0/", "file:///etc/passwd",
                     "unix:/etc/passwd:/", "http://metadata@169.254.169.254/"):
         refused({"plugin": plugin("AccessGate", address)})

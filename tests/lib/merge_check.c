@@ -11,6 +11,7 @@ struct checking {
 	struct json base, answer[SCENE_PARTS];
 	struct increment increment[SCENE_PARTS];
 	bool legal[SCENE_PARTS];
+	int one;
 	struct merge_tally *tally;
 };
 
@@ -86,12 +87,15 @@ static bool check_orders(struct checking *c, int *order, size_t n)
 		taken |= 1u << order[i];
 	if (n > 0 && !check_order(c, order, n))
 		return false;
-	for (int next = 0; next < SCENE_PARTS; next++) {
+	for (int i = 0; i < SCENE_PARTS; i++) {
+		int next = c->one < 0 ? i : (i + (c->one >> 2 * n)) % SCENE_PARTS;
 		if ((taken >> next & 1) || !c->legal[next])
 			continue;
 		order[n] = next;
 		if (!check_orders(c, order, n + 1))
 			return false;
+		if (c->one >= 0)
+			break;
 	}
 	return true;
 }
@@ -113,11 +117,11 @@ static void check_rule(struct checking *c, const struct merge_scene *s,
 	}
 }
 
-bool merge_check(const struct merge_scene *s, struct merge_tally *tally)
+bool merge_check(const struct merge_scene *s, int one, struct merge_tally *tally)
 {
 	static const struct json_limits limits = {1 << 22, 64};
 	scoped(increment_rules_freep) struct increment_rules *rules = NULL;
-	struct checking c = {.tally = tally};
+	struct checking c = {.tally = tally, .one = one};
 	int order[SCENE_PARTS];
 	bool agrees = true;
 	if (increment_rules_create(NULL, &rules, NULL) != 0)

@@ -10,7 +10,8 @@ struct merge_tally {
 
 SL_BEGIN_DECLS
 
-/** False, with what differs on stderr, if the merge and the model do not agree. */
-bool merge_check(const struct merge_scene *s, struct merge_tally *tally);
+/** False, with what differs on stderr, if the merge and the model do not agree. `one`: a
+ * number that picks one order, or negative: all. */
+bool merge_check(const struct merge_scene *s, int one, struct merge_tally *tally);
 
 SL_END_DECLS

@@ -24,7 +24,7 @@ static void test_random_answers_merge_as_the_model_says(void **state)
 			from[i] = (uint8_t)(seed >> 11);
 		}
 		merge_scene_make(&scene, bytes_of(from, sizeof(from)));
-		if (!merge_check(&scene, &tally))
+		if (!merge_check(&scene, -1, &tally))
 			fail_msg("round %d", round);
 	}
 	/* The scenes are worth something: most answers are legal, both outcomes are common. */
