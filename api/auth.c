@@ -1,5 +1,7 @@
 #include "api/auth.h"
 
+#include "api/route.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -103,7 +105,7 @@ static bool count_wrong(struct auth *auth, struct bytes remote)
 /* ---- the token ---- */
 
 /* `Authorization: Bearer TOKEN`, else `token: TOKEN`; empty when there is none. */
-static struct bytes presented(const struct request *req)
+static struct bytes find_token(const struct request *req)
 {
 	struct bytes value = request_header(req, "Authorization");
 	if (value.len > 7 && strncasecmp(value.at, "Bearer ", 7) == 0) {
@@ -118,12 +120,18 @@ static struct bytes presented(const struct request *req)
 	return request_header(req, "token");
 }
 
+static struct bytes presented(const struct request *req)
+{
+	struct bytes text = find_token(req);
+	while (text.len && ((const char *)text.at)[text.len - 1] == ' ')
+		text.len--;
+	return text;
+}
+
 int auth_caller(struct auth *auth, const struct request *req, const struct token **ret,
 		struct sl_error *err)
 {
 	struct bytes text = presented(req);
-	while (text.len && ((const char *)text.at)[text.len - 1] == ' ')
-		text.len--;
 	if (text.len == 0)
 		return sl_fail(err, SL_E_UNKNOWN_CALLER,
 			       "a token is needed: \"Authorization: Bearer TOKEN\"");
@@ -142,4 +150,15 @@ int auth_caller(struct auth *auth, const struct request *req, const struct token
 	if (count_wrong(auth, req->remote))
 		return sl_fail(err, SL_E_BUSY, "too many wrong tokens from this address");
 	return sl_fail(err, SL_E_UNKNOWN_CALLER, "the token is not known or has expired");
+}
+
+bool auth_still(struct auth *auth, const struct request *req)
+{
+	if (!req->caller)
+		return true;
+	struct bytes text = presented(req);
+	if (token_is_admin(req->caller))
+		return admin_check(auth->admin, text, req->loopback) != SL_E_UNKNOWN_CALLER;
+	scoped(token_unrefp) const struct token *now = token_book_find(auth->book, text);
+	return now && token_may(now, req->route->needs);
 }

@@ -29,6 +29,10 @@ struct auth *auth_free(struct auth *auth);
 SL_MUST_USE int auth_caller(struct auth *auth, const struct request *req, const struct token **ret,
 			    struct sl_error *err);
 
+/** Would the caller of a request be let in with it now? Its token may have been deleted,
+ * changed, or have expired since. */
+bool auth_still(struct auth *auth, const struct request *req);
+
 /** Does it come from this machine, and through no proxy that says so? */
 bool auth_is_loopback(const struct request *req);
 

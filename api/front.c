@@ -155,6 +155,12 @@ static void serve(void *user, struct request *req, struct reply *reply)
 			 reply->err.text[0] ? reply->err.text : sl_err_text(reply->rc), NULL);
 }
 
+static bool may_go_on(void *user, const struct request *req)
+{
+	struct api *api = user;
+	return auth_still(api->auth, req);
+}
+
 static void tick(void *user)
 {
 	struct api *api = user;
@@ -175,7 +181,7 @@ static void answered(void *user, const struct request *req, unsigned status, uin
 }
 
 const struct server_front api_front = {
-	.admit = admit, .serve = serve, .tick = tick, .answered = answered};
+	.admit = admit, .serve = serve, .may_go_on = may_go_on, .tick = tick, .answered = answered};
 
 const struct route_group *const api_routes[] = {
 	&group_health,    &group_metrics,   &group_admission,   &group_features,

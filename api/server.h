@@ -20,6 +20,8 @@ struct server_front {
 	bool (*admit)(void *user, struct request *req, struct reply *reply, size_t *ret_body_max);
 	/** The request is whole: answer it. */
 	void (*serve)(void *user, struct request *req, struct reply *reply);
+	/** Of a stream: may this caller still have what it asked for? May be NULL. */
+	bool (*may_go_on)(void *user, const struct request *req);
 	void (*tick)(void *user); /**< Every second; may be NULL. */
 	/** An answer is ready, `us` after its request was there as a whole; `req` is NULL when
 	 * its head could not be read. May be NULL. */

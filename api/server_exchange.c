@@ -17,10 +17,21 @@ static int write_piece(void *user, struct bytes piece)
 	return n > 0 ? 0 : SL_E_CANCELED;
 }
 
+/* A token that was deleted, changed or has expired ends what it reads. */
+static bool may_go_on(void *user)
+{
+	struct exchange *x = user;
+	const struct server *s = x->server;
+	return !s->front->may_go_on || s->front->may_go_on(s->user, &x->req);
+}
+
 /* What is broken off gets no end: its reader must not take it for whole. */
 static void run_stream(struct exchange *x)
 {
-	struct stream_io io = {.fd = conn_socket(x->conn), .write = write_piece, .user = x};
+	struct stream_io io = {.fd = conn_socket(x->conn),
+			       .write = write_piece,
+			       .may_go_on = may_go_on,
+			       .user = x};
 	int rc = io.fd < 0 ? SL_E_CANCELED : stream_run(x->reply.stream, &io);
 	if (io.fd >= 0)
 		close(io.fd);

@@ -163,11 +163,17 @@ static int wait_for_room(const struct stream *s)
 	} while (true);
 }
 
+static bool may_go_on(const struct stream *s)
+{
+	return !s->io->may_go_on || s->io->may_go_on(s->io->user);
+}
+
 int stream_write(struct stream *s, struct bytes piece)
 {
 	while (piece.len) {
 		size_t n = piece.len < STREAM_PIECE_MAX ? piece.len : STREAM_PIECE_MAX;
-		if (wait_for_room(s) || s->io->write(s->io->user, bytes_of(piece.at, n)) < 0)
+		if (wait_for_room(s) || !may_go_on(s) ||
+		    s->io->write(s->io->user, bytes_of(piece.at, n)) < 0)
 			return SL_E_CANCELED;
 		piece = bytes_of((const char *)piece.at + n, piece.len - n);
 	}
@@ -177,6 +183,8 @@ int stream_write(struct stream *s, struct bytes piece)
 int stream_wait(struct stream *s, uint32_t ms)
 {
 	int64_t left, until = now_ms() + ms;
+	if (!may_go_on(s))
+		return SL_E_CANCELED;
 	do {
 		if (stream_ending(s))
 			return SL_E_CANCELED;

@@ -15,7 +15,8 @@
  *
  * No reader holds anything for long: a piece is handed to the kernel only when there is
  * room, and a reader that makes none for `stall_ms` is cut off; one that goes away ends a
- * wait. There are at most `max` streams; when the gateway stops, every wait ends.
+ * wait, and one whose token has ended gets nothing more. There are at most `max` streams; when the
+ *gateway stops, every wait ends.
  *
  * Layer 3. Threads: run() and what it calls on the connection's own (100 KiB of stack);
  * stream_wake(), streams_*() on any. Times in milliseconds. */
@@ -55,10 +56,11 @@ void stream_wake(struct stream *s);
 
 /* In run(): */
 
-/** Write a piece of any length. SL_E_CANCELED: the reader has gone or stands still. */
+/** Write a piece of any length. SL_E_CANCELED: the reader has gone, stands still, or may no
+ * longer read. */
 SL_MUST_USE int stream_write(struct stream *s, struct bytes piece);
 /** Sleep until stream_wake() (0), for `ms` at most (SL_E_TIMEOUT); SL_E_CANCELED: the
- * reader has gone, or the gateway stops. */
+ * reader has gone or may no longer read, or the gateway stops. */
 SL_MUST_USE int stream_wait(struct stream *s, uint32_t ms);
 /** Does the gateway stop? For sources that have much to say and no reason to wait. */
 bool stream_ending(const struct stream *s);
@@ -69,6 +71,8 @@ bool stream_ending(const struct stream *s);
 struct stream_io {
 	int fd;
 	int (*write)(void *user, struct bytes piece); /**< Negative: the connection is broken. */
+	/** Asked before each piece and each wait: may the reader still have it? Or NULL. */
+	bool (*may_go_on)(void *user);
 	void *user;
 };
 

@@ -107,6 +107,12 @@ static int take_registered(struct testing *t, struct sl_error *err)
 	if (!t->plugin)
 		return sl_fail(err, SL_E_NOT_FOUND, "key: there is no plugin %.*s",
 			       BYTES_FMT(bytes_cut(t->body.key, 200)));
+	/* The call is signed and authorised with that feature's secrets. */
+	struct bytes author = t->req->caller->author;
+	if (author.len && !bytes_is(author, t->plugin->feature->author))
+		return sl_fail(err, SL_E_DENIED,
+			       "key: this token calls plugins of features of %.*s only",
+			       BYTES_FMT(author));
 	if (t->plugin->feature->secrets_lost)
 		return sl_fail(err, SL_E_CONFLICT,
 			       "key: the secrets of its feature cannot be read with the key file "

@@ -110,6 +110,28 @@ def test_coming_back(api, read):
         assert again.states(one) == ALL_STATES[2:]
 
 
+@pytest.mark.parametrize("how", ["deleted", "changed"])
+def test_a_token_that_ends_reads_no_more(api, read, how):
+    made = api.good("POST", "/v1/tokens", {"privileges": ["read_job"], "forwho": "x", "note": ""})
+    reader, other = read(api.with_token(made["token"])), read()
+    if how == "deleted":
+        api.good("DELETE", "/v1/tokens", {"id": made["id"]})
+    else:
+        api.good("PUT", "/v1/tokens/normal", {"id": made["id"], "privileges": ["write_job"]})
+    job_id = api.submit(job(NULL), wait=20)
+    other.until_states(job_id, ALL_STATES)
+    until(lambda: reader.ended, 20, "the end of a stream whose token has ended")
+    assert not reader.events
+
+
+def test_the_old_password_reads_no_more(daemon, read):
+    reader = read(daemon.api)
+    daemon.api.good("PUT", "/v1/tokens/admin", {"token": "another one"})
+    daemon.api.with_token("another one").submit(job(NULL), wait=20)
+    until(lambda: reader.ended, 20, "the end of a stream whose token has ended")
+    assert not reader.events
+
+
 def test_filters(api, read):
     other = {**NULL, "kind": "TaskSet"}
     ann, states = read(query="?userID=ann"), read(query="?state=succeeded,failed")

@@ -29,6 +29,17 @@ def test_a_registered_plugin_on_or_off(api, plugin_server):
     assert told["sent"] == call.body
 
 
+def test_another_authors_secrets_sign_nothing(api, plugin_server):
+    p = plugin_server
+    api.register({**feature("g", plugin("AccessGate", p.on("/g", passes))), "authorization": "Basic abc"})
+    other = api.token_for("write_feature", "read_feature", author="eve")
+    reply = other.post("/v1/plugins/test", {"key": "AccessGate.g.qa"})
+    assert reply.status == 403 and "eve" in reply.msg, reply
+    own = api.token_for("write_feature", author="qa")
+    assert own.good("POST", "/v1/plugins/test", {"key": "AccessGate.g.qa"})["verdict"] == "legal"
+    assert len(p.calls) == 1
+
+
 def test_every_verdict(api, plugin_server):
     p = plugin_server
 

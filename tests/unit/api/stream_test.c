@@ -68,7 +68,7 @@ static void close_wire(struct wire *w)
 
 static int run_on(struct stream *s, struct wire *w)
 {
-	struct stream_io io = {w->end[0], put, w};
+	struct stream_io io = {.fd = w->end[0], .write = put, .user = w};
 	return stream_run(s, &io);
 }
 
