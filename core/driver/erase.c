@@ -59,9 +59,14 @@ static int apply(struct write *w, struct store_txn *txn)
 	size_t old;
 	for (size_t i = 0; i < q->n_over; i++)
 		ledger_drop_mark(txn, q->over[i]);
-	int rc = ledger_erase_old(txn, &q->keep, OLD_MAX, &old);
-	q->more = old == OLD_MAX;
-	return rc ? rc : take_marks(q, txn);
+	q->more = false;
+	/* What goes out of the book now keeps its documents until the next turn: a move in
+	 * this very transaction is still to be matched against its header (core/hooks). */
+	int rc = take_marks(q, txn);
+	if (!rc)
+		rc = ledger_erase_old(txn, &q->keep, OLD_MAX, &old);
+	q->more |= !rc && old > 0;
+	return rc;
 }
 
 static void done(struct write *w, int rc)
