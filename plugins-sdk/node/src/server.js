@@ -5,7 +5,8 @@ import http from "node:http";
 import { TooLarge, problem } from "./app.js";
 
 const IDLE_MS = 70_000; // the gateway gives a connection up after 60 s: it is to be the first
-const WHOLE_MS = 30_000; // a request must arrive within this
+const HEAD_MS = 20_000; // a request's head must arrive within this,
+const WHOLE_MS = 30_000; // and all of it within this
 
 /** The body, at most so many bytes. */
 async function readBody(request, most) {
@@ -42,8 +43,8 @@ async function handle(app, request, response) {
 
 /** A server that listens; resolves when its port is open. */
 export function listen(app, host, port) {
-  const server = http.createServer({ keepAliveTimeout: IDLE_MS, requestTimeout: WHOLE_MS, noDelay: true },
-    (request, response) => { handle(app, request, response); });
+  const limits = { keepAliveTimeout: IDLE_MS, headersTimeout: HEAD_MS, requestTimeout: WHOLE_MS, noDelay: true };
+  const server = http.createServer(limits, (request, response) => { handle(app, request, response); });
   server.on("clientError", (error, socket) => {
     app.log("warning", "connection", { error: error.message });
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
