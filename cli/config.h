@@ -50,6 +50,8 @@ struct config {
 		bool require_tls;
 		struct config_list unix_dirs; /**< None: plugins/ in the data directory. */
 		const char *ca_file;          /**< "": the system's. */
+		const char *client_cert_file; /**< "": none. */
+		const char *client_key_file;  /**< "": it stands in client_cert_file. */
 	} plugins;
 	struct {
 		int64_t retry_for_ms, keep_dead_ms, pending_max, pending_bytes;

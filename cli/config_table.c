@@ -97,6 +97,12 @@ static const struct config_key plugins[] = {
 	 RESTART},
 	{"ca_file", CONFIG_TEXT, AT(plugins.ca_file), 0, 0, NULL, "",
 	 "Certificates (PEM) that vouch for plugins; empty means the system's.", RESTART},
+	{"client_cert_file", CONFIG_TEXT, AT(plugins.client_cert_file), 0, 0, NULL, "",
+	 "The certificate (PEM) that Sluice shows to plugins that ask for one; empty means none.",
+	 RESTART},
+	{"client_key_file", CONFIG_TEXT, AT(plugins.client_key_file), 0, 0, NULL, "",
+	 "Its key (PEM, without a passphrase); empty means that it stands in client_cert_file.",
+	 RESTART},
 };
 
 static const struct config_key lifehook[] = {

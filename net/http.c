@@ -1,7 +1,11 @@
 #include "net/http.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 
@@ -285,9 +289,35 @@ static const struct executor_ops http_ops = {
 	.free = http_free,
 };
 
+/* libcurl opens them with the first connection; a slip is told when it was made. */
+static int check_file(const char *name, const char *path, struct sl_error *err)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	if (path && fd < 0)
+		return sl_fail(err, SL_E_INVALID, "plugins.%s: %s: %s", name, path,
+			       strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
+static int check_files(const struct http_config *c, struct sl_error *err)
+{
+	if (c->client_key_file && !c->client_cert_file)
+		return sl_fail(err, SL_E_INVALID,
+			       "plugins.client_key_file: is of no use without "
+			       "plugins.client_cert_file");
+	int rc = check_file("ca_file", c->ca_file, err);
+	if (!rc)
+		rc = check_file("client_cert_file", c->client_cert_file, err);
+	return rc ? rc : check_file("client_key_file", c->client_key_file, err);
+}
+
 static int http_init(struct http *x, const struct http_config *config, struct sl_error *err)
 {
 	int rc = addr_rules_init(&x->rules, config->allow_networks, config->require_tls, err);
+	if (rc == 0)
+		rc = check_files(config, err);
 	if (rc != 0)
 		return rc;
 	if (!x->multi || !config_copy(config, &x->config))

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <strings.h>
 
 /* "10.0.0.1:80", from the hook or from a connection used again. */
 static void peer_text(CURL *easy, const struct why_facts *facts, char out[ADDR_TEXT_SIZE])
@@ -54,13 +55,38 @@ static int say_timeout(CURL *easy, const struct why_facts *facts, const char *pe
 	return SL_E_UNAVAILABLE;
 }
 
-static int say_broken(const char *peer, const char *error, char why[WHY_SIZE])
+static bool is_tls(CURL *easy)
 {
+	const char *scheme = NULL;
+	return curl_easy_getinfo(easy, CURLINFO_SCHEME, &scheme) == CURLE_OK && scheme &&
+	       strcasecmp(scheme, "https") == 0;
+}
+
+/* A peer that does not take our certificate, or misses one, says so after the handshake is
+ * done, if at all: often the connection just goes. */
+static bool say_certificate(CURL *easy, const char *peer, const char *error, char why[WHY_SIZE])
+{
+	bool told =
+		strstr(error, "alert certificate required") || strstr(error, "alert unknown ca");
+	if (!told && !(strstr(error, "getpeername") && is_tls(easy)))
+		return false;
+	snprintf(why, WHY_SIZE, "%s %s (plugins.client_cert_file)", peer,
+		 strstr(error, "required") ? "wants a client certificate"
+		 : told ? "does not take the client certificate: it knows no authority for it"
+			: "closed the TLS connection once it was made, as peers do that miss or "
+			  "refuse a client certificate");
+	return true;
+}
+
+static int say_broken(CURL *easy, const char *peer, const char *error, char why[WHY_SIZE])
+{
+	if (say_certificate(easy, peer, error, why))
+		return SL_E_UNAVAILABLE;
 	if (strstr(error, "chunked-encoding")) {
 		snprintf(why, WHY_SIZE, "%s broke HTTP: %s", peer, error);
 		return SL_E_PEER;
 	}
-	if (strstr(error, "reset by peer"))
+	if (strstr(error, "reset by peer") || strstr(error, "getpeername"))
 		snprintf(why, WHY_SIZE, "%s reset the connection", peer);
 	else
 		snprintf(why, WHY_SIZE, "the connection to %s broke: %s", peer, error);
@@ -93,7 +119,7 @@ int why_of(CURL *easy, CURLcode code, const struct why_facts *facts, char why[WH
 			   " closed the connection in the middle of its answer");
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
-		return say_broken(peer, error, why);
+		return say_broken(easy, peer, error, why);
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_HTTP2:

@@ -70,6 +70,8 @@ static int open_store(struct gateway *g, struct sl_error *err)
 	return rc ? rc : writer_start(g->writer);
 }
 
+static const char *given(const char *text) { return *text ? text : NULL; }
+
 static int open_executor(struct gateway *g, struct sl_error *err)
 {
 	const struct config *c = g->config;
@@ -80,7 +82,9 @@ static int open_executor(struct gateway *g, struct sl_error *err)
 		.connections_host_max = CONNECTIONS_HOST_MAX,
 		.connect_timeout_ms = 5000,
 		.connection_age_s = 60,
-		.ca_file = *c->plugins.ca_file ? c->plugins.ca_file : NULL,
+		.ca_file = given(c->plugins.ca_file),
+		.client_cert_file = given(c->plugins.client_cert_file),
+		.client_key_file = given(c->plugins.client_key_file),
 		.user_agent = "sluice/" SLUICE_VERSION,
 		.allow_networks = c->plugins.allow_networks.n ? c->plugins.allow_networks.at : NULL,
 		.unix_dirs =
