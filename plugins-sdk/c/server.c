@@ -9,10 +9,39 @@ enum { DRAIN_MAX = 16 << 20 };
 
 static const char *header(void *request, const char *name) { return mg_get_header(request, name); }
 
+/* Of an answer with 200 over a connection that stays: head and body in one write. */
+static bool send_at_once(struct mg_connection *peer, const struct reply *reply)
+{
+	enum { HEAD_MAX = 256 };
+	char some[8192], *whole = some;
+	if (reply->len > sizeof some - HEAD_MAX && !(whole = malloc(reply->len + HEAD_MAX)))
+		return false;
+	int head = snprintf(whole, HEAD_MAX,
+			    "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nContent-Type: %s\r\n"
+			    "Connection: keep-alive\r\n\r\n",
+			    reply->len,
+			    reply->text ? "text/plain; charset=utf-8" : "application/json");
+	memcpy(whole + head, reply->body, reply->len);
+	mg_write(peer, whole, (size_t)head + reply->len);
+	if (whole != some)
+		free(whole);
+	return true;
+}
+
+static bool stays_open(struct mg_connection *peer)
+{
+	const char *version = mg_get_request_info(peer)->http_version;
+	const char *wish = mg_get_header(peer, "Connection");
+	return version && strcmp(version, "1.1") == 0 && !wish;
+}
+
 static void send_reply(struct mg_connection *peer, const struct sluice_app *app,
 		       const struct reply *reply, const char *allow, bool last)
 {
 	char number[32];
+	if (reply->status == 200 && reply->body && !reply->retry_after && !last && !app->stopping &&
+	    stays_open(peer) && send_at_once(peer, reply))
+		return;
 	mg_response_header_start(peer, reply->status);
 	if (reply->status != 204) {
 		snprintf(number, sizeof number, "%zu", reply->len);

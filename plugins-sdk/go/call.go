@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -134,33 +136,65 @@ func asked(ctx context.Context, headers http.Header) (Asked, context.CancelFunc)
 	}, end
 }
 
-// readJSON reads the body as an object.
-func readJSON(body []byte) (map[string]json.RawMessage, error) {
+// readJSON reads the body as an object, numbers as they stand.
+func readJSON(body []byte) (map[string]any, error) {
 	if !utf8.Valid(body) {
 		return nil, Refuse("the body is not JSON: it is not UTF-8")
 	}
-	if !json.Valid(body) {
-		var nothing any
-		return nil, Refuse("the body is not JSON: %v", json.Unmarshal(body, &nothing))
+	var members map[string]any
+	var kind *json.UnmarshalTypeError
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	err := decoder.Decode(&members)
+	if err == nil || errors.As(err, &kind) {
+		if _, more := decoder.Token(); more != io.EOF {
+			return nil, Refuse("the body is not JSON: something stands behind it")
+		}
 	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || members == nil {
+	switch {
+	case errors.As(err, &kind) || err == nil && members == nil:
 		return nil, Refuse("the body: must be an object")
+	case err != nil:
+		return nil, Refuse("the body is not JSON: %v", err)
 	}
 	return members, nil
 }
 
-// readMember reads a member into `to`, numbers as they stand.
-func readMember(members map[string]json.RawMessage, name string, to any, kind string) error {
-	text, there := members[name]
-	if there && string(text) != "null" {
-		decoder := json.NewDecoder(bytes.NewReader(text))
-		decoder.UseNumber()
-		if decoder.Decode(to) == nil {
-			return nil
-		}
+func objectOf(members map[string]any, name string) (map[string]any, error) {
+	object, is := members[name].(map[string]any)
+	if !is {
+		return nil, Refuse("%s: must be an object", name)
 	}
-	return Refuse("%s: must be %s", name, kind)
+	return object, nil
+}
+
+func factorsOf(members map[string]any) (Factors, error) {
+	if members["factors"] == nil {
+		return nil, nil
+	}
+	wrong := Refuse("factors: must be an object of lists of factors")
+	topics, is := members["factors"].(map[string]any)
+	if !is {
+		return nil, wrong
+	}
+	factors := Factors{}
+	for name, list := range topics {
+		elements, is := list.([]any)
+		if !is && list != nil {
+			return nil, wrong
+		}
+		advice := make([]Factor, 0, len(elements))
+		for _, element := range elements {
+			one, is := element.(map[string]any)
+			topic, named := one["topic"].(string)
+			if !is && element != nil || !named && one["topic"] != nil {
+				return nil, wrong
+			}
+			advice = append(advice, Factor{Topic: topic, Advice: one["advice"], Reason: one["reason"]})
+		}
+		factors[name] = advice
+	}
+	return factors, nil
 }
 
 func readCall(body []byte) (CallBody, error) {
@@ -169,16 +203,14 @@ func readCall(body []byte) (CallBody, error) {
 	if err != nil {
 		return call, err
 	}
-	if err := readMember(members, "header", &call.Header, "an object"); err != nil {
+	if call.Header, err = objectOf(members, "header"); err != nil {
 		return call, err
 	}
-	if err := readMember(members, "job", &call.Job, "an object"); err != nil {
+	if call.Job, err = objectOf(members, "job"); err != nil {
 		return call, err
 	}
-	if text, there := members["factors"]; there && string(text) != "null" {
-		return call, readMember(members, "factors", &call.Factors, "an object of lists of factors")
-	}
-	return call, nil
+	call.Factors, err = factorsOf(members)
+	return call, err
 }
 
 func readChange(body []byte) (HookBody, error) {
@@ -188,8 +220,11 @@ func readChange(body []byte) (HookBody, error) {
 		return change, err
 	}
 	_ = json.Unmarshal(body, &change) // members of another kind than is known stay empty
-	if err := readMember(members, "id", &change.ID, "a text"); err != nil {
-		return change, err
+	for _, name := range []string{"id", "current_state"} {
+		if _, is := members[name].(string); !is {
+			return change, Refuse("%s: must be a text", name)
+		}
 	}
-	return change, readMember(members, "current_state", &change.CurrentState, "a text")
+	change.ID, change.CurrentState = members["id"].(string), members["current_state"].(string)
+	return change, nil
 }

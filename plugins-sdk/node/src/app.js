@@ -20,7 +20,7 @@ const DECISIONS = ["pass", "suspend", "stop"];
 export class TooLarge extends Error {}
 
 function reply(status, body, headers = { "Content-Type": "application/json" }) {
-  return { status, body: Buffer.from(body), headers, close: false };
+  return { status, body, headers, close: false };
 }
 
 export function problem(status, words, headers = {}) {

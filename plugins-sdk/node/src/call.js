@@ -1,8 +1,15 @@
 // What a function is given: a Call of one of the five stages, or a Change that a hook is told of.
 
+import buffer from "node:buffer";
+
 import { Refuse } from "./answers.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The text of the bytes; throws where they are no UTF-8. Much faster where Node knows isUtf8 (18.14). */
+function textOf(bytes) {
+  return buffer.isUtf8?.(bytes) ? bytes.toString() : utf8.decode(bytes);
+}
 
 /** What the headers of a call say. A gateway of the first protocol sends none of them. */
 class Asked {
@@ -77,7 +84,7 @@ function isObject(value) {
 function readJson(body) {
   let document;
   try {
-    document = JSON.parse(utf8.decode(body));
+    document = JSON.parse(textOf(body));
   } catch (error) {
     throw new Refuse(`the body is not JSON: ${error.message}`);
   }

@@ -9,21 +9,28 @@ const HEAD_MS = 20_000; // a request's head must arrive within this,
 const WHOLE_MS = 30_000; // and all of it within this
 
 /** The body, at most so many bytes. */
-async function readBody(request, most) {
-  if (Number(request.headers["content-length"] ?? 0) > most) throw new TooLarge();
-  const parts = [];
-  let size = 0;
-  for await (const part of request) {
-    size += part.length;
-    if (size > most) throw new TooLarge();
-    parts.push(part);
-  }
-  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+function readBody(request, most) {
+  return new Promise((done, failed) => {
+    const parts = [];
+    let size = 0;
+    if (Number(request.headers["content-length"] ?? 0) > most) {
+      failed(new TooLarge());
+      return;
+    }
+    request.on("data", (part) => {
+      size += part.length;
+      if (size <= most) parts.push(part);
+      else failed(new TooLarge());
+    });
+    request.on("end", () => done(parts.length === 1 ? parts[0] : Buffer.concat(parts)));
+    request.on("error", failed);
+    request.on("close", () => { if (!request.complete) failed(new Error("the caller went away")); });
+  });
 }
 
 function send(app, request, response, answer) {
   const headers = { ...answer.headers };
-  if (answer.status !== 204) headers["Content-Length"] = answer.body.length;
+  if (answer.status !== 204) headers["Content-Length"] = Buffer.byteLength(answer.body);
   if (answer.close || app.stopping) headers.Connection = "close";
   response.writeHead(answer.status, headers);
   response.end(request.method === "HEAD" ? undefined : answer.body);

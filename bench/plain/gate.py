@@ -1,0 +1,28 @@
+"""The least gate in Python: http.server and json, nothing checked. Usage: gate.py PORT-FILE"""
+
+import http.server
+import json
+import sys
+
+
+class Gate(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_POST(self):
+        call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        red = call["header"].get("team") == "red"
+        answer = json.dumps({"decision": "pass" if red else "stop", "reason": "only team red"}).encode()
+        self.send_response_only(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gate)
+server.daemon_threads = True
+with open(sys.argv[1], "w", encoding="ascii") as file:
+    file.write(f"{server.server_address[1]}\n")
+server.serve_forever()
