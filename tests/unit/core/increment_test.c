@@ -113,6 +113,52 @@ static void test_keyed_lists_grow_by_element(void **state)
 	CHECK(rows);
 }
 
+/* What is legal for these stands above. */
+static void test_no_keyed_list_may_lose_or_change_an_element(void **state)
+{
+	(void)state;
+	static const struct row rows[] = {
+		{"{'spec':{'roles':[{'name':'a'},{'name':'b'}]}}",
+		 "{'spec':{'roles':[{'name':'a'}]}}", "/spec/roles/1", 0},
+		{"{'spec':{'roles':[{'name':'a'}]}}", "{'spec':{'roles':[{'name':'a'},{'x':1}]}}",
+		 "/spec/roles/1", 0},
+		{POD("'initContainers':[{'name':'a'}]"), POD("'initContainers':[{'name':'b'}]"),
+		 AT_POD "/initContainers/0", 0},
+		{POD("'initContainers':[{'name':'a'}]"),
+		 POD("'initContainers':[{'name':'a','env':[{'name':'A'}]},{'name':'b'}]"), NULL, 2},
+		{POD("'volumes':[{'name':'v','emptyDir':{}}]"),
+		 POD("'volumes':[{'name':'v','hostPath':{'path':'/'}}]"),
+		 AT_POD "/volumes/0/emptyDir", 0},
+		{POD("'volumes':[{'name':'v'}]"), POD("'volumes':[{'name':'w'},{'name':'v'}]"),
+		 AT_POD "/volumes/0", 0},
+		{POD("'imagePullSecrets':[{'name':'v'}]"), POD("'imagePullSecrets':[]"),
+		 AT_POD "/imagePullSecrets/0", 0},
+		{POD("'imagePullSecrets':[{'name':'v'}]"),
+		 POD("'imagePullSecrets':[{'name':'v'},{'name':'v'}]"),
+		 AT_POD "/imagePullSecrets/1", 0},
+		{CON(",'env':[{'name':'A'},{'name':'B'}]"),
+		 CON(",'env':[{'name':'B'},{'name':'A'}]"), AT_CON "/env/0", 0},
+		{CON(",'ports':[{'containerPort':80,'protocol':'TCP'}]"),
+		 CON(",'ports':[{'containerPort':80,'protocol':'UDP'}]"), AT_CON "/ports/0", 0},
+		{CON(",'volumeMounts':[{'mountPath':'/d'}]"), CON(",'volumeMounts':[]"),
+		 AT_CON "/volumeMounts/0", 0},
+		{CON(",'volumeMounts':[{'mountPath':'/d'}]"),
+		 CON(",'volumeMounts':[{'mountPath':'/d'},{'name':'n'}]"), AT_CON "/volumeMounts/1",
+		 0},
+		{ROLE(",'eventPolicy':[{'event':'e','action':'x'}]"),
+		 ROLE(",'eventPolicy':[{'event':'e','action':'y'}]"),
+		 "/spec/roles/0/eventPolicy/0/action", 0},
+		{ROLE(",'eventPolicy':[{'event':'e'}]"),
+		 ROLE(",'eventPolicy':[{'event':'e'},{'event':'e'}]"),
+		 "/spec/roles/0/eventPolicy/1", 0},
+		{POD("'tolerations':[{'key':'a'}]"), POD("'tolerations':[]"),
+		 AT_POD "/tolerations/0", 0},
+		{ROLE(",'dependsOn':['a']"), ROLE(",'dependsOn':[]"), "/spec/roles/0/dependsOn/0",
+		 0},
+	};
+	CHECK(rows);
+}
+
 static void test_tolerations_are_told_apart_by_all_members(void **state)
 {
 	(void)state;
@@ -171,6 +217,14 @@ static void test_quantities_are_compared_by_amount(void **state)
 		 CON(",'resources':{'limits':{'cpu':'2'}}"), AT_CON "/resources/limits/cpu", 0},
 		{POD("'volumes':[{'name':'v','emptyDir':{'sizeLimit':'1Gi'}}]"),
 		 POD("'volumes':[{'name':'v','emptyDir':{'sizeLimit':'1024Mi'}}]"), NULL, 0},
+		{POD("'volumes':[{'name':'v','emptyDir':{'sizeLimit':'1Gi'}}]"),
+		 POD("'volumes':[{'name':'v','emptyDir':{'sizeLimit':'1G'}}]"),
+		 AT_POD "/volumes/0/emptyDir/sizeLimit", 0},
+		{CON(",'resources':{'requests':{'cpu':'0.5'}}"),
+		 CON(",'resources':{'requests':{'cpu':'500m'}}"), NULL, 0},
+		{CON(",'resources':{'requests':{'cpu':'0.5'}}"),
+		 CON(",'resources':{'requests':{'cpu':'501m'}}"), AT_CON "/resources/requests/cpu",
+		 0},
 		{CON(",'x':{'cpu':'1'}"), CON(",'x':{'cpu':'1000m'}"), AT_CON "/x/cpu", 0},
 		{CON(",'resources':{'limits':{'cpu':true}}"),
 		 CON(",'resources':{'limits':{'cpu':'1'}}"), AT_CON "/resources/limits/cpu", 0},
@@ -181,6 +235,15 @@ static void test_quantities_are_compared_by_amount(void **state)
 static const struct row protected_rows[] = {
 	{"{'kind':'TaskSet'}", "{'kind':'Other'}", "/kind", 0},
 	{"{}", "{'apiVersion':'v2'}", "/apiVersion", 0},
+	{"{'apiVersion':'v1'}", "{'apiVersion':'v2'}", "/apiVersion", 0},
+	{"{'metadata':{'name':'x'}}", "{'metadata':{'name':'y'}}", "/metadata/name", 0},
+	{"{'metadata':{'name':'x'}}", "{'metadata':{'name':'x','labels':{'a':'b'}}}", NULL, 1},
+	{POD("'initContainers':[{'name':'i'}]"),
+	 POD("'initContainers':[{'name':'i','env':[{'name':'SLUICE_X'}]}]"),
+	 AT_POD "/initContainers/0/env/0", 0},
+	{POD("'initContainers':[{'name':'i','args':['a']}]"),
+	 POD("'initContainers':[{'name':'i','args':['a','b']}]"), AT_POD "/initContainers/0/args/1",
+	 0},
 	{"{}", "{'metadata':{'name':'x'}}", "/metadata/name", 0},
 	{"{'metadata':{}}", "{'metadata':{'name':'x'}}", "/metadata/name", 0},
 	{"{'metadata':{'name':{'a':1}}}", "{'metadata':{'name':{'a':1,'b':2}}}", "/metadata/name/b",
@@ -401,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_null_counts_as_absent),
 		cmocka_unit_test(test_other_lists_grow_at_their_end_only),
 		cmocka_unit_test(test_keyed_lists_grow_by_element),
+		cmocka_unit_test(test_no_keyed_list_may_lose_or_change_an_element),
 		cmocka_unit_test(test_tolerations_are_told_apart_by_all_members),
 		cmocka_unit_test(test_dependencies_are_a_set),
 		cmocka_unit_test(test_quantities_are_compared_by_amount),
