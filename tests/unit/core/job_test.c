@@ -2,6 +2,7 @@
 #include "core/event.h"
 #include "core/progress.h"
 #include "core/replica.h"
+#include "core/wire.h"
 #include "tests/lib/seeded.h"
 #include "tests/unit/core/support.h"
 
@@ -306,6 +307,56 @@ static void test_gates_that_were_asked(void **state SL_UNUSED)
 	assert_int_equal(progress_times(&p, BYTES("g0")), 1);
 }
 
+/* As the first version wrote it, of which nobody was parked. */
+static void put_first_version(struct buf *to, const struct job *job)
+{
+	const int64_t times[] = {job->created_ms,    job->since_ms, job->started_ms,
+				 job->finished_ms,   job->next_ms,  job->expires_ms,
+				 job->unavailable_ms};
+	const struct bytes texts[] = {job->user,        job->name,      job->kind,   job->reason,
+				      job->reason_code, job->plugin,    job->engine, job->token,
+				      job->stop_reason, job->stop_code, job->trace};
+	wire_put(to, 1, 1);
+	buf_add(to, job->id.at, sizeof(job->id.at));
+	buf_add(to, job->parent.at, sizeof(job->parent.at));
+	wire_put(to, job->state, 1);
+	wire_put(to, job->stopping, 1);
+	wire_put(to, job->next, 1);
+	const uint32_t counts[] = {job->moves, job->events, job->log_from, job->log_bytes,
+				   job->asked};
+	for (size_t i = 0; i < countof(counts); i++)
+		wire_put(to, counts[i], 4);
+	for (size_t i = 0; i < countof(times); i++)
+		wire_put(to, (uint64_t)times[i], 8);
+	wire_put(to, (uint32_t)job->exit_code, 4);
+	for (size_t i = 0; i < countof(texts); i++)
+		wire_put_bytes(to, texts[i]);
+}
+
+static void test_first_version(void **state SL_UNUSED)
+{
+	scoped(buf_finip) struct buf old = {0};
+	scoped(buf_finip) struct buf now = {0};
+	scoped(buf_finip) struct buf again = {0};
+	struct job got, job = a_job;
+	job.state = JOB_SUSPENDED;
+	buf_init(&old, 1 << 16);
+	buf_init(&now, 1 << 16);
+	buf_init(&again, 1 << 16);
+	put_first_version(&old, &job);
+	assert_int_equal(job_decode(buf_bytes(&old), &got), 0);
+	assert_int_equal(got.parked_ms, 0);
+	assert_int_equal(got.exit_code, job.exit_code);
+	assert_int_equal(got.line.which, 'w'); /* it waits for an answer, since then */
+	assert_int_equal(got.line.since_ms, job.unavailable_ms);
+	assert_true(uuid_is_nil(got.rerun_of));
+	job_encode(&job, &now);
+	job_encode(&got, &again);
+	assert_true(bytes_eq(buf_bytes(&now), buf_bytes(&again)));
+	for (size_t len = 0; len < old.len; len++)
+		assert_int_equal(job_decode(bytes_of(old.at, len), &got), SL_E_CORRUPT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_long_reasons_are_cut),
+		cmocka_unit_test(test_first_version),
 		cmocka_unit_test(test_gates_that_have_run),
 		cmocka_unit_test(test_gates_that_were_asked),
 	};
