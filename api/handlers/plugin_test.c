@@ -241,7 +241,7 @@ static void add_summary(const struct testing *t, const struct trial *trial, stru
 			 key, ms, plugin_type_name(t->plugin->type));
 		break;
 	case TRIAL_LEGAL:
-		buf_addf(to, "%s answered after %.1f ms as a %s should: ", key, ms,
+		buf_addf(to, "%s answered after %.1f ms as its type, %s, should: ", key, ms,
 			 plugin_type_name(t->plugin->type));
 		break;
 	}

@@ -156,8 +156,8 @@ static int run(struct ctl *ctl)
 	if (!is_language(language))
 		return ctl_fail(CTL_USAGE,
 				"%s: there is no SDK for it; there are python, node, go "
-				"and c",
-				language);
+				"and c, as in `plugin new python gate %s`",
+				language, is_name(name) ? name : "my-gate");
 	if (!type)
 		return plugin_kind_unknown(ctl->args[1]);
 	if (!is_name(name))
@@ -174,13 +174,13 @@ static int run(struct ctl *ctl)
 	int code = write_project(language, folder, &fill);
 	if (code)
 		return code;
-	printf("%s/: a %s in %s. Next:\n"
+	printf("%s/: %s %s in %s. Next:\n"
 	       "  cd %s\n"
 	       "  make test                            # replays calls.json through it\n"
 	       "  make register                        # serves and registers it "
 	       "(SLUICE_SERVER, SLUICE_TOKEN)\n"
-	       "  sluicectl feature on %s              # a new feature is off\n",
-	       folder, type->name, language, folder, name);
+	       "  sluicectl feature on %-16s# in another terminal: a new feature is off\n",
+	       folder, type->name[0] == 'A' ? "an" : "a", type->name, language, folder, name);
 	return CTL_DONE;
 }
 

@@ -207,7 +207,10 @@ static int serve(struct options *o, const sigset_t *ends)
 	int port = 0, signal_number;
 	struct mg_context *server = server_start(app, o->listen, &port);
 	if (!server) {
-		fprintf(stderr, "%s: cannot listen on %s\n", app->feature, o->listen);
+		fprintf(stderr,
+			"%s: cannot listen on %s; choose another place: --listen HOST:PORT (port 0 "
+			"takes a free one)\n",
+			app->feature, o->listen);
 		return 1;
 	}
 	char *address = NULL;

@@ -47,23 +47,32 @@ static int aborted(void *user, curl_off_t total, curl_off_t now, curl_off_t uplo
 	return r->ended;
 }
 
-/* The gateway's words, out of its answer. */
-static void note_words(const char *text, char words[WORDS_SIZE])
+/* The gateway's words, out of its answer, and whether it says that the feature is off. */
+static bool note_words(const char *text, char words[WORDS_SIZE])
 {
 	struct json_object *answer = text ? json_tokener_parse(text) : NULL, *msg = NULL;
-	if (json_object_is_type(answer, json_type_object))
+	struct json_object *payload = NULL, *enabled = NULL;
+	if (json_object_is_type(answer, json_type_object)) {
 		json_object_object_get_ex(answer, "msg", &msg);
+		json_object_object_get_ex(answer, "payload", &payload);
+	}
+	if (json_object_is_type(payload, json_type_object))
+		json_object_object_get_ex(payload, "enabled", &enabled);
+	bool is_off = json_object_is_type(enabled, json_type_boolean) &&
+		      !json_object_get_boolean(enabled);
 	snprintf(words, WORDS_SIZE, "%s", msg ? json_object_get_string(msg) : "");
 	json_object_put(answer);
+	return is_off;
 }
 
 /* The status, 0 without an answer. */
-static long post(struct registration *r, char words[WORDS_SIZE])
+static long post(struct registration *r, char words[WORDS_SIZE], bool *is_off)
 {
 	CURL *curl = curl_easy_init();
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
 	struct received got = {0};
 	long status = 0;
+	*is_off = false;
 	snprintf(words, WORDS_SIZE, "out of memory");
 	headers = curl_slist_append(headers, r->authorization);
 	if (curl && headers) {
@@ -82,7 +91,7 @@ static long post(struct registration *r, char words[WORDS_SIZE])
 		CURLcode rc = curl_easy_perform(curl);
 		if (rc == CURLE_OK) {
 			curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-			note_words(got.text, words);
+			*is_off = note_words(got.text, words);
 		} else {
 			snprintf(words, WORDS_SIZE, "%s: %s", r->url, curl_easy_strerror(rc));
 		}
@@ -104,23 +113,38 @@ static void pause_s(struct registration *r, unsigned seconds)
 	pthread_mutex_unlock(&r->lock);
 }
 
+static void tell_registered(const struct registration *r, const char *words, bool is_off)
+{
+	struct json_object *name = NULL;
+	char next[WORDS_SIZE] = "";
+	if (is_off && json_object_object_get_ex(r->feature, "name", &name))
+		snprintf(next, sizeof next, "sluicectl feature on %s",
+			 json_object_get_string(name));
+	log_line(r->app, "info", "registered", "words", words, "next", next, NULL);
+}
+
 static void *keep_registering(void *user)
 {
 	struct registration *r = user;
 	char words[WORDS_SIZE], number[16], again[16];
+	bool is_off;
 	for (unsigned seconds = 1; !r->ended; seconds *= 2) {
 		if (seconds > PAUSE_MAX_S)
 			seconds = PAUSE_MAX_S;
-		long status = post(r, words);
+		long status = post(r, words, &is_off);
 		snprintf(number, sizeof number, "%ld", status);
 		snprintf(again, sizeof again, "%u", seconds);
 		if (status == 200) {
-			log_line(r->app, "info", "registered", "words", words, NULL);
+			tell_registered(r, words, is_off);
 			return NULL;
 		}
 		if (status > 0 && status < 500 && status != 408 && status != 429) {
 			log_line(r->app, "error", "not registered", "status", number, "error",
-				 words, NULL);
+				 words, "next",
+				 status == 401 ? "set SLUICE_TOKEN to a token that may register "
+						 "features"
+					       : "",
+				 NULL);
 			return NULL;
 		}
 		if (r->ended)

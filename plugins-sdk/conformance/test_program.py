@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -79,7 +80,8 @@ class Gateway(http.server.BaseHTTPRequestHandler):
         self.server.seen.append((self.path, self.headers["Authorization"], body))
         answers = self.server.answers
         status, words = answers.pop(0) if len(answers) > 1 else answers[0]
-        text = json.dumps({"code": "X", "msg": words}).encode()
+        payload = {"payload": {"enabled": False}} if status == 200 else {}
+        text = json.dumps({"code": "X", "msg": words, **payload}).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -135,6 +137,7 @@ class AnyProgram(unittest.TestCase):
         with Program(self.folder, "--register", SLUICE_SERVER=url + "/", SLUICE_TOKEN="t0",
                      PLUGIN_SIGNING_KEY=KEY) as program:
             until(lambda: program.lines("registered"))
+            self.assertEqual(program.lines("registered")[0]["next"], "sluicectl feature on reference")
             address = f"http://127.0.0.1:{program.port}"
         self.assertEqual(len(gateway.seen), 2)
         path, authorization, feature = gateway.seen[1]
@@ -153,6 +156,21 @@ class AnyProgram(unittest.TestCase):
             self.assertEqual(program.lines("not registered")[0]["error"], "the feature is on")
             self.assertEqual(program.ask("GET", "/healthz")[0], 200)
         self.assertEqual(len(gateway.seen), 1)
+
+    def test_an_unknown_token_is_told_with_what_to_do(self):
+        _, url = self.gateway((401, "the token is not known"))
+        with Program(self.folder, "--register", SLUICE_SERVER=url) as program:
+            until(lambda: program.lines("not registered"))
+            self.assertIn("SLUICE_TOKEN", program.lines("not registered")[0]["next"])
+
+    def test_a_port_that_is_taken_is_told_with_what_to_do(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            where = f"127.0.0.1:{taken.getsockname()[1]}"
+            with Program(self.folder, "--listen", where) as program:
+                self.assertEqual(program.process.wait(20), 1)
+                log = program.log_file.read_text()
+        self.assertIn(where, log)
+        self.assertIn("--listen HOST:PORT", log)
 
     def test_a_feature_file_of_ones_own(self):
         gateway, url = self.gateway((200, ""))

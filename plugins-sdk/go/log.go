@@ -20,6 +20,7 @@ type Entry struct {
 	Address string  `json:"address,omitempty"`
 	Error   string  `json:"error,omitempty"`
 	AgainIn int     `json:"again_in_s,omitempty"`
+	Next    string  `json:"next,omitempty"`
 }
 
 func (a *App) log(entry Entry) {

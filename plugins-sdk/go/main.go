@@ -103,7 +103,7 @@ func (a *App) startRegistering(ctx context.Context, o *options, address string) 
 func (a *App) listen(o *options) (net.Listener, string, error) {
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("%w; choose another place: --listen HOST:PORT (port 0 takes a free one)", err)
 	}
 	host, _, _ := net.SplitHostPort(o.listen)
 	port := listener.Addr().(*net.TCPAddr).Port

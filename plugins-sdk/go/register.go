@@ -28,18 +28,18 @@ func FeatureFromFile(path, address string) (map[string]any, error) {
 	return feature, nil
 }
 
-// postFeature registers once: the status, and the gateway's words.
-func postFeature(ctx context.Context, server, token string, feature map[string]any) (int, string) {
+// postFeature registers once: the status, the gateway's words, and whether the feature is known to be off.
+func postFeature(ctx context.Context, server, token string, feature map[string]any) (int, string, bool) {
 	body, err := json.Marshal(feature)
 	if err != nil {
-		return http.StatusBadRequest, err.Error()
+		return http.StatusBadRequest, err.Error(), false
 	}
 	ctx, end := context.WithTimeout(ctx, 10*time.Second)
 	defer end()
 	request, err := http.NewRequestWithContext(ctx, "POST", strings.TrimRight(server, "/")+"/v1/features",
 		bytes.NewReader(body))
 	if err != nil {
-		return http.StatusBadRequest, err.Error()
+		return http.StatusBadRequest, err.Error(), false
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", "application/json")
@@ -48,13 +48,17 @@ func postFeature(ctx context.Context, server, token string, feature map[string]a
 	}}
 	answer, err := client.Do(request)
 	if err != nil {
-		return 0, err.Error()
+		return 0, err.Error(), false
 	}
 	defer answer.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
-	var envelope struct{ Msg string }
+	var envelope struct {
+		Msg     string
+		Payload struct{ Enabled *bool }
+	}
 	_ = json.Unmarshal(text, &envelope) // an answer that is none of the gateway's has no words
-	return answer.StatusCode, envelope.Msg
+	enabled := envelope.Payload.Enabled
+	return answer.StatusCode, envelope.Msg, enabled != nil && !*enabled
 }
 
 // keepRegistering goes on until the gateway has taken or refused it. True when it was taken.
@@ -63,15 +67,23 @@ func (a *App) keepRegistering(ctx context.Context, server, token string, feature
 		if seconds > pauseMaxSeconds {
 			seconds = pauseMaxSeconds
 		}
-		status, words := postFeature(ctx, server, token, feature)
+		status, words, isOff := postFeature(ctx, server, token, feature)
 		switch {
 		case ctx.Err() != nil:
 			return false
 		case status == 200:
-			a.log(Entry{Msg: "registered", Error: words})
+			entry := Entry{Msg: "registered", Error: words}
+			if isOff {
+				entry.Next = fmt.Sprint("sluicectl feature on ", feature["name"])
+			}
+			a.log(entry)
 			return true
 		case status > 0 && status < 500 && status != 408 && status != 429:
-			a.log(Entry{Level: "error", Msg: "not registered", Status: status, Error: words})
+			entry := Entry{Level: "error", Msg: "not registered", Status: status, Error: words}
+			if status == http.StatusUnauthorized {
+				entry.Next = "set SLUICE_TOKEN to a token that may register features"
+			}
+			a.log(entry)
 			return false
 		}
 		a.log(Entry{Level: "warning", Msg: "not registered yet", Status: status, Error: words, AgainIn: seconds})

@@ -66,7 +66,7 @@ function register(app, options, address, ended) {
   const feature = options.feature ? featureFromFile(options.feature, address) : app.feature(address);
   const [key] = (process.env.PLUGIN_SIGNING_KEY ?? "").split(/\s+/).filter(Boolean);
   if (key) feature.signingKey ??= key;
-  const server = process.env.SLUICE_SERVER ?? "http://127.0.0.1:8080";
+  const server = process.env.SLUICE_SERVER || "http://127.0.0.1:8080";
   keepRegistering(app, server, process.env.SLUICE_TOKEN ?? "", feature, ended);
 }
 
@@ -84,7 +84,9 @@ async function serve(app, options) {
   app.concurrency = options.concurrency;
   app.bodyMax = options.bodyMax;
   const end = toldToEnd();
-  const server = await listen(app, options.host, options.port);
+  const server = await listen(app, options.host, options.port).catch((error) => {
+    throw new Error(`cannot listen: ${error.message}; choose another place: --listen HOST:PORT (port 0 takes a free one)`);
+  });
   const { port } = server.address();
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const address = options.address ?? `http://${host}:${port}`;

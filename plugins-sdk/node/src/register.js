@@ -10,7 +10,7 @@ export function featureFromFile(path, address) {
   return JSON.parse(readFileSync(path, "utf8").replaceAll("{address}", address.replace(/\/+$/, "")));
 }
 
-/** Register once: the status, and the gateway's words. */
+/** Register once: the status, the gateway's words, and whether the feature is known to be off. */
 export async function postFeature(server, token, feature) {
   const answer = await fetch(`${server.replace(/\/+$/, "")}/v1/features`, {
     method: "POST", redirect: "manual", signal: AbortSignal.timeout(10_000),
@@ -19,7 +19,8 @@ export async function postFeature(server, token, feature) {
   });
   const text = await answer.text();
   try {
-    return { status: answer.status, words: String(JSON.parse(text).msg ?? "") };
+    const { msg, payload } = JSON.parse(text);
+    return { status: answer.status, words: String(msg ?? ""), isOff: payload?.enabled === false };
   } catch {
     return { status: answer.status, words: text.slice(0, 200) };
   }
@@ -33,14 +34,15 @@ function isFinal(status) {
 /** Until the gateway has taken or refused it, or `ended` is aborted. True when it was taken. */
 export async function keepRegistering(app, server, token, feature, ended) {
   for (let seconds = 1; !ended.aborted; seconds = Math.min(2 * seconds, PAUSE_MAX_S)) {
-    const { status, words } = await postFeature(server, token, feature)
+    const { status, words, isOff } = await postFeature(server, token, feature)
       .catch((error) => ({ status: 0, words: `${server}: ${error.cause?.message ?? error.message}` }));
     if (status === 200) {
-      app.log("info", "registered", { plugin: feature.name, words });
+      app.log("info", "registered", { plugin: feature.name, words, next: isOff ? `sluicectl feature on ${feature.name}` : undefined });
       return true;
     }
     if (isFinal(status)) {
-      app.log("error", "not registered", { plugin: feature.name, status, error: words });
+      const next = status === 401 ? "set SLUICE_TOKEN to a token that may register features" : undefined;
+      app.log("error", "not registered", { plugin: feature.name, status, error: words, next });
       return false;
     }
     app.log("warning", "not registered yet",

@@ -57,7 +57,7 @@ def write_port(path: str, port: int) -> None:
 
 
 def _register(app: App, options: argparse.Namespace, address: str, ended: threading.Event) -> None:
-    server = os.environ.get("SLUICE_SERVER", "http://127.0.0.1:8080")
+    server = os.environ.get("SLUICE_SERVER") or "http://127.0.0.1:8080"
     token = os.environ.get("SLUICE_TOKEN", "")
     feature = feature_from_file(options.feature, address) if options.feature else app.feature(address)
     key = signing_key_for(os.environ)
@@ -67,11 +67,19 @@ def _register(app: App, options: argparse.Namespace, address: str, ended: thread
                      daemon=True).start()
 
 
+def _listen(app: App, address: tuple[str, int]) -> Server:
+    try:
+        return Server(app, address)
+    except OSError as error:
+        raise OSError(f"cannot listen on {address[0]}:{address[1]}: {error.strerror or error}; "
+                      "choose another place: --listen HOST:PORT (port 0 takes a free one)") from error
+
+
 def serve(app: App, options: argparse.Namespace) -> None:
     """Answer until SIGTERM or SIGINT, then let the calls in progress end."""
     app.keys = parse_keys(os.environ.get("PLUGIN_SIGNING_KEY", "")) or app.keys
     app.concurrency, app.body_max = options.concurrency, options.max_body
-    server, ended = Server(app, options.listen), threading.Event()
+    server, ended = _listen(app, options.listen), threading.Event()
     host = f"[{options.listen[0]}]" if ":" in options.listen[0] else options.listen[0]
     address = options.address or f"http://{host}:{server.port}"
 

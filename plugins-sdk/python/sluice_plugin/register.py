@@ -23,8 +23,9 @@ def feature_from_file(path: str, address: str) -> dict[str, Any]:
     return json.loads(text.replace("{address}", address.rstrip("/")))
 
 
-def post_feature(server: str, token: str, feature: dict[str, Any]) -> tuple[int, str]:
-    """Register once: the status, and the gateway's words. OSError when it cannot be reached."""
+def post_feature(server: str, token: str, feature: dict[str, Any]) -> tuple[int, str, bool]:
+    """Register once: the status, the gateway's words, and whether the feature is known to be off.
+    OSError when it cannot be reached."""
     request = urllib.request.Request(
         server.rstrip("/") + "/v1/features", json.dumps(feature).encode(), method="POST",
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
@@ -35,9 +36,18 @@ def post_feature(server: str, token: str, feature: dict[str, Any]) -> tuple[int,
     except urllib.error.HTTPError as error:
         status, text = error.code, error.read(ANSWER_MAX)
     try:
-        return status, str(json.loads(text).get("msg", ""))
+        answer = json.loads(text)
+        payload = answer.get("payload")
+        is_off = isinstance(payload, dict) and payload.get("enabled") is False
+        return status, str(answer.get("msg", "")), is_off
     except (ValueError, AttributeError):
-        return status, text[:200].decode("utf-8", "replace")
+        return status, text[:200].decode("utf-8", "replace"), False
+
+
+def _next_step(status: int, is_off: bool, name: object) -> str | None:
+    if status == 200:
+        return f"sluicectl feature on {name}" if is_off else None
+    return "set SLUICE_TOKEN to a token that may register features" if status == 401 else None
 
 
 def _final(status: int) -> bool:
@@ -48,20 +58,20 @@ def _final(status: int) -> bool:
 def keep_registering(app: App, server: str, token: str, feature: dict[str, Any],
                      ended: threading.Event) -> bool:
     """Until the gateway has taken or refused it. True when it was taken."""
-    pause = 1
+    pause, name = 1, feature.get("name")
     while not ended.is_set():
         try:
-            status, words = post_feature(server, token, feature)
+            status, words, is_off = post_feature(server, token, feature)
         except (OSError, ValueError) as error:
-            status, words = 0, f"{server}: {error}"
+            status, words, is_off = 0, f"{server}: {error}", False
         if status == 200:
-            app.log("info", "registered", plugin=feature.get("name"), words=words)
+            app.log("info", "registered", plugin=name, words=words, next=_next_step(status, is_off, name))
             return True
         if status and _final(status):
-            app.log("error", "not registered", plugin=feature.get("name"), status=status,
-                    error=words)
+            app.log("error", "not registered", plugin=name, status=status, error=words,
+                    next=_next_step(status, is_off, name))
             return False
-        app.log("warning", "not registered yet", plugin=feature.get("name"), status=status or None,
+        app.log("warning", "not registered yet", plugin=name, status=status or None,
                 error=words, again_in_s=pause)
         ended.wait(pause)
         pause = min(2 * pause, PAUSE_MAX_S)
