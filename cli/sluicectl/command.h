@@ -41,9 +41,11 @@ struct command {
 	const char *args; /**< "JOB...", for --help; NULL: takes none. */
 	int args_min, args_max;
 	enum arg_kind arg_kind;
-	const char *arg_hints; /**< As in command_option; for the first argument. */
-	const char *summary;   /**< One line without a full stop. */
-	const char *about;     /**< More, and an example. */
+	const char *arg_hints;  /**< As in command_option; for the first argument (and all, where
+				     there are no arg2_hints). */
+	const char *arg2_hints; /**< For the second; nothing is offered behind it. */
+	const char *summary;    /**< One line without a full stop. */
+	const char *about;      /**< More, and an example. */
 	const struct command_option *option;
 	size_t options;
 	size_t size;                 /**< Of the struct that the options go into. */

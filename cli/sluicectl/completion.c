@@ -2,6 +2,7 @@
 #include "cli/sluicectl/ctl.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* "a|b" as "a b". */
 static void put_words(const char *choices)
@@ -85,7 +86,14 @@ static void bash_command(const struct command *c)
 {
 	printf("    '%s%s%s') words='", c->group ? c->group : "", c->group ? " " : "", c->name);
 	put_words(c->arg_hints);
-	printf("'; kind=%s; options='", c->args && c->arg_kind == ARG_FILE ? "file" : "name");
+	if (c->arg2_hints) {
+		printf("'; case ${#args[@]} in 0) ;; 1) words='");
+		put_words(c->arg2_hints);
+		printf("' ;; *) words='' ;; esac");
+	} else {
+		putchar('\'');
+	}
+	printf("; kind=%s; options='", c->args && c->arg_kind == ARG_FILE ? "file" : "name");
 	bash_option_names(c->option, c->options);
 	printf("' ;;\n");
 }
@@ -94,7 +102,8 @@ static void bash_head(void)
 {
 	puts("# Completion of sluicectl for bash; made by: sluicectl completion bash\n"
 	     "_sluicectl_bash() {\n"
-	     "  local cur prev first='' second='' word words='' options='' kind='' command i\n"
+	     "  local cur prev first='' second='' word words='' options='' kind='' command i "
+	     "args=()\n"
 	     "  cur=${COMP_WORDS[COMP_CWORD]}\n"
 	     "  prev=${COMP_WORDS[COMP_CWORD-1]}\n"
 	     "  COMPREPLY=()\n"
@@ -104,7 +113,8 @@ static void bash_head(void)
 	     "    --server|--token|--output|-o) ((i++)) ;;\n"
 	     "    -*) ;;\n"
 	     "    *) if [[ -z $first ]]; then first=$word\n"
-	     "       elif [[ -z $second ]]; then second=$word; fi ;;\n"
+	     "       elif [[ -z $second ]]; then second=$word\n"
+	     "       else args+=(\"$word\"); fi ;;\n"
 	     "    esac\n"
 	     "  done");
 }
@@ -209,6 +219,16 @@ static void fish_option(const struct command *c, const struct command_option *o)
 	putchar('\n');
 }
 
+/* `hints` where `test` holds of the command and what stands `behind` it. */
+static void fish_argument(const struct command *c, const char *test, const char *hints,
+			  const char *behind)
+{
+	printf("complete -c sluicectl -n '%s %s%s%s%s' -a '", test, c->group ? c->group : "",
+	       c->group ? " " : "", c->name, behind);
+	put_words(hints);
+	puts("'");
+}
+
 static void fish_command(size_t i)
 {
 	const struct command *c = commands[i];
@@ -223,12 +243,17 @@ static void fish_command(size_t i)
 		put_quoted(c->summary);
 		putchar('\n');
 	}
-	if (c->arg_hints) {
-		printf("complete -c sluicectl");
-		fish_condition(c);
-		printf(" -a '");
-		put_words(c->arg_hints);
-		puts("'");
+	if (c->arg2_hints) {
+		fish_argument(c, "__sluicectl_at", c->arg_hints, "");
+		const char *first = c->arg_hints;
+		for (size_t len; *first; first += len + (first[len] == '|')) {
+			char word[32];
+			len = strcspn(first, "|");
+			snprintf(word, sizeof(word), " %.*s", (int)len, first);
+			fish_argument(c, "__sluicectl_at", c->arg2_hints, word);
+		}
+	} else if (c->arg_hints) {
+		fish_argument(c, "__sluicectl_in", c->arg_hints, "");
 	}
 	if (c->args && c->arg_kind == ARG_FILE) {
 		printf("complete -c sluicectl");

@@ -191,6 +191,7 @@ const struct command command_plugin_new = {
 	.args_min = 3,
 	.args_max = 3,
 	.arg_hints = "python|node|go|c",
+	.arg2_hints = "translator|factors|gate|decorator|binder|hook",
 	.summary = "Begin a plugin: a project of your own",
 	.about = "LANGUAGE is python, node, go or c. TYPE is translator, factors, gate, decorator, "
 		 "binder or hook (or the plugin type's whole name). The project is in a folder of "

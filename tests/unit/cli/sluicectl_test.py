@@ -231,6 +231,18 @@ class WhoAndWhere(Case):
                 self.run_ctl(*args, code=2)
         self.assertEqual(self.requests, [])
 
+    def test_completion_knows_each_place_of_a_new_plugin(self):
+        script, _ = self.run_ctl("completion", "bash")
+        for line, words in (
+                ("plugin new ", "python node go c"), ("plugin new go de", "decorator"),
+                ("plugin new go ", "translator factors gate decorator binder hook"),
+                ("plugin new go gate ", ""), ("plugin conform --type g", "gate")):
+            typed = ["sluicectl", *line.split(" ")]
+            asked = subprocess.run(
+                ["bash", "-c", script + '\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sluicectl_bash; '
+                 'echo "${COMPREPLY[*]}"', "bash", *typed], capture_output=True, text=True, timeout=20)
+            self.assertEqual((asked.stdout, asked.stderr), (words + "\n", ""), line)
+
     def test_help_of_every_command_has_an_example(self):
         out, _ = self.run_ctl("--help")
         rows = out[out.index("Commands:\n") + 10:out.index("\n\n", out.index("Commands:\n"))]
