@@ -30,7 +30,7 @@
 	X(CORRUPT, "INTERNAL_ERROR", 500, false, "stored data is damaged, foreign or newer")       \
 	X(PEER, "INTERNAL_ERROR", 502, false, "the other side broke the protocol")                 \
 	X(TIMEOUT, "INTERNAL_ERROR", 504, true, "a deadline passed")                               \
-	X(CANCELED, "INTERNAL_ERROR", 503, false, "canceled")                                      \
+	X(CANCELED, "SERVICE_UNAVAILABLE", 503, true, "broken off: the caller left, or we stop")   \
 	X(LIMIT, "INTERNAL_ERROR", 500, false, "an evaluation limit was hit")                      \
 	X(INTERNAL, "INTERNAL_ERROR", 500, false, "a fault of the gateway")
 

@@ -191,6 +191,8 @@ def test_whoever_hangs_up_frees_it(daemon, plugin_server):
         sock.close()
     p.on("/g", passes)
     until(lambda: api.post("/v1/job?dryRun=true", job()).status == 200, 20, "the places are free")
+    counted = api.get("/metrics").raw.decode()
+    assert 'route="/v1/job",code="503"' in counted and 'route="/v1/job",code="500"' not in counted
 
 
 def test_many_beside_real_jobs(api, plugin_server):
