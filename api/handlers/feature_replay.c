@@ -2,14 +2,16 @@
  * a dry run from the first stage that the candidate has, on what that stage was given then;
  * what differs from what the store knows is told. Touches nothing.
  *
- * An answer holds as many jobs as fit into its time; `next` is what to send for the rest. */
+ * An answer holds as many jobs as fit into its time and size; `next` is what to send for the rest.
+ */
 #include "api/handlers/feature_replay.h"
 
 enum {
 	LAST_DEFAULT = 20,
 	JOBS_MAX = 1000,
-	PAGE_MS = 20000, /* after which no further job is begun */
-	JOB_MS = 30000,  /* of one job */
+	PAGE_MS = 20000,      /* after which no further job is begun, */
+	PAGE_BYTES = 8 << 20, /* likewise, of values that are told */
+	JOB_MS = 30000,       /* of one job */
 };
 
 struct replay_body {
@@ -62,6 +64,7 @@ struct replaying {
 	struct uuid *job;
 	size_t jobs;
 	uint64_t count[REPLAY_OUTCOMES];
+	size_t told; /* bytes of values */
 };
 
 /* Would the candidate be asked about it? */
@@ -101,7 +104,7 @@ static int try_job(struct replaying *r, const struct replay_past *p, struct json
 	int rc = driver_preview(r->api->driver, &from, &options, &now, err);
 	enum replay_outcome outcome;
 	if (!rc)
-		rc = replay_compare(r->stage, p, now, result, &outcome);
+		rc = replay_compare(r->stage, p, now, result, &outcome, &r->told);
 	if (!rc)
 		r->count[outcome]++;
 	return rc;
@@ -233,7 +236,8 @@ static int replay_all(struct replaying *r, struct json_object *to, struct sl_err
 	int64_t end_ms = clock_mono_ms(&clock_system) + PAGE_MS;
 	size_t done = 0;
 	int rc = 0;
-	while (!rc && done < r->jobs && (!done || clock_mono_ms(&clock_system) < end_ms))
+	while (!rc && done < r->jobs &&
+	       (!done || (r->told < PAGE_BYTES && clock_mono_ms(&clock_system) < end_ms)))
 		rc = replay_job(r, r->job[done++], results, err);
 	for (int i = 0; i < REPLAY_OUTCOMES; i++)
 		jb_put_int(sum, replay_outcome_name((enum replay_outcome)i), (int64_t)r->count[i]);

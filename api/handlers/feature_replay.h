@@ -42,10 +42,10 @@ SL_MUST_USE int replay_past_load(struct store *store, struct uuid id,
 				 const struct feature *candidate, enum plugin_type stage,
 				 struct replay_past *past, struct sl_error *err);
 
-/** Say in `result` what differs. */
+/** Say in `result` what differs; the bytes of its values are added to `*told`. */
 SL_MUST_USE int replay_compare(enum plugin_type stage, const struct replay_past *past,
 			       const struct preview *now, struct json_object *result,
-			       enum replay_outcome *ret);
+			       enum replay_outcome *ret, size_t *told);
 const char *replay_outcome_name(enum replay_outcome outcome);
 
 SL_END_DECLS

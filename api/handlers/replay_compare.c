@@ -18,6 +18,7 @@ struct differences {
 	const struct json *a, *b;
 	const char *what;
 	uint32_t n;
+	size_t told; /* bytes of values */
 };
 
 static struct json_object *add(struct differences *d, const char *what)
@@ -31,14 +32,18 @@ static struct json_object *add(struct differences *d, const char *what)
 	return to;
 }
 
-static void put_value(struct json_object *to, const char *key, const struct json *j, json_at at)
+static size_t put_value(struct json_object *to, const char *key, const struct json *j, json_at at)
 {
-	if (at == JSON_NONE)
+	if (at == JSON_NONE) {
 		jb_put_null(to, key);
-	else if (json_raw(j, at).len > VALUE_MAX)
-		jb_put_loose(to, key, bytes_cut(json_raw(j, at), VALUE_MAX));
+		return 0;
+	}
+	struct bytes raw = json_raw(j, at);
+	if (raw.len > VALUE_MAX)
+		jb_put_loose(to, key, bytes_cut(raw, VALUE_MAX));
 	else
-		jb_put_raw(to, key, json_raw(j, at));
+		jb_put_raw(to, key, raw);
+	return raw.len > VALUE_MAX ? VALUE_MAX : raw.len;
 }
 
 static bool add_path(void *user, struct bytes pointer, json_at a, json_at b)
@@ -47,8 +52,7 @@ static bool add_path(void *user, struct bytes pointer, json_at a, json_at b)
 	struct json_object *to = add(d, d->what);
 	if (to) {
 		jb_put_bytes(to, "path", pointer);
-		put_value(to, "old", d->a, a);
-		put_value(to, "new", d->b, b);
+		d->told += put_value(to, "old", d->a, a) + put_value(to, "new", d->b, b);
 	}
 	return true;
 }
@@ -154,7 +158,7 @@ static void compare_ends(struct differences *d, const struct replay_past *p,
 }
 
 int replay_compare(enum plugin_type stage, const struct replay_past *p, const struct preview *now,
-		   struct json_object *result, enum replay_outcome *ret)
+		   struct json_object *result, enum replay_outcome *ret, size_t *told)
 {
 	struct differences d = {.list = jb_array()};
 	bool both = p->admitted && now->complete && now->state == JOB_WAITING;
@@ -169,6 +173,7 @@ int replay_compare(enum plugin_type stage, const struct replay_past *p, const st
 		     (p->admitted || p->job.state != JOB_FAILED);
 	enum replay_outcome outcome = fails ? REPLAY_FAILED : d.n ? REPLAY_CHANGED : REPLAY_SAME;
 	*ret = outcome;
+	*told += d.told;
 	jb_put_str(result, "outcome", replay_outcome_name(outcome));
 	if (fails || !now->complete)
 		jb_put_bytes(result, "reason", now->complete ? now->reason : bytes_str(now->cut));

@@ -1,6 +1,6 @@
 """POST /v1/features/replay: what a candidate would have done to jobs that were."""
 
-from harness import feature, job, plugin, when
+from harness import feature, job, plugin, role, until, when
 from plugin_double import Answer, passes
 
 
@@ -112,3 +112,25 @@ def test_a_job_that_failed_later_can_be_replayed(api, plugin_server):
     told = replay(api, feature("candidate", gate(plugin_server.on("/g", {"decision": "stop", "reason": "no"}))),
                   jobIDs=[job_id])
     assert told["sum"]["leftOut"] == 0 and result_of(told, job_id)["outcome"] == "changed"
+
+
+def test_a_page_is_bounded_by_what_it_tells(api, plugin_server):
+    """Of each job 50 values of 1.9 KB are told: 100 jobs are more than 8 MiB."""
+    notes = {f"n{i}": "x" * 1900 for i in range(60)}
+
+    def annotate(call):
+        call.job["metadata"].setdefault("annotations", {}).update(notes)
+        return call.job
+
+    document = {"kind": "TaskSet", "metadata": {"name": "t", "annotations": {"a": "b"}},
+                "spec": {"engine": "null", "roles": [role("main", "true")]}}
+    before = api.count()
+    jobs = [api.submit(job(document)) for _ in range(100)]
+    until(lambda: api.count(state="succeeded") >= 100, 30, "they have ended")
+    candidate = feature("f", plugin("TemplateDecorator", plugin_server.on("/d", annotate)))
+    told = replay(api, candidate, last=100)
+    assert 0 < told["sum"]["jobs"] < 100 and told["next"]["last"] == 100 - told["sum"]["jobs"]
+    rest = replay(api, candidate, **told["next"])
+    assert "next" not in rest and rest["sum"]["jobs"] == told["next"]["last"]
+    seen = {one["jobID"] for one in told["results"] + rest["results"]}
+    assert api.count() == before + 100 and seen == set(jobs)
