@@ -191,8 +191,8 @@ def test_whoever_hangs_up_frees_it(daemon, plugin_server):
         sock.close()
     p.on("/g", passes)
     until(lambda: api.post("/v1/job?dryRun=true", job()).status == 200, 20, "the places are free")
-    counted = api.get("/metrics").raw.decode()
-    assert 'route="/v1/job",code="503"' in counted and 'route="/v1/job",code="500"' not in counted
+    until(lambda: 'route="/v1/job",code="503"' in api.get("/metrics").raw.decode(), 20, "they are counted")
+    assert 'route="/v1/job",code="500"' not in api.get("/metrics").raw.decode()
 
 
 def test_many_beside_real_jobs(api, plugin_server):
