@@ -69,7 +69,6 @@ void line_parked(struct driver *d, struct line *line)
 	if (!line)
 		return;
 	line->parking--;
-	line->parked_n++;
 	d->lines_stir = true;
 }
 

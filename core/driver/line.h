@@ -27,7 +27,6 @@ struct line {
 	bool passing;         /* a pass goes on */
 	bool busy;            /* a look into the store is on its way */
 	uint32_t parking;     /* jobs on their way to be parked */
-	uint32_t parked_n;    /* ... that were, since the process began */
 	uint32_t window;      /* in a pass: so many at once */
 	uint32_t out;         /* let go in a pass, and not through with the plugin */
 	bool behind;          /* `after` is set */

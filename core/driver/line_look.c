@@ -12,7 +12,6 @@ struct look {
 	struct note note;
 	struct driver *driver;
 	uint32_t parked, waiting; /* so many at most */
-	uint32_t parked_n;        /* line->parked_n when it was begun */
 	bool parked_end, waiting_end, full;
 	struct line_at from, after; /* of those that wait for an answer: where to begin, the last */
 	bool from_set, behind;
@@ -96,10 +95,12 @@ static void settle_pass(struct line *line, const struct look *q)
 		line->passing = false; /* those that came meanwhile are for the next pass */
 }
 
-/* Nobody is parked any more, nor on the way to it: the line in memory goes on. */
+/* Nobody is parked any more, nor on the way to it: the line in memory goes on. Whom the look
+ * was too early to see is still on the way: writes are done, and told to the loop, in the
+ * order in which they were submitted. */
 static void settle_parked(struct driver *d, struct line *line, const struct look *q)
 {
-	if (!q->parked_end || line->parking || line->parked_n != q->parked_n)
+	if (!q->parked_end || line->parking)
 		return;
 	line->parked = false;
 	(void)caller_hold(d->caller, line->key, false);
@@ -144,7 +145,6 @@ void line_look(struct driver *d, struct line *line, uint32_t parked, uint32_t wa
 	q->driver = d;
 	q->parked = parked;
 	q->waiting = waiting;
-	q->parked_n = line->parked_n;
 	q->from = line->after;
 	q->from_set = line->behind;
 	q->write = (struct write){.apply = apply, .done = done};
