@@ -124,7 +124,8 @@ void config_changes(const struct config *old, const struct config *fresh, bool l
 
 /** Append the whole configuration as YAML, as it is in force: for --check-config. */
 void config_print(const struct config *config, struct buf *to);
-/** Append the names (one a line) of SLUICE_ variables that look like settings and are none. */
+/** Append the names, with commas between, of SLUICE_ variables that look like settings and are
+ * none. */
 void config_foreign(char *const *env, struct buf *to);
 
 void config_sample(struct buf *to); /**< A commented file with every key at its default. */

@@ -58,8 +58,8 @@ void config_foreign(char *const *env, struct buf *to)
 	for (; env && *env; env++) {
 		struct bytes name = bytes_of(*env, strcspn(*env, "="));
 		if (bytes_starts(name, "SLUICE_") && !is_setting(name)) {
+			buf_add_str(to, to->len ? ", " : "");
 			buf_add_bytes(to, name);
-			buf_add_char(to, '\n');
 		}
 	}
 }

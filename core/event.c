@@ -6,7 +6,8 @@
 enum { RECORD_OLD = 1, RECORD_VERSION = 2 };
 
 static const char *const type_names[EVENT_TYPES] = {
-	"state", "call", "stage", "replica", "request", "note",
+	[EVENT_STATE] = "state",     [EVENT_CALL] = "call", [EVENT_REPLICA] = "replica",
+	[EVENT_REQUEST] = "request", [EVENT_NOTE] = "note",
 };
 
 void event_encode(const struct event *e, struct buf *to)
@@ -55,8 +56,8 @@ int event_decode(struct bytes record, struct event *ret)
 		*texts[i] = wire_get_bytes(&w);
 	if (version > RECORD_OLD)
 		e.generation = wire_get(&w, 8);
-	if (w.bad || w.at != w.end || e.type >= EVENT_TYPES || e.state >= JOB_STATES ||
-	    (e.stage >= PLUGIN_TYPES && e.stage != EVENT_NO_STAGE))
+	if (w.bad || w.at != w.end || e.type >= EVENT_TYPES || !type_names[e.type] ||
+	    e.state >= JOB_STATES || (e.stage >= PLUGIN_TYPES && e.stage != EVENT_NO_STAGE))
 		return SL_E_CORRUPT;
 	*ret = e;
 	return 0;

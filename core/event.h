@@ -8,12 +8,11 @@
 #include "core/json/build.h"
 
 enum event_type {
-	EVENT_STATE,   /**< The job moved; `state`, `reason`, `reason_code`, `who`. */
-	EVENT_CALL,    /**< A plugin answered or could not be asked. */
-	EVENT_STAGE,   /**< A stage is finished; `detail` sums it up. */
-	EVENT_REPLICA, /**< A replica started or ended; `detail`, `role`, `index`, `code`. */
-	EVENT_REQUEST, /**< Somebody asked for something: resume, stop; `who`, `reason`. */
-	EVENT_NOTE,
+	EVENT_STATE,       /**< The job moved; `state`, `reason`, `reason_code`, `who`. */
+	EVENT_CALL,        /**< A plugin answered or could not be asked. */
+	EVENT_REPLICA = 3, /**< A replica started or ended; `detail`, `role`, `index`, `code`. */
+	EVENT_REQUEST,     /**< Somebody asked for something: resume, stop; `who`, `reason`. */
+	EVENT_NOTE,        /**< Anything else: `outcome` says what, `reason` in words. */
 	EVENT_TYPES,
 };
 

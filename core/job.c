@@ -113,7 +113,7 @@ int job_decode(struct bytes record, struct job *ret)
 		get_uuid(&w, &job.rerun_of);
 		get_uuid(&w, &job.rerun_as);
 	}
-	if (w.bad || w.at != w.end || job.state >= JOB_STATES || job.next > NEXT_LEASE)
+	if (w.bad || w.at != w.end || job.state >= JOB_STATES || job.next > NEXT_HELD)
 		return SL_E_CORRUPT;
 	job.group = (struct job_group){true, job.state, job.reason_code, job.plugin};
 	job.line = job_line_of(&job);

@@ -34,6 +34,7 @@ enum job_next {
 	NEXT_ASK,
 	NEXT_EXPIRE,
 	NEXT_LEASE, /**< It is being asked about just now; looked at again then, if that is lost. */
+	NEXT_HELD,  /**< Its time came while admission was held: as soon as it is released. */
 };
 
 #define JOB_CODE_HELD "held" /* preparing, stored and not admitted: core/hold.h */

@@ -33,7 +33,7 @@ int progress_decode(struct bytes record, struct progress *ret)
 	ret->generation = wire_get(&w, 8);
 	ret->gates = (size_t)wire_get(&w, 4);
 	if (ret->gates > PROGRESS_GATES_MAX || ret->stage > PLUGIN_STAGES ||
-	    ret->waits > WAITS_PLUGIN)
+	    ret->waits > WAITS_RECHECK)
 		return SL_E_CORRUPT;
 	for (size_t i = 0; i < ret->gates; i++)
 		ret->gate[i] = wire_get_bytes(&w);
@@ -84,4 +84,10 @@ void progress_count(struct progress *p, struct bytes gate)
 		memmove(p->asked, p->asked + 1, --kept * sizeof(p->asked[0]));
 	p->asked[kept++] = now;
 	p->askeds = kept;
+}
+
+struct bytes progress_holder(const struct progress *p)
+{
+	struct bytes last = p->askeds ? p->asked[p->askeds - 1].gate : bytes_of("", 0);
+	return progress_has_run(p, last) ? bytes_of("", 0) : last;
 }

@@ -11,6 +11,7 @@ enum waits_for {
 	WAITS_GATE_NEXT, /**< A gate suspended it; a resume goes on behind that gate. */
 	WAITS_GATE_ASK,  /**< A gate suspended it and wants to be asked again on a resume. */
 	WAITS_PLUGIN,    /**< A plugin cannot be asked; a resume asks it at once. */
+	WAITS_RECHECK,   /**< Resumed on condition that the gate is asked again. */
 };
 
 enum { PROGRESS_GATES_MAX = 256, PROGRESS_ASKED_MAX = 32 };
@@ -42,5 +43,8 @@ SL_MUST_USE int progress_add_gate(struct progress *p, struct bytes gate);
 /** How often this gate has suspended the job, as far as is known. */
 uint32_t progress_times(const struct progress *p, struct bytes gate);
 void progress_count(struct progress *p, struct bytes gate); /**< Once more. */
+/** The gate that suspended the job last and has not let it go since, nor has a person done
+ * so in its place; empty: there is none. */
+struct bytes progress_holder(const struct progress *p);
 
 SL_END_DECLS

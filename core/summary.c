@@ -154,6 +154,9 @@ static void say_next(const struct telling *t)
 		say_at(t, t->job->next_ms);
 		say(t, ".");
 	}
+	if (t->job->next == NEXT_HELD)
+		say(t, " Its time has come, but admission is held: the gate is asked again as soon "
+		       "as an operator releases it.");
 	if (t->job->expires_ms) {
 		say(t, " At ");
 		say_at(t, t->job->expires_ms);

@@ -86,6 +86,8 @@ static void add_value(const struct ctl *ctl, const struct json *json, json_at at
 			to->rc = SL_E_NO_MEMORY;
 		else if (kind == CELL_TIME)
 			add_time(ctl, text, to);
+		else if (kind == CELL_PATH && !text.len)
+			buf_add_str(to, "(the whole TaskSet)");
 		else
 			output_clean(to, text);
 		break;

@@ -15,6 +15,7 @@ enum cell_kind {
 	CELL_WORDS,  /**< A list (or one) of texts: "a,b". */
 	CELL_LINE,   /**< Likewise, with spaces between: a command line. */
 	CELL_SWITCH, /**< true: on, false: off. */
+	CELL_PATH,   /**< A place in a TaskSet; the empty one is all of it. */
 };
 
 struct column {

@@ -16,7 +16,7 @@ static const struct column call_columns[] = {
 };
 
 static const struct column provenance_columns[] = {
-	{"ADDED", "path", CELL_TEXT, false},
+	{"ADDED", "path", CELL_PATH, false},
 	{"BY", "plugin", CELL_TEXT, false},
 };
 

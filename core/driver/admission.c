@@ -166,17 +166,29 @@ static void no_room(struct driver *d, struct admit *from, int rc)
 	admit_drop(d, from);
 }
 
-/* The gate that wanted to be asked again is not among those that match now. */
-static bool gate_is_gone(const struct admission *a)
+static bool is_planned(const struct admission *a, struct bytes gate)
 {
-	bool waits = a->progress.waits == WAITS_GATE_NEXT || a->progress.waits == WAITS_GATE_ASK;
-	if (!a->from->by_timer || !waits)
-		return false;
 	const struct plan_stage *gates = &a->plan->stage[PLUGIN_GATE];
 	for (uint32_t i = gates->first; i < gates->first + gates->n; i++)
-		if (bytes_is(a->job.plugin, a->plan->plugin[i]->key))
-			return false;
-	return true;
+		if (bytes_is(gate, a->plan->plugin[i]->key))
+			return true;
+	return false;
+}
+
+/* The gate that suspended the job is to be asked again and not among those that match now:
+ * also when meanwhile it could not be asked, or another one could not. Only a person who
+ * does not want it asked may let the job go in its place. */
+static bool gate_is_gone(struct admission *a)
+{
+	struct bytes holder = progress_holder(&a->progress);
+	if (a->progress.stage > PLUGIN_GATE || !holder.len || is_planned(a, holder))
+		return false;
+	if (a->from->by_timer || a->progress.waits == WAITS_RECHECK)
+		return true;
+	if (progress_add_gate(&a->progress, holder))
+		driver_log(a->driver, LOG_WARN, a->node.id, "too many gates to remember", NULL,
+			   NULL);
+	return false;
 }
 
 static void begin(struct admission *a)

@@ -29,6 +29,7 @@ struct piece {
 	size_t n_failed, n_aside;
 	struct stopped *stopped;
 	bool short_of_memory;
+	bool timers; /* some are due now */
 	int rc;
 };
 
@@ -40,7 +41,7 @@ static void forget(struct piece *q)
 		q->run[q->n] = run_load_free(q->run[q->n]);
 	}
 	q->n_failed = q->n_aside = q->bytes = 0;
-	q->short_of_memory = q->end = false;
+	q->short_of_memory = q->end = q->timers = false;
 	q->behind = q->from;
 }
 
@@ -55,6 +56,8 @@ static int next_ids(const struct piece *q, struct store_txn *txn, struct uuid *i
 		return ledger_ids_in(txn, JOB_RUNNING, q->from, ids, LOOK_MAX, ret_n);
 	case INTAKE_PREPARING:
 		return ledger_ids_in(txn, JOB_PREPARING, q->from, ids, LOOK_MAX, ret_n);
+	case INTAKE_PUT_OFF:
+		return ledger_ids_in(txn, JOB_SUSPENDED, q->from, ids, LOOK_MAX, ret_n);
 	default:
 		return ledger_ids_held(txn, q->from, ids, LOOK_MAX, ret_n);
 	}
@@ -111,6 +114,25 @@ static int take_preparing(struct piece *q, struct store_txn *txn, struct job *jo
 	return rc;
 }
 
+/* Its time came while it was held: it comes now. */
+static int take_put_off(struct piece *q, struct store_txn *txn, struct job *job)
+{
+	scoped(buf_finip) struct buf words = {0};
+	struct why why;
+	int64_t old_next_ms = job->next_ms;
+	if (job->next != NEXT_HELD)
+		return 0;
+	buf_init(&words, HOLD_WORDS_MAX);
+	int rc = driver_find_hold(q->driver, txn, job, &words, &why);
+	if (rc != SL_E_NOT_FOUND)
+		return rc;
+	job->next = NEXT_ASK;
+	job->next_ms = driver_now(q->driver);
+	ledger_save(txn, job, old_next_ms);
+	q->timers = true;
+	return 0;
+}
+
 static int take(struct piece *q, struct store_txn *txn, struct uuid id)
 {
 	scoped(buf_finip) struct buf keep = {0};
@@ -124,6 +146,8 @@ static int take(struct piece *q, struct store_txn *txn, struct uuid id)
 	if (rc)
 		return rc;
 	bool run = job.state == JOB_WAITING || job.state == JOB_RUNNING;
+	if (job.state == JOB_SUSPENDED)
+		return take_put_off(q, txn, &job);
 	return run ? take_run(q, txn, &job) : take_preparing(q, txn, &job);
 }
 
@@ -225,6 +249,8 @@ static void come_back(struct driver *d, struct note *note)
 			in->first = in->first && q->sort != INTAKE_PREPARING;
 			in->walking = 0;
 		}
+		if (q->timers)
+			driver_set_timer(d, driver_now(d));
 		tell_trouble(d, q);
 		hand_over(d, q);
 	}
@@ -244,10 +270,11 @@ static size_t places(const struct driver *d)
 static size_t room(const struct driver *d)
 {
 	const struct intake *in = &d->intake;
-	static const unsigned runs = INTAKE_WAITING | INTAKE_RUNNING;
+	static const unsigned free_of_charge = INTAKE_WAITING | INTAKE_RUNNING | INTAKE_PUT_OFF;
 	if (in->busy || !(in->walking | in->asked) || atomic_load(&d->ending) || d->closed)
 		return 0;
-	size_t n = (in->walking ? in->walking : in->asked) & runs ? BATCH : places(d);
+	unsigned next = in->walking ? in->walking : in->asked & -in->asked;
+	size_t n = next & free_of_charge ? BATCH : places(d);
 	return n < BATCH ? n : BATCH;
 }
 
@@ -268,7 +295,7 @@ void intake_turn(struct driver *d)
 {
 	struct intake *in = &d->intake;
 	if (atomic_exchange(&d->released, false))
-		intake_ask(d, INTAKE_HELD, 0);
+		intake_ask(d, INTAKE_HELD | INTAKE_PUT_OFF, 0);
 	size_t most = room(d);
 	if (!most || clock_mono_ms(d->parts.clock) < in->at_ms)
 		return;

@@ -61,8 +61,9 @@ struct note {
 enum intake_sort {
 	INTAKE_WAITING = 1,
 	INTAKE_RUNNING = 2,
-	INTAKE_PREPARING = 4,
-	INTAKE_HELD = 8,
+	INTAKE_PUT_OFF = 4, /**< Suspended, and their time came during a hold. */
+	INTAKE_PREPARING = 8,
+	INTAKE_HELD = 16,
 };
 
 struct intake {

@@ -116,7 +116,7 @@ int driver_stop(struct driver *d, const struct job_request *r, enum job_state *r
 static int step_over(struct asking *q, struct progress *progress, const struct job *job)
 {
 	bool ask = q->request->recheck || progress->waits != WAITS_GATE_NEXT;
-	progress->waits = WAITS_NOT;
+	progress->waits = q->request->recheck ? WAITS_RECHECK : WAITS_NOT;
 	if (ask)
 		return 0;
 	return progress_add_gate(progress, job->plugin)
@@ -180,6 +180,7 @@ static int resume(struct asking *q, struct store_txn *txn, struct job *job)
 	q->admit->job.asked = 0;
 	q->admit->job.unavailable_ms = 0;
 	q->admit->job.parked_ms = 0;
+	q->admit->job.expires_ms = 0;
 	return rc;
 }
 

@@ -13,6 +13,7 @@ struct run *run_free(struct run *r)
 		return NULL;
 	change_free(r->next);
 	policy_free(r->policy);
+	free(r->told);
 	taskset_free(r->set);
 	json_fini(&r->json);
 	buf_fini(&r->text);
@@ -96,12 +97,28 @@ static const char *outcome_of(const struct replica *replica)
 	}
 }
 
+static uint64_t *told_of(const struct run *r, uint32_t role, uint32_t index)
+{
+	size_t at = index;
+	for (uint32_t i = 0; i < role; i++)
+		at += r->set->role[i].replicas;
+	return &r->told[at];
+}
+
+/* A replica is stored more often than something becomes of it. */
+static uint64_t becomes(const struct replica *replica)
+{
+	return (uint64_t)replica->attempts << 8 | (uint64_t)replica->state;
+}
+
 static void add_replica_event(struct run *r, struct change *c, const struct policy_fx *fx,
 			      const struct replica *replica)
 {
 	const char *outcome = outcome_of(replica);
-	if (!outcome)
+	uint64_t *told = told_of(r, fx->role, fx->index);
+	if (!outcome || *told == becomes(replica))
 		return;
+	*told = becomes(replica);
 	struct event event = {.time_ms = driver_now(r->driver),
 			      .type = EVENT_REPLICA,
 			      .state = r->state,
@@ -227,6 +244,15 @@ static int create_policy(struct run *r)
 	return rc ? rc : policy_create(r->set, &room, &r->policy);
 }
 
+static int create_told(struct run *r)
+{
+	size_t n = 1;
+	for (uint32_t i = 0; i < r->set->roles; i++)
+		n += r->set->role[i].replicas;
+	r->told = calloc(n, sizeof(*r->told));
+	return r->told ? 0 : SL_E_NO_MEMORY;
+}
+
 static int create(struct driver *d, const struct job *job, struct buf *text, struct run **ret)
 {
 	static const struct json_limits limits = {TEXT_BYTES_MAX, DEPTH_MAX};
@@ -249,6 +275,8 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 	if (!rc)
 		rc = taskset_read(&r->json, 0, &r->set, &err);
 	if (!rc)
+		rc = create_told(r);
+	if (!rc)
 		rc = create_policy(r);
 	if (!rc)
 		rc = heap_reserve(&d->waking, atomic_load(&d->busy) + 1);
@@ -260,8 +288,10 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 static void restore(struct run *r, const struct run_load *from)
 {
 	for (const struct run_replica *n = from->replica; n; n = n->next)
-		if (n->role < r->set->roles && n->index < r->set->role[n->role].replicas)
+		if (n->role < r->set->roles && n->index < r->set->role[n->role].replicas) {
 			policy_restore(r->policy, n->role, n->index, &n->stored);
+			*told_of(r, n->role, n->index) = becomes(&n->stored);
+		}
 }
 
 static void fail_now_written(struct driver *d, struct change *c, int rc)

@@ -17,6 +17,7 @@ struct run {
 	size_t weight; /* in driver->documents */
 	struct taskset *set;
 	struct policy *policy;
+	uint64_t *told;       /* of each replica, role by role: what the job's log says last */
 	uint32_t moves;       /* changes on their way and `next` included */
 	enum job_state state; /* likewise */
 	uint64_t serial;

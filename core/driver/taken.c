@@ -58,7 +58,7 @@ static int add_suspended(struct taken *t, struct store_txn *txn, struct job *job
 static int put_off(struct taken *t, struct store_txn *txn, struct job *job, int64_t now_ms)
 {
 	int64_t old_next_ms = job->next_ms;
-	lease(t, job, now_ms, NEXT_ASK);
+	lease(t, job, now_ms, NEXT_HELD);
 	job->parked_ms = 0;
 	ledger_save(txn, job, old_next_ms);
 	return 0;

@@ -104,11 +104,14 @@ void verdict_suspend(struct admission *a, struct step *step)
 void verdict_gate_gone(struct admission *a)
 {
 	char plugin[300], words[500];
-	snprintf(plugin, sizeof(plugin), "%.*s", BYTES_FMT(a->job.plugin));
+	struct bytes holder = progress_holder(&a->progress);
+	snprintf(plugin, sizeof(plugin), "%.*s", BYTES_FMT(holder));
 	snprintf(words, sizeof(words),
 		 "%s was to be asked again, but it is off or gone; turn it on and resume the job "
 		 "with recheck, or resume it to go on without it",
 		 plugin);
+	if (a->progress.waits != WAITS_GATE_ASK)
+		a->progress.waits = WAITS_GATE_NEXT;
 	struct change *c = last_change(a, "gate_gone", bytes_str(words), plugin);
 	if (!c)
 		return;

@@ -59,6 +59,13 @@ static int by_rank(const void *a, const void *b)
 	return strcmp(x->plugin->key, y->plugin->key);
 }
 
+static int by_plugin(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+	uintptr_t p = (uintptr_t)x->plugin, q = (uintptr_t)y->plugin;
+	return p == q ? 0 : p < q ? -1 : 1;
+}
+
 static int rank_all(struct generation *g, struct store_txn *txn)
 {
 	for (size_t i = 0; i < g->pub.features; i++)
@@ -86,8 +93,11 @@ static void sort_all(struct generation *g)
 	for (int type = 0; type < PLUGIN_TYPES; type++) {
 		const struct plugin **ordered = (const struct plugin **)g->pub.ordered[type];
 		qsort(g->ranked[type], g->pub.count[type], sizeof(*g->ranked[type]), by_rank);
-		for (size_t i = 0; i < g->pub.count[type]; i++)
+		for (size_t i = 0; i < g->pub.count[type]; i++) {
 			ordered[i] = g->ranked[type][i].plugin;
+			g->ranked[type][i].rank = i + 1;
+		}
+		qsort(g->ranked[type], g->pub.count[type], sizeof(*g->ranked[type]), by_plugin);
 	}
 }
 
@@ -237,10 +247,11 @@ const struct plugin *registry_plugin(const struct registry_ref *ref, struct byte
 
 size_t registry_sequence(const struct registry_ref *ref, const struct plugin *plugin)
 {
-	for (size_t i = 0; i < ref->count[plugin->type]; i++)
-		if (ref->ordered[plugin->type][i] == plugin)
-			return i + 1;
-	return 0;
+	const struct generation *g = container_of(ref, struct generation, pub);
+	const struct ranked key = {plugin, 0};
+	const struct ranked *found = bsearch(&key, g->ranked[plugin->type],
+					     ref->count[plugin->type], sizeof(key), by_plugin);
+	return found ? found->rank : 0;
 }
 
 /* ---- writing ---- */

@@ -97,6 +97,8 @@ struct generation {
 	struct ranked *ranked[PLUGIN_TYPES];
 };
 
+/** While a generation is made a rank as stored, in that order; then a place in the order of
+ * the type, 1-based, to be found by address. */
 struct ranked {
 	const struct plugin *plugin;
 	uint64_t rank;

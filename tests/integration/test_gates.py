@@ -226,6 +226,48 @@ def test_a_gate_that_is_gone_when_its_time_comes(api, plugin_server):
     api.wait_state(job_id, "succeeded")
 
 
+def test_a_gate_that_is_down_and_then_gone_lets_nobody_pass(api, plugin_server):
+    """It has suspended the job and did not take that back: only a person may."""
+    answers = iter([{**SUSPEND, "retryAfterSec": 1}])
+    gates(api, plugin_server, lambda call: next(answers, Answer(503, {})), passes, retries=0)
+    job_id, _ = suspended(api)
+    until(lambda: api.job(job_id)["reasonCode"] == "plugin_unavailable", 20, "it is down")
+    api.turn("gates", "off")
+    gone = until(lambda: (now := api.job(job_id))["reasonCode"] == "gate_gone" and now, 20, "it is missed")
+    assert (gone["state"], gone["plugin"]) == ("suspended", "AccessGate.gates.qa.g0")
+    assert "next" not in gone
+    assert resume(api, job_id).status == 200
+    api.wait_state(job_id, "succeeded")
+
+
+@pytest.mark.parametrize("on_resume", ["next", "ask"])
+def test_a_recheck_of_a_gate_that_is_gone_lets_nobody_pass(api, plugin_server, on_resume):
+    """Who may resume with recheck only must not get past a gate because it is off."""
+    far = "2099-01-01T00:00:00Z"
+    gates(api, plugin_server, {**SUSPEND, "onResume": on_resume, "expiresAt": far})
+    job_id, _ = suspended(api)
+    api.turn("gates", "off")
+    assert resume(api, job_id, recheck=True).status == 200
+    gone = until(lambda: (now := api.job(job_id))["reasonCode"] == "gate_gone" and now, 20, "it is missed")
+    assert gone["state"] == "suspended" and "next" not in gone, "a resume cancels the expiry"
+    assert len(plugin_server.calls) == 1
+    assert resume(api, job_id).status == 200
+    api.wait_state(job_id, "succeeded")
+
+
+def test_a_recheck_finds_the_gate_that_is_on_again(api, plugin_server):
+    answers = iter([SUSPEND])
+    gates(api, plugin_server, lambda call: next(answers, {"decision": "pass"}))
+    job_id, _ = suspended(api)
+    api.turn("gates", "off")
+    resume(api, job_id, recheck=True)
+    until(lambda: api.job(job_id)["reasonCode"] == "gate_gone", 20, "it is missed")
+    api.turn("gates", "on")
+    assert resume(api, job_id, recheck=True).status == 200
+    api.wait_state(job_id, "succeeded")
+    assert asked(plugin_server) == ["/0", "/0"]
+
+
 def test_suspension_survives_restarts(daemon, plugin_server):
     api = daemon.api
     gates(api, plugin_server, passes, SUSPEND, passes)

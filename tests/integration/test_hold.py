@@ -181,16 +181,18 @@ def test_jobs_at_work_go_on_and_resumed_ones_are_held(free, plugin_server):
 def test_nothing_is_asked_again_while_it_is_held(free, plugin_server):
     api = free
     answers = iter([{"decision": "suspend", "retryAfterSec": 1}])
-    api.register(feature("g", plugin("AccessGate", plugin_server.on("/g", lambda call: next(answers, passes)))))
+    gate = plugin_server.on("/g", lambda call: next(answers, {"decision": "pass"}))
+    api.register(feature("g", plugin("AccessGate", gate)))
     job_id = api.submit(job())
     first = api.wait_state(job_id, "suspended")["next"]
     hold(api)
     later = until(lambda: (now := api.job(job_id))["next"] != first and now, 15, "its time is put off")
     assert (later["state"], later["reasonCode"]) == ("suspended", "gate_suspended")
     assert len(plugin_server.calls) == 1
+    assert "admission is held" in api.good("GET", f"/v1/job/explain/{job_id}")["summary"]
     release(api)
-    assert api.put(f"/v1/job/resume/{job_id}").status == 200
     api.wait_state(job_id, "succeeded")
+    assert len(plugin_server.calls) == 2, "asked again as soon as it was released"
 
 
 def test_jobs_in_admission_at_a_crash_are_held_after_it(daemon, plugin_server):

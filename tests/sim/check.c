@@ -57,6 +57,18 @@ struct reading {
 	struct sim_job *job;
 };
 
+/* A start is told once. */
+static void read_replica(struct sim *s, struct sim_job *job, const struct event *e)
+{
+	unsigned role = e->role.len ? (unsigned)*(const char *)e->role.at - 'a' : 0;
+	bool start = bytes_is(e->outcome, "started");
+	bool *started = &job->started[role % 4][e->index % 8];
+	if (start && *started)
+		sim_wrong(s, job, "the start of %.*s %d is told twice", BYTES_FMT(e->role),
+			  e->index);
+	*started = start;
+}
+
 static bool read_event(void *user, uint32_t number, const struct event *e)
 {
 	struct reading *r = user;
@@ -71,6 +83,8 @@ static bool read_event(void *user, uint32_t number, const struct event *e)
 	/* a gate whose breaker is open fails open without a call */
 	if (e->type == EVENT_NOTE && bytes_is(e->outcome, "failed_open"))
 		job->gate[SIM_G3].excused = true;
+	if (e->type == EVENT_REPLICA)
+		read_replica(r->s, job, e);
 	if (e->type != EVENT_STATE)
 		return true;
 	if (!job->begun ? e->state != JOB_PREPARING : !legal(job->chain, e->state))

@@ -68,6 +68,7 @@ struct sim_job {
 	unsigned resumed_turn; /**< Of the last resume. */
 	bool begun;
 	enum job_state chain; /**< State by its events. */
+	bool started[4][8];   /**< Replicas, by its events: role a is 0. */
 	uint32_t sequence;    /**< Of its last change in the feed. */
 	struct {
 		bool passed, excused; /**< Excused: suspended or failed open. */

@@ -224,7 +224,7 @@ static void the_environment_wins_over_the_file(void **state)
 	scoped(buf_finip) struct buf foreign;
 	buf_init(&foreign, 4096);
 	config_foreign(env, &foreign);
-	assert_string_equal(buf_str(&foreign), "SLUICE_PORT\n");
+	assert_string_equal(buf_str(&foreign), "SLUICE_PORT");
 }
 
 static void a_bad_environment_is_named(void **state)
