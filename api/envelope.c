@@ -1,10 +1,14 @@
 #include "api/envelope.h"
 
+#include <inttypes.h>
+
 static const char *reason(unsigned status)
 {
 	switch (status) {
 	case 200:
 		return "OK";
+	case 206:
+		return "Partial Content";
 	case 400:
 		return "Bad Request";
 	case 401:
@@ -21,6 +25,8 @@ static const char *reason(unsigned status)
 		return "Gone";
 	case 413:
 		return "Content Too Large";
+	case 416:
+		return "Range Not Satisfiable";
 	case 421:
 		return "Misdirected Request";
 	case 429:
@@ -68,8 +74,10 @@ static void write_head(struct reply *reply, unsigned status, const struct envelo
 		       const char *type, size_t length, struct buf *to)
 {
 	buf_addf(to, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n", status, reason(status), type);
-	if (!reply->stream || !reply->type)
-		buf_addf(to, "Content-Length: %zu\r\n", length);
+	bool streamed = reply->stream && reply->type;
+	if (!streamed || reply->stream_length >= 0)
+		buf_addf(to, "Content-Length: %" PRId64 "\r\n",
+			 streamed ? reply->stream_length : (int64_t)length);
 	else if (!how->headless)
 		buf_add_str(to, "Transfer-Encoding: chunked\r\n");
 	buf_add_str(to, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
@@ -96,7 +104,7 @@ static int write_all(struct reply *reply, struct bytes path, const struct envelo
 	}
 	if (reply->raw.rc < 0 || made.rc < 0)
 		return made.rc < 0 ? made.rc : reply->raw.rc;
-	if (how->always_200 && is_v1(path))
+	if (how->always_200 && is_v1(path) && status != 206) /* a part must not pass for all */
 		status = 200;
 	write_head(reply, status, how, type, body.len, to);
 	if (!how->no_body && (!reply->stream || !reply->type))

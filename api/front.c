@@ -5,11 +5,12 @@ enum { FLUSH_MS = 60 * 1000 };
 
 /* ---- before the body ---- */
 
-static int decode_params(struct request *req, const struct bytes *raw)
+static int decode_params(struct request *req, const struct route *route, const struct bytes *raw)
 {
 	for (size_t i = 0; i < REQUEST_PARAMS_MAX && raw[i].len; i++) {
 		/* The rest of a path stays as it is: its handler takes it apart. */
-		if (memchr(raw[i].at, '/', raw[i].len)) {
+		bool last = i + 1 == REQUEST_PARAMS_MAX || !raw[i + 1].len;
+		if (last && route_takes_rest(route)) {
 			req->param[i] = raw[i];
 			continue;
 		}
@@ -44,7 +45,7 @@ static int find_route(struct api *api, struct request *req, struct reply *reply,
 	if (rc == SL_E_METHOD)
 		return refuse_method(reply, req->method, allow);
 	if (rc == 0)
-		rc = decode_params(req, raw);
+		rc = decode_params(req, *ret, raw);
 	if (rc == SL_E_NOT_FOUND)
 		return reply_fail(reply, rc, "no such route");
 	return rc < 0 ? reply_fail(reply, (enum sl_err)rc, "%s", sl_err_text(rc)) : 0;

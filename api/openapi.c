@@ -58,11 +58,17 @@ static struct json_object *body_schema(const struct field *fields)
 	return schema;
 }
 
+static void add_content(struct json_object *to, const char *type, struct json_object *schema)
+{
+	struct json_object *media = jb_object();
+	jb_put(media, "schema", schema);
+	jb_put(to, type, media);
+}
+
 static struct json_object *content(const char *type, struct json_object *schema)
 {
-	struct json_object *content = jb_object(), *media = jb_object();
-	jb_put(media, "schema", schema);
-	jb_put(content, type, media);
+	struct json_object *content = jb_object();
+	add_content(content, type, schema);
 	return content;
 }
 
@@ -123,10 +129,12 @@ static struct json_object *answers(const struct route *route)
 {
 	struct json_object *all = jb_object(), *ok = jb_object(), *other = jb_object();
 	jb_put_str(ok, "description", "It worked.");
+	struct json_object *kinds = jb_object();
 	if (route->produces)
-		jb_put(ok, "content", content(route->produces, jb_object()));
-	else
-		jb_put(ok, "content", content("application/json", envelope_schema(route->payload)));
+		add_content(kinds, route->produces, jb_object());
+	if (!route->produces || route->payload)
+		add_content(kinds, "application/json", envelope_schema(route->payload));
+	jb_put(ok, "content", kinds);
 	jb_put(all, "200", ok);
 	jb_put_str(other, "description", "Refused: `code` and `msg` say why.");
 	jb_put(other, "content", content("application/json", envelope_schema(NULL)));

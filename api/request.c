@@ -126,6 +126,7 @@ void request_fini(struct request *req)
 void reply_init(struct reply *reply)
 {
 	memset(reply, 0, sizeof(*reply));
+	reply->stream_length = -1;
 	buf_init(&reply->head, 16 * 1024);
 	buf_init(&reply->raw, REPLY_MAX);
 }

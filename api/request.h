@@ -54,6 +54,7 @@ struct reply {
 	const char *type;
 	struct buf raw;
 	struct stream *stream; /**< With `type`, instead of `raw`: api/stream.h. Owned. */
+	int64_t stream_length; /**< Bytes of the stream where they are known; -1: sent in chunks. */
 	bool close;            /**< End the connection behind this answer. */
 };
 

@@ -19,6 +19,8 @@ static bool takes_rest(struct bytes part)
 	return part.len > 5 && memcmp((const char *)part.at + part.len - 4, "...}", 4) == 0;
 }
 
+bool route_takes_rest(const struct route *route) { return takes_rest(bytes_str(route->pattern)); }
+
 static bool matches(const char *pattern, const struct target *target,
 		    struct bytes param[REQUEST_PARAMS_MAX])
 {

@@ -35,7 +35,8 @@ struct route {
 	const struct field *fields;      /**< Of the body; NULL: none, or free. */
 	const struct route_query *query; /**< Ended by a NULL name; NULL: none. */
 	const char *payload;             /**< JSON schema text of the payload; NULL: none. */
-	const char *produces;            /**< Media type if it is not an envelope. */
+	const char *produces;            /**< Media type if it is not an envelope; or beside it,
+					  * with `payload`. */
 };
 
 /** The routes of one group of handlers; lists of groups end with NULL. */
@@ -54,5 +55,8 @@ SL_MUST_USE int route_find(const struct route_group *const *groups, struct bytes
 			   const struct target *target, const struct route **ret,
 			   struct bytes ret_param[REQUEST_PARAMS_MAX],
 			   char ret_allow[ROUTE_ALLOW_SIZE]);
+
+/** Is its last parameter the rest of the path? */
+bool route_takes_rest(const struct route *route);
 
 SL_END_DECLS

@@ -9,11 +9,16 @@
 
 /* ---- answering ---- */
 
+static bool in_chunks(const struct exchange *x)
+{
+	return !x->http_1_0 && x->reply.stream_length < 0;
+}
+
 static int write_piece(void *user, struct bytes piece)
 {
 	struct exchange *x = user;
-	int n = x->http_1_0 ? mg_write(x->http, piece.at, piece.len)
-			    : mg_send_chunk(x->http, piece.at, (unsigned)piece.len);
+	int n = in_chunks(x) ? mg_send_chunk(x->http, piece.at, (unsigned)piece.len)
+			     : mg_write(x->http, piece.at, piece.len);
 	return n > 0 ? 0 : SL_E_CANCELED;
 }
 
@@ -35,7 +40,7 @@ static void run_stream(struct exchange *x)
 	int rc = io.fd < 0 ? SL_E_CANCELED : stream_run(x->reply.stream, &io);
 	if (io.fd >= 0)
 		close(io.fd);
-	if (rc < 0 || (!x->http_1_0 && mg_send_chunk(x->http, "", 0) < 0))
+	if (rc < 0 || (in_chunks(x) && mg_send_chunk(x->http, "", 0) < 0))
 		x->keep = false;
 	x->reply.stream = stream_free(x->reply.stream);
 }

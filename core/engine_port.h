@@ -16,6 +16,7 @@
  * must only post. */
 #pragma once
 
+#include "core/base/err.h"
 #include "core/base/id.h"
 #include "core/base/list.h"
 
@@ -141,6 +142,12 @@ struct engine_ops {
 	bool (*follow_logs)(struct engine *e, struct log_follower *f);
 	/** After follow_logs() said yes; afterwards `f` is not touched any more. */
 	void (*unfollow_logs)(struct engine *e, struct log_follower *f);
+	/** Open a file or folder of the job's work directory for reading: `path` goes down from
+	 * its top ("" is that), as names with '/' between. A regular file or a folder, whatever
+	 * the job has put there. SL_E_NOT_FOUND; SL_E_CONFLICT: not one that is served; with
+	 * words. Any thread; may wait for the disk. NULL: the engine keeps none. */
+	int (*open_artifact)(struct engine *e, const struct uuid *job, const char *path,
+			     int *ret_fd, struct sl_error *err);
 	/** Remove all that is kept of a job that is final: logs, artifacts, records; however
 	 * often it is asked. Answered by a report, JOB_ERASED. NULL: nothing is kept. */
 	void (*erase)(struct engine *e, const struct uuid *job);

@@ -110,6 +110,13 @@ static int events(struct api *api, struct request *req, struct reply *reply)
 		.summary = words, .payload = schema                                                \
 	}
 
+#define JOB_ARTIFACTS_SCHEMA                                                                       \
+	"{\"type\":\"object\",\"properties\":{\"entries\":{\"type\":\"array\",\"items\":{"         \
+	"\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"path\":{"            \
+	"\"type\":\"string\"},\"type\":{\"enum\":[\"file\",\"folder\",\"link\",\"other\"]},"       \
+	"\"size\":{\"type\":[\"integer\",\"null\"]},\"modified\":{\"type\":\"string\"}}}},"        \
+	"\"cut\":{\"type\":\"boolean\"}}}"
+
 static const struct route routes[] = {
 	READ("/v1/job/config/{jobID}", config, "The job as submitted", "{\"type\":\"object\"}"),
 	READ("/v1/job/taskset/{jobID}", taskset, "Its TaskSet as it stands",
@@ -156,6 +163,23 @@ static const struct route routes[] = {
 		.summary = "What its replicas wrote",
 		.query = job_logs_query,
 		.produces = "text/plain",
+	},
+	{
+		.method = "GET",
+		.pattern = "/v1/job/artifacts/{jobID}",
+		.needs = PRIV_READ_JOB,
+		.handle = job_read_artifacts,
+		.summary = "What is in its work directory",
+		.payload = JOB_ARTIFACTS_SCHEMA,
+	},
+	{
+		.method = "GET",
+		.pattern = "/v1/job/artifacts/{jobID}/{path...}",
+		.needs = PRIV_READ_JOB,
+		.handle = job_read_artifacts,
+		.summary = "A file of its work directory (its bytes), or what is in a folder",
+		.payload = JOB_ARTIFACTS_SCHEMA,
+		.produces = "application/octet-stream",
 	},
 };
 

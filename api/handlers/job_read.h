@@ -18,6 +18,7 @@ SL_MUST_USE int job_read_detail(struct store_txn *txn, const struct job *job,
 SL_MUST_USE int job_read_taskset(struct store_txn *txn, const struct job *job,
 				 struct json_object **ret);
 /** Handlers in files of their own. */
+int job_read_artifacts(struct api *api, struct request *req, struct reply *reply);
 int job_read_logs(struct api *api, struct request *req, struct reply *reply);
 int job_read_calls(struct api *api, struct request *req, struct reply *reply);
 int job_read_explain(struct api *api, struct request *req, struct reply *reply);

@@ -70,6 +70,7 @@ extern const struct command command_job_resume;
 extern const struct command command_job_delete;
 extern const struct command command_job_rerun;
 extern const struct command command_job_logs;
+extern const struct command command_job_artifacts;
 extern const struct command command_hold;
 extern const struct command command_release;
 extern const struct command command_job_events;

@@ -8,6 +8,7 @@ const struct command *const commands[] = {
 	&command_job_explain,
 	&command_job_events,
 	&command_job_logs,
+	&command_job_artifacts,
 	&command_job_stop,
 	&command_job_resume,
 	&command_job_rerun,

@@ -29,6 +29,14 @@ static void quote_control(struct buf *to, uint8_t c)
 		buf_addf(to, "\\u%04x", c);
 }
 
+bool json_is_utf8(struct bytes text)
+{
+	const uint8_t *at = (const uint8_t *)text.at, *end = at + text.len;
+	for (unsigned len = 1; at < end && len; at += len)
+		len = *at < 0x80 ? 1 : json_utf8_len(at, end);
+	return at == end;
+}
+
 void json_quote(struct buf *to, struct bytes text)
 {
 	const uint8_t *at = (const uint8_t *)text.at, *end = at + text.len, *kept = at;

@@ -1,5 +1,6 @@
 #include "runtime/local/local.h"
 
+#include "runtime/local/artifacts.h"
 #include "runtime/local/cgroups.h"
 #include "runtime/local/check.h"
 #include "runtime/local/internal.h"
@@ -264,6 +265,12 @@ static void unfollow_logs(struct engine *e, struct log_follower *f)
 	logwatch_unfollow(local_of(e)->logwatch, f);
 }
 
+static int open_artifact(struct engine *e, const struct uuid *job, const char *path, int *ret_fd,
+			 struct sl_error *err)
+{
+	return artifacts_open(local_of(e)->data, *job, path, ret_fd, err);
+}
+
 static void erased(void *user, struct uuid job, const char *why)
 {
 	struct local *l = user;
@@ -352,6 +359,7 @@ static const struct engine_ops ops = {
 	.open_log_times = open_log_times,
 	.follow_logs = follow_logs,
 	.unfollow_logs = unfollow_logs,
+	.open_artifact = open_artifact,
 	.erase = erase,
 	.free = local_free,
 };

@@ -67,6 +67,17 @@ def test_replicas_run_as_their_user(users):
     assert lines[2:] == ["CapPrm:", "0000000000000000", "NoNewPrivs:", "1", "0002", WORKER]
 
 
+def test_artifacts_of_another_user(users):
+    api = users.api
+    job_id = api.submit(job(taskset(role("main", "echo mine > f; echo closed > g; chmod 600 g; mkdir -m 700 d; echo x > d/f"))))
+    assert api.wait_final(job_id)["state"] == "succeeded"
+    assert api.get(f"/v1/job/artifacts/{job_id}/f").raw == b"mine\n"
+    refused = api.get(f"/v1/job/artifacts/{job_id}/g")
+    assert refused.status == 409 and "chmod" in refused.msg
+    # folders of a job that has ended are the gateway's to look into, too
+    until(lambda: api.get(f"/v1/job/artifacts/{job_id}/d/f").raw == b"x\n", 20, "they are released")
+
+
 def test_the_gateway_can_look_into_the_work_directory(users):
     run(users, "mkdir out; echo text > out/artifact")
     [work] = (users.data / "work").iterdir()
