@@ -12,8 +12,8 @@
 #include "core/base/log.h"
 #include "core/driver.h"
 #include "core/hooks.h"
-#include "core/meter.h"
 #include "core/registry.h"
+#include "core/telemetry/meter.h"
 
 struct api {
 	struct store *store;

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "api/request.h"
-#include "core/admin.h"
-#include "core/token_book.h"
+#include "core/access/admin.h"
+#include "core/access/token_book.h"
 
 struct auth;
 

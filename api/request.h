@@ -6,11 +6,11 @@
 #pragma once
 
 #include "api/stream.h"
+#include "core/access/token.h"
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/json/build.h"
 #include "core/json/index.h"
-#include "core/token.h"
 
 struct route;
 

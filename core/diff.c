@@ -1,8 +1,8 @@
 #include "core/diff.h"
 
-#include "core/increment_internal.h"
+#include "core/increment/internal.h"
+#include "core/increment/keyset.h"
 #include "core/json/keys.h"
-#include "core/keyset.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
  * Layer 2, any thread. n log n. Recurses to the depth of the documents. */
 #pragma once
 
-#include "core/increment.h"
+#include "core/increment/increment.h"
 
 /** Told of each difference: its RFC 6901 pointer and the value on either side, JSON_NONE
  * where there is none. An element is told where it stands in `b`, one that is gone where

@@ -12,12 +12,12 @@
 #pragma once
 
 #include "core/base/log.h"
-#include "core/caller.h"
+#include "core/calls/caller.h"
 #include "core/engine_port.h"
-#include "core/hold.h"
-#include "core/ledger.h"
-#include "core/meter.h"
-#include "core/tracer.h"
+#include "core/ledger/hold.h"
+#include "core/ledger/ledger.h"
+#include "core/telemetry/meter.h"
+#include "core/telemetry/tracer.h"
 #include "core/watch.h"
 
 struct driver;

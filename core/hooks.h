@@ -3,10 +3,10 @@
  * Two halves, with the outbox (core/outbox.h) between them:
  *
  *   writer's thread   every transaction that moved jobs is looked at before it is committed:
- *                     each change (core/feed.h) is matched against the LifeHook plugins of
+ *                     each change (core/ledger/feed.h) is matched against the LifeHook plugins of
  *                     the registry that is in force, and a delivery for each match is put
  *                     into the same transaction
- *   sluice-hooks      reads what is due, sends it (core/caller), and writes what became of
+ *   sluice-hooks      reads what is due, sends it (core/calls/caller), and writes what became of
  *                     it. It holds a bounded window of each subscriber's deliveries; the
  *                     rest stays in the store
  *
@@ -17,10 +17,10 @@
 #pragma once
 
 #include "core/base/log.h"
-#include "core/meter.h"
+#include "core/calls/standing.h"
 #include "core/outbox.h"
 #include "core/registry.h"
-#include "core/standing.h"
+#include "core/telemetry/meter.h"
 #include "store/writer.h"
 
 struct hooks;

@@ -37,7 +37,7 @@ enum job_next {
 	NEXT_HELD,  /**< Its time came while admission was held: as soon as it is released. */
 };
 
-#define JOB_CODE_HELD "held" /* preparing, stored and not admitted: core/hold.h */
+#define JOB_CODE_HELD "held" /* preparing, stored and not admitted: core/ledger/hold.h */
 
 /* Why a job is where it is (`reason_code`): in_admission held gate_suspended gate_stopped gate_gone
  * plugin_unavailable plugin_timeout plugin_bad_answer selector_error no_translator
@@ -52,14 +52,14 @@ enum {
 	JOB_NAME_MAX = 128, /**< userID, jobName, jobKind. */
 };
 
-/** By what unfinished jobs are counted together (core/ledger_groups.c). */
+/** By what unfinished jobs are counted together (core/ledger/groups.c). */
 struct job_group {
 	bool there; /**< It is in the store like this. */
 	enum job_state state;
 	struct bytes code, plugin;
 };
 
-/** The line in the store that a job stands in for its plugin (core/ledger_line.h). */
+/** The line in the store that a job stands in for its plugin (core/ledger/line.h). */
 struct job_line {
 	char which; /**< 0: none. */
 	struct bytes plugin;

@@ -22,7 +22,7 @@
  * Layer 2. Threads: reads in any read transaction; writes on the writer's thread. */
 #pragma once
 
-#include "core/feed.h"
+#include "core/ledger/feed.h"
 
 /** Why a delivery is dead. */
 enum dead_why {

@@ -1,6 +1,6 @@
 /* Port: carry one HTTP request to a plugin and bring back its answer, once.
  *
- * Retries, signatures and verdicts are the caller's (core/caller). Implemented by
+ * Retries, signatures and verdicts are the caller's (core/calls/caller). Implemented by
  * net/http.c (libcurl multi; net/ is the only folder that includes <curl/curl.h>) and
  * by tests/lib/fake_executor.c.
  *

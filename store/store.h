@@ -14,7 +14,7 @@
 struct store;
 struct store_txn;
 
-/* The tables, and what core keeps in them (keys are listed in core/ledger.h). */
+/* The tables, and what core keeps in them (keys are listed in core/ledger/ledger.h). */
 #define STORE_TABLE_MAP(X)                                                                         \
 	X(META, "meta")         /* format number, secrets of the store, counters */                \
 	X(JOBS, "jobs")         /* job id -> record                           */                   \

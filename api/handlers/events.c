@@ -4,7 +4,7 @@
  * the store when the socket has room. */
 #include "api/api.h"
 #include "api/handlers/job_filter.h"
-#include "core/feed.h"
+#include "core/ledger/feed.h"
 
 #include <stdio.h>
 #include <stdlib.h>

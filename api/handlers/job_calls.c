@@ -1,7 +1,7 @@
 /* GET /v1/job/calls: the requests that plugins got about a job, made again from what each
  * stage was given, as a file of recorded calls (plugins-sdk/schema, RecordedCalls). */
 #include "api/handlers/job_read.h"
-#include "core/kept.h"
+#include "core/ledger/kept.h"
 
 enum { CALLS_MAX = 1024 /* of one job */ };
 

@@ -3,7 +3,7 @@
  * TaskSet. Made from the job's log and documents; changes nothing. */
 #include "api/handlers/job_explain.h"
 #include "api/handlers/set_view.h"
-#include "core/kept.h"
+#include "core/ledger/kept.h"
 #include "core/plan.h"
 #include "core/progress.h"
 #include "core/summary.h"

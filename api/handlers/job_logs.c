@@ -1,7 +1,7 @@
 /* GET /v1/job/logs: what replicas wrote, as text or lines of JSON, once or followed. */
 #include "api/handlers/job_read.h"
 #include "api/handlers/log_source.h"
-#include "core/taskset.h"
+#include "core/policy/taskset.h"
 
 enum { TAIL_MAX = 1000000, ROLE_MAX = 255 };
 

@@ -1,6 +1,6 @@
 /* /v1/job: submitting, stopping, resuming. */
 #include "api/handlers/job_submission.h"
-#include "core/taskset.h"
+#include "core/policy/taskset.h"
 
 enum { IDEMPOTENCY_KEY_MAX = 255, WAIT_MAX_S = 60 };
 

@@ -1,6 +1,6 @@
 #include "api/handlers/log_source.h"
 
-#include "core/taskset.h"
+#include "core/policy/taskset.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

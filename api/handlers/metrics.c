@@ -1,8 +1,8 @@
 /* /metrics: everything that is counted, in the Prometheus text format. */
 #include "api/api.h"
 #include "core/base/process.h"
-#include "core/meter_jobs.h"
-#include "core/meter_plugins.h"
+#include "core/telemetry/meter_jobs.h"
+#include "core/telemetry/meter_plugins.h"
 
 static void write_gateway(struct api *api, struct buf *to)
 {

@@ -1,9 +1,9 @@
 /* POST /v1/plugins/test: one signed sample call to a plugin, and the verdict on it. */
 #include "api/api.h"
-#include "core/feed.h"
-#include "core/kept.h"
+#include "core/ledger/feed.h"
+#include "core/ledger/kept.h"
+#include "core/policy/taskset.h"
 #include "core/preview.h"
-#include "core/taskset.h"
 #include "core/trial.h"
 
 enum { MOST_MS = 60000, TEXT_MAX = 16 << 20, DEPTH_MAX = 80 };

@@ -1,7 +1,7 @@
 /* What the store knows of a job that is replayed. */
 #include "api/handlers/feature_replay.h"
-#include "core/kept.h"
-#include "core/ledger.h"
+#include "core/ledger/kept.h"
+#include "core/ledger/ledger.h"
 #include "core/progress.h"
 
 struct reading {

@@ -1,6 +1,6 @@
 #include "api/handlers/set_view.h"
 
-#include "core/replica.h"
+#include "core/policy/replica.h"
 
 #include <stdio.h>
 

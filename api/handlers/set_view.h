@@ -2,8 +2,8 @@
  * absent or not valid (yet) leaves `set` NULL. Borrows from the transaction. */
 #pragma once
 
-#include "core/ledger.h"
-#include "core/policy.h"
+#include "core/ledger/ledger.h"
+#include "core/policy/policy.h"
 
 struct set_view {
 	const struct job *job;

@@ -1,6 +1,6 @@
 #include "cli/sluicectl/admin_passwd.h"
 #include "cli/sluicectl/ctl.h"
-#include "core/admin.h"
+#include "core/access/admin.h"
 #include "core/base/crypt.h"
 
 #include <errno.h>

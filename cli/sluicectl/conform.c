@@ -1,7 +1,7 @@
 #include "cli/sluicectl/conform.h"
 
 #include "core/base/crypt.h"
-#include "core/increment.h"
+#include "core/increment/increment.h"
 
 #include <errno.h>
 #include <stdio.h>

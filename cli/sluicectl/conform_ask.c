@@ -1,12 +1,12 @@
 #include "cli/sluicectl/conform.h"
 
-#include "core/answer.h"
 #include "core/base/clock.h"
-#include "core/caller.h"
+#include "core/calls/answer.h"
+#include "core/calls/caller.h"
 #include "core/hooks/ack.h"
-#include "core/increment.h"
-#include "core/taskset.h"
-#include "core/tell.h"
+#include "core/increment/increment.h"
+#include "core/increment/tell.h"
+#include "core/policy/taskset.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
 
 #include "api/http_meter.h"
 #include "cli/config.h"
-#include "core/meter.h"
-#include "core/tracer.h"
+#include "core/telemetry/meter.h"
+#include "core/telemetry/tracer.h"
 
 struct telemetry {
 	struct meter *meter;

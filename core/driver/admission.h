@@ -7,11 +7,11 @@
  * Layer 2; parts of the driver only. Threads: the loop, where nothing else is said. */
 #pragma once
 
-#include "core/answer.h"
+#include "core/calls/answer.h"
 #include "core/driver/change.h"
 #include "core/driver/observe.h"
-#include "core/kept.h"
-#include "core/merge.h"
+#include "core/increment/merge.h"
+#include "core/ledger/kept.h"
 #include "core/pipeline.h"
 #include "core/progress.h"
 
@@ -69,7 +69,7 @@ struct step { /* one plugin of the plan */
 	struct increment increment; /* decorators and the binder: what was added */
 };
 
-struct stage_given { /* what a stage was given: core/kept.h */
+struct stage_given { /* what a stage was given: core/ledger/kept.h */
 	struct kept_stage record;
 	struct buf patch;
 	bool dirty;

@@ -7,7 +7,7 @@
 
 #include "core/base/arena.h"
 #include "core/driver/internal.h"
-#include "core/replica.h"
+#include "core/policy/replica.h"
 #include "store/writer.h"
 
 struct replica_change_record {

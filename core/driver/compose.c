@@ -1,6 +1,6 @@
 /* A stage's answers put together: the next form of the TaskSet, or the factors. */
 #include "core/driver/admission.h"
-#include "core/tell.h"
+#include "core/increment/tell.h"
 
 #include <stdio.h>
 #include <stdlib.h>

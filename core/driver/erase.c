@@ -3,7 +3,7 @@
 #include "core/driver/erase.h"
 
 #include "core/driver/internal.h"
-#include "core/ledger_erase.h"
+#include "core/ledger/erase.h"
 #include "store/writer.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Admission held and released, by an operator: decided in the write's transaction, told to
  * the loop afterwards, which takes in what is held no longer (core/driver/intake.c). */
-#include "core/hold.h"
+#include "core/ledger/hold.h"
 #include "core/driver/internal.h"
 #include "store/writer.h"
 

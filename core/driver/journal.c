@@ -1,7 +1,7 @@
 /* What an admission tells the store: its events, documents and progress. They are written
  * behind, one change at a time: the next one takes all that came up meanwhile. */
 #include "core/driver/admission.h"
-#include "core/patch.h"
+#include "core/ledger/patch.h"
 
 void journal_event(struct admission *a, const struct event *event)
 {

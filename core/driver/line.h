@@ -1,7 +1,7 @@
 /* Jobs in the store that wait for a plugin, seen from the loop: which plugins have such
  * lines, and when how many of them go on.
  *
- * There are two (core/ledger_line.h). *Parked* jobs wait for a place: while there are any
+ * There are two (core/ledger/line.h). *Parked* jobs wait for a place: while there are any
  * the caller's line for the plugin is held, and each place that comes free is theirs, in
  * order. Jobs that *wait for an answer* have timers of their own; when the plugin answers
  * anybody they are let go in a pass, in order, a few at first and more with each answer,
@@ -15,7 +15,7 @@
 #pragma once
 
 #include "core/driver/internal.h"
-#include "core/ledger_line.h"
+#include "core/ledger/line.h"
 
 struct admission;
 

@@ -4,8 +4,8 @@
  * Threads: the loop. */
 #pragma once
 
-#include "core/meter.h"
-#include "core/tracer.h"
+#include "core/telemetry/meter.h"
+#include "core/telemetry/tracer.h"
 
 struct admission;
 struct step;

@@ -1,7 +1,7 @@
 /* What people ask of one job: stop and resume. The decision falls in the write's
  * transaction; the loop is told afterwards, in the order of the commits. */
 #include "core/driver/admission.h"
-#include "core/ledger_erase.h"
+#include "core/ledger/erase.h"
 
 #include <stdio.h>
 #include <stdlib.h>

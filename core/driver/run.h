@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/driver/change.h"
-#include "core/policy.h"
+#include "core/policy/policy.h"
 
 struct run {
 	struct table_node node;

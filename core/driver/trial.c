@@ -1,12 +1,12 @@
 /* Trials: one call to a plugin on the loop, its asker asleep on a thread of the API. */
 #include "core/trial.h"
 
-#include "core/answer.h"
+#include "core/calls/answer.h"
 #include "core/driver/internal.h"
 #include "core/hooks/ack.h"
+#include "core/increment/tell.h"
+#include "core/policy/taskset.h"
 #include "core/preview.h"
-#include "core/taskset.h"
-#include "core/tell.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* What stages were given is cut down to digests some time after a job's end: a few jobs in
  * a transaction, so that nobody waits for it. */
 #include "core/driver/internal.h"
-#include "core/kept.h"
+#include "core/ledger/kept.h"
 #include "store/writer.h"
 
 #include <stdlib.h>

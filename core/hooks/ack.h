@@ -1,7 +1,7 @@
 /* What a subscriber's answer means. Layer 2, pure. */
 #pragma once
 
-#include "core/caller.h"
+#include "core/calls/caller.h"
 
 enum ack {
 	ACK_AGAIN, /**< RE, and everything that is not understood. */

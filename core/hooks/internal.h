@@ -11,7 +11,7 @@
 #pragma once
 
 #include "core/base/list.h"
-#include "core/caller.h"
+#include "core/calls/caller.h"
 #include "core/hooks.h"
 #include "core/hooks/ack.h"
 

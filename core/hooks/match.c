@@ -1,6 +1,6 @@
 #include "core/hooks/internal.h"
 
-#include "core/ledger.h"
+#include "core/ledger/ledger.h"
 
 static const struct json_limits header_limits = {4 << 20, 64};
 

@@ -1,6 +1,6 @@
 #include "runtime/local/pod.h"
 
-#include "core/quantity.h"
+#include "core/increment/quantity.h"
 #include "runtime/local/plan.h"
 
 #include <math.h>

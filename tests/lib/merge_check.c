@@ -1,6 +1,6 @@
 #include "tests/lib/merge_check.h"
 
-#include "core/merge.h"
+#include "core/increment/merge.h"
 #include "tests/lib/merge_model.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "tests/lib/merge_model.h"
 
-#include "core/increment_internal.h"
-#include "core/quantity.h"
+#include "core/increment/internal.h"
+#include "core/increment/quantity.h"
 
 enum { TEXT_MAX = 1 << 24 };
 

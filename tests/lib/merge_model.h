@@ -1,7 +1,7 @@
 /* What merging decorators means, slowly and obviously: each place of the base and of all
  * answers is looked at together, every pair of values is compared, nothing is sorted or
- * remembered. Shares no code with core/merge, core/keyset or the list of additions; the
- * parsed documents and the cutting of long words are the same.
+ * remembered. Shares no code with core/increment/merge, core/increment/keyset or the list of
+ * additions; the parsed documents and the cutting of long words are the same.
  *
  * The answers are increments of the base. One thread. */
 #pragma once

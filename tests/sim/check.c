@@ -1,9 +1,9 @@
 /* What must hold after every step, read from what is committed. */
 #include "tests/sim/sim.h"
 
-#include "core/kept.h"
-#include "core/ledger_erase.h"
-#include "core/ledger_line.h"
+#include "core/ledger/erase.h"
+#include "core/ledger/kept.h"
+#include "core/ledger/line.h"
 
 #include <stdarg.h>
 #include <stdio.h>

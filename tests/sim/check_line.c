@@ -1,5 +1,5 @@
 /* What must hold of those who wait for a plugin. */
-#include "core/ledger_line.h"
+#include "core/ledger/line.h"
 #include "tests/sim/sim.h"
 
 struct counting {

@@ -3,8 +3,8 @@
  * a document that holds the base. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/merge.h"
-#include "core/patch.h"
+#include "core/increment/merge.h"
+#include "core/ledger/patch.h"
 
 enum { TEXTS = 3 };
 

@@ -1,5 +1,5 @@
 /* What plugins may answer, stage by stage, and factors put together. */
-#include "core/answer.h"
+#include "core/calls/answer.h"
 #include "tests/unit/core/support.h"
 
 #include <stdio.h>

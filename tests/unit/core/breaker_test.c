@@ -1,5 +1,5 @@
 /* When a breaker opens, what it lets through meanwhile, and when it closes. */
-#include "core/breaker.h"
+#include "core/calls/breaker.h"
 #include "tests/unit/core/support.h"
 
 enum { T0 = 1000 };

@@ -1,7 +1,7 @@
 /* Who is asked when: lines, places that are held for jobs in the store, breakers of
  * plugins and of places, and what others may read of it. */
 #include "core/base/crypt.h"
-#include "core/caller.h"
+#include "core/calls/caller.h"
 #include "tests/lib/fake_executor.h"
 #include "tests/unit/core/support.h"
 

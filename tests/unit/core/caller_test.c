@@ -1,6 +1,6 @@
 /* What one ask does: signatures, attempts and pauses, places, budget, canceling. */
 #include "core/base/crypt.h"
-#include "core/caller.h"
+#include "core/calls/caller.h"
 #include "tests/lib/fake_executor.h"
 #include "tests/unit/core/support.h"
 

@@ -1,6 +1,6 @@
 /* The feed: what the ledger appends, what a reader gets, how old entries go. */
-#include "core/feed.h"
-#include "core/ledger.h"
+#include "core/ledger/feed.h"
+#include "core/ledger/ledger.h"
 #include "store/store_mem.h"
 #include "tests/unit/core/support.h"
 

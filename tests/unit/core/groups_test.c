@@ -1,6 +1,6 @@
 /* Counters of unfinished jobs that are alike: against a count by hand after random moves. */
 #include "core/base/crypt.h"
-#include "core/ledger.h"
+#include "core/ledger/ledger.h"
 #include "tests/lib/seeded.h"
 #include "tests/unit/core/support.h"
 

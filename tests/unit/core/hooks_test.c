@@ -2,7 +2,7 @@
  * patience, who hangs, what was registered before there was an outbox. */
 #include "core/base/crypt.h"
 #include "core/hooks.h"
-#include "core/ledger.h"
+#include "core/ledger/ledger.h"
 #include "store/store_mem.h"
 #include "tests/lib/fake_executor.h"
 #include "tests/lib/served.h"

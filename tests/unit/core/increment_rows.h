@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/increment.h"
+#include "core/increment/increment.h"
 
 /* Texts are written with ' for ". */
 static inline struct json parse(const char *text)

@@ -1,7 +1,7 @@
 /* Records of jobs, events, progress and replicas; the table of moves. */
 #include "core/event.h"
+#include "core/policy/replica.h"
 #include "core/progress.h"
-#include "core/replica.h"
 #include "core/wire.h"
 #include "tests/lib/seeded.h"
 #include "tests/unit/core/support.h"

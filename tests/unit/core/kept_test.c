@@ -1,8 +1,8 @@
 /* What stages were given: read back, and cut down some time after the job's end. */
 #include "tests/unit/core/support.h"
 
-#include "core/kept.h"
-#include "core/patch.h"
+#include "core/ledger/kept.h"
+#include "core/ledger/patch.h"
 #include "core/progress.h"
 #include "store/store_mem.h"
 

@@ -1,5 +1,5 @@
 /* Children are stopped with their parents: all of them, some at a time, once each. */
-#include "core/ledger.h"
+#include "core/ledger/ledger.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* The lines in which jobs wait for plugins: order, pages, who joins and who leaves. */
 #include "core/base/crypt.h"
-#include "core/ledger_line.h"
+#include "core/ledger/line.h"
 #include "tests/unit/core/support.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The book of jobs: index and counters after random moves, lists, timers, keys, logs. */
 #include "core/base/crypt.h"
-#include "core/ledger.h"
+#include "core/ledger/ledger.h"
 #include "tests/lib/seeded.h"
 #include "tests/unit/core/support.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/merge.h"
+#include "core/increment/merge.h"
 
 struct fault {
 	size_t left; /* Allocations until one fails; 0: none does. */

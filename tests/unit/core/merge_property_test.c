@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "core/merge.h"
-#include "core/patch.h"
+#include "core/increment/merge.h"
+#include "core/ledger/patch.h"
 
 enum { PARTS = 4, BASE = PARTS, MERGED, TEXTS, ROUNDS = 400, ANSWERS = (1 << PARTS) - 1 };
 enum { ALL = (1 << TEXTS) - 1, ONLY_MERGED = 1 << MERGED };

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "core/merge.h"
+#include "core/increment/merge.h"
 
 enum { PARTS_MAX = 4 };
 

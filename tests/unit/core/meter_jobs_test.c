@@ -1,6 +1,6 @@
 /* Series of unfinished jobs: the greatest holders by name, the rest together. */
 #include "core/base/crypt.h"
-#include "core/meter_jobs.h"
+#include "core/telemetry/meter_jobs.h"
 #include "tests/unit/core/support.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "core/meter.h"
+#include "core/telemetry/meter.h"
 #include "tests/unit/core/support.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Earlier documents out of later ones. */
 #include "tests/unit/core/support.h"
 
-#include "core/patch.h"
+#include "core/ledger/patch.h"
 
 enum { TEXT_MAX = 1 << 20 };
 

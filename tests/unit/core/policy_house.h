@@ -1,6 +1,6 @@
 /* A policy in a house of its own: the TaskSet it reads, its clock, and what it said last. */
 #pragma once
-#include "core/policy.h"
+#include "core/policy/policy.h"
 #include "tests/unit/core/support.h"
 
 #include <stdio.h>

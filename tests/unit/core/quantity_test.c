@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "core/quantity.h"
+#include "core/increment/quantity.h"
 
 static const struct {
 	const char *a, *b;

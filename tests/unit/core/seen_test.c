@@ -1,5 +1,5 @@
 /* Idempotency keys are remembered for a day, also when they are used again after it. */
-#include "core/ledger.h"
+#include "core/ledger/ledger.h"
 #include "tests/unit/core/support.h"
 
 enum { KEYS = 40, DAY_MS = SEEN_KEEP_MS };

@@ -1,5 +1,5 @@
 /* Validation of TaskSets, each rule with its place, and the defaults. */
-#include "core/taskset.h"
+#include "core/policy/taskset.h"
 #include "tests/unit/core/support.h"
 
 #include <stdio.h>

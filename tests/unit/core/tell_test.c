@@ -1,4 +1,4 @@
-#include "core/tell.h"
+#include "core/increment/tell.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Tokens: who may hand out what, and that the book is on disk before it says so. */
-#include "core/token_book.h"
+#include "core/access/token_book.h"
 
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 #include "core/base/crypt.h"
-#include "core/otlp.h"
-#include "core/trace.h"
+#include "core/telemetry/otlp.h"
+#include "core/telemetry/trace.h"
 #include "tests/unit/core/support.h"
 
 #include <stdlib.h>
