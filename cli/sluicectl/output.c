@@ -266,11 +266,10 @@ static int screen_width(const struct ctl *ctl)
 	return known && size.ws_col && ctl->format == FORMAT_TABLE ? size.ws_col : 0;
 }
 
-/* As much of the text as fits, with a sign when something was cut off. */
-static void print_cut(const char *text, int room)
+void output_cut(struct buf *to, const char *text, int room)
 {
 	if (text_width(text) <= room) {
-		fputs(text, stdout);
+		buf_add_str(to, text);
 		return;
 	}
 	char piece[8];
@@ -282,10 +281,18 @@ static void print_cut(const char *text, int room)
 		piece[n] = '\0';
 		used += text_width(piece);
 		if (used < room)
-			fputs(piece, stdout);
+			buf_add_str(to, piece);
 		text += n;
 	}
-	fputs("~", stdout);
+	buf_add_str(to, "~");
+}
+
+static void print_cut(const char *text, int room)
+{
+	scoped(buf_finip) struct buf cut = {0};
+	buf_init(&cut, strlen(text) + 1);
+	output_cut(&cut, text, room);
+	fputs(buf_str(&cut), stdout);
 }
 
 static bool is_shown(const struct listing *l, size_t i)

@@ -63,6 +63,9 @@ void output_cell(const struct ctl *ctl, const struct json *json, json_at row,
 		 const struct column *column, struct buf *to);
 /** The value at "a.b" (or "a|b") within an object, or JSON_NONE. */
 json_at output_find(const struct json *json, json_at object, const char *path);
+/** Append as much of the text as fits on so many places of the screen, with a sign ("~")
+ * when something was cut off. */
+void output_cut(struct buf *to, const char *text, int room);
 /** Append text with control characters escaped. */
 void output_clean(struct buf *to, struct bytes text);
 

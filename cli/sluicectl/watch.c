@@ -1,6 +1,7 @@
 #include "cli/sluicectl/watch.h"
 
 #include "cli/sluicectl/api.h"
+#include "cli/sluicectl/progress.h"
 #include "cli/sluicectl/story.h"
 #include "core/base/clock.h"
 
@@ -10,6 +11,7 @@
 enum {
 	FIRST_MS = 100,
 	SLOWEST_MS = 1000,
+	EASY = 4,            /* of the time, at most one part in so many is spent asking */
 	PATIENCE_MS = 60000, /* for a gateway that cannot be asked just now */
 	LINE_MAX_BYTES = 65536,
 };
@@ -47,43 +49,10 @@ struct watch {
 	int64_t started_ms;  /**< Monotonic. */
 	int64_t answered_ms; /**< When the gateway answered last. */
 	uint32_t pause_ms;
-	struct buf line;    /**< What the progress line said last. */
+	struct progress progress;
 	struct story story; /**< For people: events as they read them. */
 	bool held;          /**< Suspended, and what to do about it was told. */
 };
-
-/* ---- the progress line ---- */
-
-static void clear_line(const struct watch *w)
-{
-	if (w->ctl->err_tty)
-		fputs("\r\033[K", stderr);
-}
-
-static void show_line(struct watch *w)
-{
-	if (!w->ctl->err_tty)
-		return;
-	int64_t seconds = (clock_mono_ms(&clock_system) - w->started_ms) / 1000;
-	fprintf(stderr, "\r\033[K%.70s (%lld s)", buf_str(&w->line), (long long)seconds);
-	fflush(stderr);
-}
-
-/* "state: reason", cleaned; something new makes the next question come soon. */
-static void set_line(struct watch *w, const struct json *json, json_at detail)
-{
-	scoped(buf_finip) struct buf line;
-	buf_init(&line, LINE_MAX_BYTES);
-	output_cell(w->ctl, json, detail, &outcome_columns[0], &line);
-	buf_add_str(&line, ": ");
-	output_cell(w->ctl, json, detail, &outcome_columns[2], &line);
-	if (!bytes_eq(buf_bytes(&line), buf_bytes(&w->line))) {
-		buf_reset(&w->line);
-		buf_add_bytes(&w->line, buf_bytes(&line));
-		w->pause_ms = FIRST_MS;
-	}
-	show_line(w);
-}
 
 /* ---- events ---- */
 
@@ -128,7 +97,7 @@ static void print_new(struct watch *w, const struct json *json, json_at events)
 			continue;
 		w->seen = n;
 		w->pause_ms = FIRST_MS;
-		clear_line(w);
+		progress_clear(&w->progress);
 		print_event(w, json, at);
 	}
 	fflush(stdout);
@@ -147,7 +116,7 @@ static int ask(struct watch *w, const char *prefix, struct api_answer *answer)
 	if (code == CTL_DONE)
 		w->answered_ms = now;
 	else if (!answer->again || now - w->answered_ms > PATIENCE_MS) {
-		clear_line(w);
+		progress_clear(&w->progress);
 		api_tell(w->ctl, answer, code);
 		answer->again = false;
 	}
@@ -182,7 +151,7 @@ static void tell_held(struct watch *w, const struct json *json, json_at detail)
 	json_at state = output_find(json, detail, "job.state");
 	bool held = state != JSON_NONE && json_string_is(json, state, BYTES("suspended"));
 	if (held && !w->held && w->show != WATCH_QUIETLY) {
-		clear_line(w);
+		progress_clear(&w->progress);
 		ctl_next("sluicectl job explain %s tells what it waits for; "
 			 "sluicectl job resume %s lets it go on",
 			 w->job, w->job);
@@ -193,7 +162,7 @@ static void tell_held(struct watch *w, const struct json *json, json_at detail)
 static void print_outcome(struct watch *w, const struct json *json, json_at detail)
 {
 	bool story = w->ctl->format == FORMAT_TABLE && w->show != WATCH_QUIETLY;
-	clear_line(w);
+	progress_clear(&w->progress);
 	if (story && w->show == WATCH_ALL)
 		story_output(&w->story, w->job, json,
 			     detail); /* told; the job's outcome is what counts */
@@ -213,7 +182,8 @@ static int turn(struct watch *w)
 	int code = ask(w, "/v1/job/detail/", &answer);
 	if (code)
 		return answer.again ? -1 : code;
-	set_line(w, &answer.json, answer.payload);
+	if (progress_read(&w->progress, &answer.json, answer.payload))
+		w->pause_ms = FIRST_MS; /* news: the next question comes soon */
 	if (w->show != WATCH_QUIETLY) {
 		bool again;
 		code = ask_events(w, &again);
@@ -221,16 +191,18 @@ static int turn(struct watch *w)
 			return again ? -1 : code;
 	}
 	tell_held(w, &answer.json, answer.payload);
+	progress_show(&w->progress, (clock_mono_ms(&clock_system) - w->started_ms) / 1000);
 	code = outcome(&answer.json, answer.payload);
 	if (code >= 0)
 		print_outcome(w, &answer.json, answer.payload);
 	return code;
 }
 
-static void rest(struct watch *w)
+/* Longer than the answers took: a job with thousands of replicas is no small question. */
+static void rest(struct watch *w, int64_t took_ms)
 {
-	struct timespec pause = {.tv_sec = w->pause_ms / 1000,
-				 .tv_nsec = (long)(w->pause_ms % 1000) * 1000000};
+	int64_t ms = w->pause_ms > EASY * took_ms ? w->pause_ms : EASY * took_ms;
+	struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 	nanosleep(&pause, NULL);
 	w->pause_ms += w->pause_ms / 4;
 	if (w->pause_ms > SLOWEST_MS)
@@ -243,15 +215,21 @@ int watch_job(struct ctl *ctl, const char *job, enum watch_show show)
 	struct watch w = {.ctl = ctl,
 			  .job = job,
 			  .story = {.ctl = ctl},
+			  .progress = {.ctl = ctl,
+				       .roles = show != WATCH_QUIETLY,
+				       .lines = show == WATCH_ALL},
 			  .show = show,
 			  .seen = -1,
 			  .started_ms = now,
 			  .answered_ms = now,
 			  .pause_ms = FIRST_MS};
-	buf_init(&w.line, LINE_MAX_BYTES);
+	buf_init(&w.progress.head, 4 * LINE_MAX_BYTES);
 	int code;
-	while ((code = turn(&w)) < 0)
-		rest(&w);
-	buf_fini(&w.line);
+	while ((code = turn(&w)) < 0) {
+		int64_t ended = clock_mono_ms(&clock_system);
+		rest(&w, ended - now);
+		now = clock_mono_ms(&clock_system);
+	}
+	buf_fini(&w.progress.head);
 	return code;
 }

@@ -9,8 +9,10 @@
 
 enum watch_show {
 	WATCH_QUIETLY, /**< Only a progress line, on terminals. */
-	WATCH_EVENTS,  /**< Each event of the job as it happens. */
-	WATCH_ALL,     /**< Likewise, and for people also its output when it is final. */
+	WATCH_EVENTS,  /**< Each event of the job as it happens; on terminals also how far its
+			  roles are. */
+	WATCH_ALL,     /**< Likewise, the roles everywhere; and for people also its output when
+			  it is final. */
 };
 
 SL_BEGIN_DECLS
