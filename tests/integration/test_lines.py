@@ -60,7 +60,8 @@ def test_parked_jobs_go_on_in_order(api, plugin_server):
     assert len(plugin_server.calls) == 2
     opened.set()
     until(lambda: not unfinished(api), 20, "all were asked about")
-    assert asked(plugin_server)[2:] == jobs[2:]
+    order = asked(plugin_server)[2:]  # two at once may be heard in either order
+    assert sorted(order) == jobs[2:] and all(abs(order.index(j) - i) <= 1 for i, j in enumerate(jobs[2:]))
     assert plugin_server.overlap("/g") <= 2
     assert api.list(state="stopped")[0]["reason"] == "seen"
 
