@@ -50,12 +50,27 @@ static void note_error(struct tree *t)
 		t->error = errno;
 }
 
+/* The folder itself, never what a link leads to that was put in its place meanwhile. */
+static int allow_to_look(int at, const char *name)
+{
+	char path[NAME_SIZE];
+	int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int rc = chmod(path, 0700);
+	int error = errno;
+	close(fd);
+	errno = error;
+	return rc;
+}
+
 /* Its owner may have taken away the right to look into it. */
 static int open_folder(int at, const char *name)
 {
 	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(at, name, flags);
-	if (fd < 0 && errno == EACCES && fchmodat(at, name, 0700, 0) == 0)
+	if (fd < 0 && errno == EACCES && allow_to_look(at, name) == 0)
 		fd = openat(at, name, flags);
 	return fd;
 }
