@@ -25,7 +25,9 @@ struct api {
 	struct auth *auth;
 	struct registry *registry;
 	struct driver *driver;
-	struct streams *streams;       /**< Shared by all answers that go on. */
+	struct streams *streams;  /**< Shared by all answers that go on. */
+	int64_t stream_behind_ms; /**< How far a reader of events may be behind. */
+	size_t stream_behind_bytes;
 	size_t body_max;               /**< Bytes of a request's body. */
 	size_t header_max;             /**< Bytes of a submission's `header`. */
 	size_t regex_value_max;        /**< For trying selectors. */

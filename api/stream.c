@@ -1,5 +1,6 @@
 #include "api/stream.h"
 
+#include "core/access/token.h"
 #include "core/base/clock.h"
 #include "core/base/list.h"
 
@@ -8,14 +9,17 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
 	KERNEL_BUFFER = 128 * 1024, /* of one reader's socket; the kernel doubles it */
-	LOOK_MS = 1000,             /* a stalled write looks this often whether we stop */
+	END_MS = 1000,              /* a stalled write may go on when we stop */
+	SHARES = 4,
 };
 
 struct streams {
@@ -32,8 +36,9 @@ struct stream {
 	struct list link;
 	const struct stream_ops *ops;
 	void *user;
-	const struct stream_io *io; /* while it runs */
-	int wake;                   /* an eventfd */
+	const struct stream_io *io;   /* while it runs */
+	int wake;                     /* an eventfd */
+	char token[TOKEN_ID_LEN + 4]; /* whose share it takes of; "": nobody's */
 };
 
 int streams_create(unsigned max, uint32_t stall_ms, struct streams **ret)
@@ -73,32 +78,51 @@ void streams_end(struct streams *all)
 
 unsigned streams_open(const struct streams *all) { return atomic_load(&all->n); }
 
+unsigned streams_max(const struct streams *all) { return all->max; }
+
 /* ---- one of them ---- */
 
-static int refuse(struct streams *all, struct sl_error *err)
+static unsigned share_of(const struct streams *all) { return (all->max + SHARES - 1) / SHARES; }
+
+static unsigned held_by(const struct streams *all, const char *token)
+{
+	unsigned n = 0;
+	for (struct list *l = all->open.next; l != &all->open; l = l->next)
+		n += strcmp(container_of(l, struct stream, link)->token, token) == 0;
+	return n;
+}
+
+static int find_place(const struct streams *all, const struct stream *s, struct sl_error *err)
 {
 	if (atomic_load(&all->ended))
 		return sl_fail(err, SL_E_UNAVAILABLE, "the gateway is stopping");
-	return sl_fail(err, SL_E_UNAVAILABLE,
-		       "%u answers are being streamed, and no more may be; try again soon",
-		       all->max);
+	if (atomic_load(&all->n) >= all->max)
+		return sl_fail(err, SL_E_UNAVAILABLE,
+			       "%u answers are being streamed, and no more may be; try again soon",
+			       all->max);
+	if (s->token[0] && held_by(all, s->token) >= share_of(all))
+		return sl_fail(err, SL_E_BUSY,
+			       "%u answers are being streamed to this token, and one token may "
+			       "have no more; end one of them first, or use another token",
+			       share_of(all));
+	return 0;
 }
 
 /* Either it is in the list when the end comes, or it is refused. */
-static bool enter(struct streams *all, struct stream *s)
+static int enter(struct streams *all, struct stream *s, struct sl_error *err)
 {
 	pthread_mutex_lock(&all->lock);
-	bool free_place = !atomic_load(&all->ended) && atomic_load(&all->n) < all->max;
-	if (free_place) {
+	int rc = find_place(all, s, err);
+	if (!rc) {
 		atomic_fetch_add(&all->n, 1);
 		list_push(&all->open, &s->link);
 	}
 	pthread_mutex_unlock(&all->lock);
-	return free_place;
+	return rc;
 }
 
-int stream_create(struct streams *all, const struct stream_ops *ops, void *user,
-		  struct stream **ret, struct sl_error *err)
+int stream_create(struct streams *all, const struct token *token, const struct stream_ops *ops,
+		  void *user, struct stream **ret, struct sl_error *err)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	if (!s)
@@ -109,10 +133,13 @@ int stream_create(struct streams *all, const struct stream_ops *ops, void *user,
 		free(s);
 		return sl_fail(err, SL_E_UNAVAILABLE, "no descriptor free; try again soon");
 	}
-	if (!enter(all, s)) {
+	if (token && !token_is_admin(token))
+		snprintf(s->token, sizeof(s->token), "%s", token->id);
+	int rc = enter(all, s, err);
+	if (rc) {
 		close(s->wake);
 		free(s);
-		return refuse(all, err);
+		return rc;
 	}
 	*ret = s;
 	return 0;
@@ -144,23 +171,32 @@ bool stream_ending(const struct stream *s) { return atomic_load(&s->all->ended);
 
 static int64_t now_ms(void) { return clock_mono_ms(&clock_system); }
 
+static int64_t patience(const struct stream *s)
+{
+	return stream_ending(s) && s->all->stall_ms > END_MS ? END_MS : s->all->stall_ms;
+}
+
+static bool is_given_up(const struct stream *s)
+{
+	return s->ops->held_up && s->ops->held_up(s->user) < 0;
+}
+
 /* Until the kernel has room for a piece. */
 static int wait_for_room(const struct stream *s)
 {
-	int64_t left, since = now_ms();
+	int64_t since = now_ms(), left = 0; /* the first look is not a wait */
 	do {
-		int64_t most =
-			stream_ending(s) && s->all->stall_ms > LOOK_MS ? LOOK_MS : s->all->stall_ms;
-		left = since + most - now_ms();
-		if (left <= 0)
-			return SL_E_CANCELED;
 		struct pollfd fd = {.fd = s->io->fd, .events = POLLOUT};
-		int n = poll(&fd, 1, left < LOOK_MS ? (int)left : LOOK_MS);
+		int n = poll(&fd, 1, left < STREAM_LOOK_MS ? (int)left : STREAM_LOOK_MS);
 		if (n < 0 && errno != EINTR)
 			return SL_E_CANCELED;
 		if (n > 0)
 			return fd.revents & (POLLERR | POLLHUP | POLLNVAL) ? SL_E_CANCELED : 0;
-	} while (true);
+		if (is_given_up(s))
+			return SL_E_CANCELED;
+		left = since + patience(s) - now_ms();
+	} while (left > 0);
+	return SL_E_CANCELED;
 }
 
 static bool may_go_on(const struct stream *s)

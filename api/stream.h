@@ -14,9 +14,10 @@
  * source's: it keeps a bounded buffer, or reads what comes next when it is asked.
  *
  * No reader holds anything for long: a piece is handed to the kernel only when there is
- * room, and a reader that makes none for `stall_ms` is cut off; one that goes away ends a
- * wait, and one whose token has ended gets nothing more. There are at most `max` streams; when the
- *gateway stops, every wait ends.
+ * room, and a reader that makes none for `stall_ms` is cut off, or as soon as the source
+ * says so, which is asked while there is none; one that goes away ends a wait, and one whose
+ * token has ended gets nothing more. There are at most `max` streams, a quarter of them for
+ * one token that is not the admin's; when the gateway stops, every wait ends.
  *
  * Layer 3. Threads: run() and what it calls on the connection's own (100 KiB of stack);
  * stream_wake(), streams_*() on any. Times in milliseconds. */
@@ -26,6 +27,7 @@
 
 struct streams;
 struct stream;
+struct token;
 
 struct stream_ops {
 	/** Write all there is to say. 0: that was all. Negative: it is broken off; the
@@ -33,9 +35,12 @@ struct stream_ops {
 	int (*run)(void *user, struct stream *s);
 	/** Called once, whether run() was or not (HEAD, a reader that has gone). */
 	void (*free)(void *user);
+	/** A write finds no room: called at once and then every STREAM_LOOK_MS. Negative: the
+	 * reader is too far behind, cut it off. Or NULL. */
+	int (*held_up)(void *user);
 };
 
-enum { STREAM_PIECE_MAX = 16 * 1024, STREAM_STALL_MS = 30 * 1000 };
+enum { STREAM_PIECE_MAX = 16 * 1024, STREAM_LOOK_MS = 250 };
 
 SL_BEGIN_DECLS
 
@@ -45,11 +50,14 @@ struct streams *streams_free(struct streams *all);
 /** No new ones; every wait ends from now on, a write that stalls soon does. */
 void streams_end(struct streams *all);
 unsigned streams_open(const struct streams *all);
+unsigned streams_max(const struct streams *all);
 
-/** SL_E_UNAVAILABLE: the share is used up, or the gateway stops; `user` is the caller's
- * still. Else it is the stream's. */
-SL_MUST_USE int stream_create(struct streams *all, const struct stream_ops *ops, void *user,
-			      struct stream **ret, struct sl_error *err);
+/** For a caller with `token` (NULL: nobody's share). SL_E_UNAVAILABLE: all places are taken,
+ * or the gateway stops; SL_E_BUSY: the token's share is used up. `user` is the caller's still;
+ * else it is the stream's. */
+SL_MUST_USE int stream_create(struct streams *all, const struct token *token,
+			      const struct stream_ops *ops, void *user, struct stream **ret,
+			      struct sl_error *err);
 /** Frees the source first: it takes itself out of wherever it is woken from. */
 struct stream *stream_free(struct stream *s);
 void stream_wake(struct stream *s);

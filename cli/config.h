@@ -33,7 +33,8 @@ struct config {
 		struct config_list hosts;
 	} api;
 	struct {
-		int64_t connections, streams, body, json_depth, header, plugin_answer;
+		int64_t connections, streams, stream_behind_ms, stream_behind_bytes;
+		int64_t body, json_depth, header, plugin_answer;
 		int64_t features, plugins, jobs_in_admission, documents;
 		int64_t rate, rate_burst;
 		bool rate_loopback;

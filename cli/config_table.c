@@ -36,6 +36,13 @@ static const struct config_key limits[] = {
 	 "Answers that go on (logs, events, files) at one time; never more than half of the "
 	 "connections.",
 	 RESTART},
+	{"stream_behind", CONFIG_DURATION, AT(limits.stream_behind_ms), 100, HOUR, NULL, "30 s",
+	 "How long a reader of such an answer may take nothing, or of events be behind; then it is "
+	 "cut off.",
+	 RESTART},
+	{"stream_behind_bytes", CONFIG_SIZE, AT(limits.stream_behind_bytes), 64 * KIB, 1024 * MIB,
+	 NULL, "1 MiB", "How much of the events may wait for a reader; over it it is cut off.",
+	 RESTART},
 	{"body", CONFIG_SIZE, AT(limits.body), KIB, 256 * MIB, NULL, "1 MiB", "A request's body.",
 	 RESTART},
 	{"json_depth", CONFIG_COUNT, AT(limits.json_depth), 8, 200, NULL, "64",

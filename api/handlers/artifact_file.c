@@ -86,10 +86,11 @@ static void let_go(void *user)
 	free(a);
 }
 
-static const struct stream_ops file_ops = {run, let_go};
+static const struct stream_ops file_ops = {.run = run, .free = let_go};
 
 /* Takes the descriptor. */
-static int make_stream(struct api *api, int fd, const struct byte_range *range, struct reply *reply)
+static int make_stream(struct api *api, struct request *req, int fd, const struct byte_range *range,
+		       struct reply *reply)
 {
 	struct artifact *a = calloc(1, sizeof(*a));
 	if (!a) {
@@ -97,7 +98,8 @@ static int make_stream(struct api *api, int fd, const struct byte_range *range, 
 		return SL_E_NO_MEMORY;
 	}
 	*a = (struct artifact){fd, range->from, range->from + range->length};
-	int rc = stream_create(api->streams, &file_ops, a, &reply->stream, &reply->err);
+	int rc =
+		stream_create(api->streams, req->caller, &file_ops, a, &reply->stream, &reply->err);
 	if (rc) {
 		let_go(a);
 		return rc;
@@ -172,7 +174,7 @@ int artifact_send(struct api *api, struct request *req, int fd, const char *name
 		close(fd);
 		return rc;
 	}
-	rc = make_stream(api, fd, &range, reply);
+	rc = make_stream(api, req, fd, &range, reply);
 	if (rc)
 		return rc;
 	put_name(reply, name);

@@ -1,7 +1,9 @@
 /* GET /v1/events: state changes of jobs as they happen, as Server-Sent Events.
  *
  * A reader keeps nothing of ours but its place in the feed: what comes next is read from
- * the store when the socket has room. */
+ * the store when the socket has room. Behind is what matches its filter, is durable and has
+ * not been handed to the kernel: the piece at hand and what the feed has behind it. That is
+ * counted only while the socket has no room, so a reader that takes all costs nothing. */
 #include "api/api.h"
 #include "api/handlers/job_filter.h"
 #include "core/ledger/feed.h"
@@ -13,8 +15,7 @@ enum {
 	PIECE_MAX = 16 * 1024, /* bytes read at once, but for the last event of a piece */
 	LOOK_MAX = 2000,       /* entries looked at in one reading transaction */
 	PING_MS = 15 * 1000,
-	BEHIND_MS = 30 * 1000,
-	BEHIND_EVENTS = 1 << 12, /* which is about 1 MiB of them */
+	EVENT_MAX = 64 * 1024, /* bytes of one, with room to spare */
 };
 
 struct source {
@@ -24,10 +25,17 @@ struct source {
 	struct listener listener;
 	struct arena *arena; /* holds the filter's texts */
 	struct job_query q;
-	struct uuid job;  /* or nil */
-	uint64_t at;      /* the last entry that was looked at */
-	bool from_oldest; /* since=0: all that is kept */
-	bool live;        /* it has been at the newest: now it may not fall far behind */
+	struct uuid job;   /* or nil */
+	uint64_t at;       /* the last entry that was looked at */
+	bool from_oldest;  /* since=0: all that is kept */
+	bool live;         /* it has been at the newest: now it may not fall far behind */
+	size_t at_hand;    /* bytes of the piece that is being written */
+	size_t ahead;      /* bytes behind it, as far as they are counted */
+	uint64_t counted;  /* the last entry that is in `ahead` */
+	int64_t oldest_ms; /* of the oldest event that waits, or 0 */
+	int64_t level_ms;  /* nothing waited then */
+	size_t behind_bytes;
+	int64_t behind_ms;
 };
 
 static void source_free(void *user)
@@ -49,7 +57,6 @@ struct piece {
 	struct source *src;
 	struct buf *to;
 	size_t looked;
-	int64_t oldest_ms; /* of what was taken into it, or 0 */
 	bool more;
 };
 
@@ -69,49 +76,106 @@ static bool matches(const struct source *src, const struct feed_entry *e)
 	       (uuid_is_nil(src->job) || uuid_eq(src->job, e->job));
 }
 
+static size_t add_event(const struct feed_entry *e, struct buf *to)
+{
+	size_t before = to->len;
+	buf_addf(to, "id: %llu\nevent: job\ndata: ", (unsigned long long)e->number);
+	feed_body(e, to);
+	buf_add_str(to, "\n\n");
+	return to->len - before;
+}
+
 static bool add(void *user, const struct feed_entry *e)
 {
 	struct piece *p = user;
+	struct source *src = p->src;
 	p->more = p->looked++ >= LOOK_MAX || p->to->len >= PIECE_MAX;
 	if (p->more)
 		return false;
-	p->src->at = e->number;
-	if (!matches(p->src, e))
+	src->at = e->number;
+	if (!matches(src, e))
 		return true;
-	if (!p->oldest_ms)
-		p->oldest_ms = e->time_ms;
-	buf_addf(p->to, "id: %llu\nevent: job\ndata: ", (unsigned long long)e->number);
-	feed_body(e, p->to);
-	buf_add_str(p->to, "\n\n");
+	if (!src->oldest_ms)
+		src->oldest_ms = e->time_ms;
+	size_t len = add_event(e, p->to);
+	if (e->number <= src->counted)
+		src->ahead -= len < src->ahead ? len : src->ahead;
 	return true;
 }
 
-static bool too_late(const struct source *src, const struct piece *p, uint64_t newest)
+/* ---- behind ---- */
+
+static bool too_late(const struct source *src)
 {
-	return src->live && p->more && newest > src->at &&
-	       (newest - src->at > BEHIND_EVENTS ||
-		(p->oldest_ms && clock_wall_ms(src->clock) - p->oldest_ms > BEHIND_MS));
+	int64_t since = src->oldest_ms > src->level_ms ? src->oldest_ms : src->level_ms;
+	return src->live &&
+	       (src->at_hand + src->ahead > src->behind_bytes ||
+		(src->oldest_ms && clock_wall_ms(src->clock) - since > src->behind_ms));
 }
+
+struct count {
+	struct source *src;
+	struct buf event;
+	size_t looked;
+};
+
+static bool count(void *user, const struct feed_entry *e)
+{
+	struct count *c = user;
+	struct source *src = c->src;
+	if (c->looked++ >= LOOK_MAX || too_late(src))
+		return false;
+	src->counted = e->number;
+	if (!matches(src, e))
+		return true;
+	if (!src->oldest_ms)
+		src->oldest_ms = e->time_ms;
+	buf_reset(&c->event);
+	src->ahead += add_event(e, &c->event);
+	return true;
+}
+
+/* The reader takes nothing. What has come since the last look is looked at once. */
+static int held_up(void *user)
+{
+	struct source *src = user;
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	struct count c = {.src = src};
+	if (!src->live)
+		return 0;
+	buf_init(&c.event, EVENT_MAX);
+	int rc = store_begin(src->store, STORE_READ, &txn);
+	if (!rc)
+		rc = feed_read(txn, src->counted, count, &c);
+	if (!rc)
+		rc = c.event.rc;
+	buf_fini(&c.event);
+	return !rc && too_late(src) ? SL_E_CANCELED : rc;
+}
+
+/* ---- the next piece ---- */
 
 /* 0, or why it is broken off: the feed goes on without it (SL_E_GONE), it is too late. */
 static int read_piece(struct source *src, struct buf *to, bool *ret_more)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	struct piece p = {.src = src, .to = to};
-	uint64_t newest = 0;
 	buf_reset(to);
+	src->oldest_ms = 0;
 	int rc = store_begin(src->store, STORE_READ, &txn);
-	if (!rc)
-		rc = feed_newest(txn, &newest);
 	if (!rc)
 		rc = feed_read(txn, src->at, add, &p);
 	if (!rc)
 		rc = to->rc;
 	*ret_more = p.more;
-	if (!rc && too_late(src, &p, newest))
+	src->at_hand = to->len;
+	if (src->counted < src->at)
+		src->counted = src->at;
+	if (!rc && too_late(src))
 		rc = SL_E_CANCELED;
 	if (!rc && !p.more && !src->live) {
 		src->live = true;
+		src->level_ms = clock_wall_ms(src->clock);
 		buf_addf(to, ": all so far\nid: %llu\n\n", (unsigned long long)src->at);
 	}
 	return rc ? rc : to->rc;
@@ -138,6 +202,7 @@ static int run(void *user, struct stream *s)
 		if (rc || more)
 			continue;
 		rc = stream_wait(s, PING_MS);
+		src->level_ms = clock_wall_ms(src->clock);
 		if (rc != SL_E_TIMEOUT)
 			continue;
 		add_place(src, ": ping\n", &buf);
@@ -146,7 +211,7 @@ static int run(void *user, struct stream *s)
 	return rc == SL_E_CANCELED && stream_ending(s) ? 0 : rc;
 }
 
-static const struct stream_ops stream_ops = {run, source_free};
+static const struct stream_ops stream_ops = {run, source_free, held_up};
 
 /* ---- the request ---- */
 
@@ -231,6 +296,8 @@ static int fill(struct source *src, struct api *api, struct request *req, struct
 	src->news = api->news;
 	src->store = api->store;
 	src->clock = api->clock;
+	src->behind_ms = api->stream_behind_ms;
+	src->behind_bytes = api->stream_behind_bytes;
 	int rc = request_query_only(req, "since,state,userID,kind,jobID", err);
 	if (!rc)
 		rc = read_since(src, req, &since, err);
@@ -252,7 +319,8 @@ static int events(struct api *api, struct request *req, struct reply *reply)
 	scoped(source_freep) struct source *src = calloc(1, sizeof(*src));
 	int rc = src ? fill(src, api, req, &reply->err) : SL_E_NO_MEMORY;
 	if (!rc)
-		rc = stream_create(api->streams, &stream_ops, src, &reply->stream, &reply->err);
+		rc = stream_create(api->streams, req->caller, &stream_ops, src, &reply->stream,
+				   &reply->err);
 	if (rc)
 		return rc;
 	src->listener.stream = reply->stream;

@@ -82,8 +82,8 @@ int job_read_logs(struct api *api, struct request *req, struct reply *reply)
 	if (!rc)
 		rc = log_source_create(api, job, &query, &source, &reply->err);
 	if (!rc)
-		rc = stream_create(api->streams, &log_stream_ops, source, &reply->stream,
-				   &reply->err);
+		rc = stream_create(api->streams, req->caller, &log_stream_ops, source,
+				   &reply->stream, &reply->err);
 	if (rc)
 		return rc;
 	log_source_bind(take_ptr(&source), reply->stream);

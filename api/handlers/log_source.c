@@ -263,7 +263,7 @@ static int run(void *user, struct stream *stream)
 
 static void let_go(void *user) { log_source_free(user); }
 
-const struct stream_ops log_stream_ops = {run, let_go};
+const struct stream_ops log_stream_ops = {.run = run, .free = let_go};
 
 int log_source_create(struct api *api, struct uuid job, const struct log_query *query,
 		      struct log_source **ret, struct sl_error *err)

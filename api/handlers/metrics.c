@@ -24,6 +24,12 @@ static void write_gateway(struct api *api, struct buf *to)
 	metric_single(to, "sluice_documents_bytes_max", "gauge",
 		      "Documents that may be in memory; over it submissions are answered 429.",
 		      s.documents_max);
+	metric_single(to, "sluice_streams", "gauge",
+		      "Answers that are being streamed: logs, events, files.",
+		      streams_open(api->streams));
+	metric_single(to, "sluice_streams_max", "gauge",
+		      "Answers that may be streamed; over it a further one is answered 503.",
+		      streams_max(api->streams));
 }
 
 static void write_store(struct api *api, struct buf *to)

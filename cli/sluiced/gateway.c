@@ -128,7 +128,7 @@ static unsigned held_max(const struct config *c)
 }
 
 /* The other half must stay for those who want a short answer. */
-static unsigned streams_max(const struct config *c)
+static unsigned most_streams(const struct config *c)
 {
 	unsigned half = (unsigned)c->limits.connections / 2;
 	return half < c->limits.streams ? half : (unsigned)c->limits.streams;
@@ -354,6 +354,8 @@ static void prepare_api(struct gateway *g, bool single_user)
 		.driver = g->driver,
 		.hooks = g->hooks,
 		.streams = g->streams,
+		.stream_behind_ms = c->limits.stream_behind_ms,
+		.stream_behind_bytes = (size_t)c->limits.stream_behind_bytes,
 		.http_meter = g->telemetry.http_meter,
 		.meter = g->telemetry.meter,
 		.hook_standings = hooks_standings(g->hooks),
@@ -445,7 +447,8 @@ static int open_all(struct gateway *g, const struct gateway_host *host, struct s
 	if (!rc)
 		rc = open_driver(g, err);
 	if (!rc)
-		rc = streams_create(streams_max(g->config), STREAM_STALL_MS, &g->streams);
+		rc = streams_create(most_streams(g->config),
+				    (uint32_t)g->config->limits.stream_behind_ms, &g->streams);
 	if (!rc)
 		prepare_api(g, host->single_user);
 	if (!rc)

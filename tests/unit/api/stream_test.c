@@ -1,5 +1,6 @@
 /* Streams: their share, waking, readers that go away or stand still, the end. */
 #include "api/stream.h"
+#include "core/access/token.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -38,7 +39,7 @@ static int run(void *user, struct stream *s)
 
 static void let_go(void *user) { ((struct source *)user)->freed = true; }
 
-static const struct stream_ops ops = {run, let_go};
+static const struct stream_ops ops = {.run = run, .free = let_go};
 
 struct wire {
 	int end[2];
@@ -99,18 +100,42 @@ static void test_share(void **state)
 	struct source q = {0}, r = {0}, t = {0};
 	struct sl_error err = {0};
 	assert_int_equal(streams_create(2, 1000, &all), 0);
-	assert_int_equal(stream_create(all, &ops, &q, &a, &err), 0);
-	assert_int_equal(stream_create(all, &ops, &r, &b, &err), 0);
-	assert_int_equal(stream_create(all, &ops, &t, &c, &err), SL_E_UNAVAILABLE);
+	assert_int_equal(stream_create(all, NULL, &ops, &q, &a, &err), 0);
+	assert_int_equal(stream_create(all, NULL, &ops, &r, &b, &err), 0);
+	assert_int_equal(stream_create(all, NULL, &ops, &t, &c, &err), SL_E_UNAVAILABLE);
 	assert_non_null(strstr(err.text, "2 answers"));
 	assert_false(t.freed);
 	assert_int_equal(streams_open(all), 2);
 	stream_free(a);
 	assert_true(q.freed);
-	assert_int_equal(stream_create(all, &ops, &t, &c, &err), 0);
+	assert_int_equal(stream_create(all, NULL, &ops, &t, &c, &err), 0);
 	stream_free(b);
 	stream_free(c);
 	assert_int_equal(streams_open(all), 0);
+}
+
+/* One token has a quarter of the places; the admin and those without a token any number. */
+static void test_share_of_a_token(void **state)
+{
+	(void)state;
+	scoped(streams_freep) struct streams *all = NULL;
+	const struct token ann = {.id = "ann"}, bob = {.id = "bob"};
+	const struct token admin = {.id = "admin", .privileges = PRIV_ADMIN};
+	struct stream *open[6];
+	struct source q[6] = {0}, none = {0};
+	const struct token *who[] = {&ann, &ann, &bob, &admin, &admin, &admin};
+	struct sl_error err = {0};
+	assert_int_equal(streams_create(8, 1000, &all), 0);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(stream_create(all, who[i], &ops, &q[i], &open[i], &err), 0);
+	struct stream *more = NULL;
+	assert_int_equal(stream_create(all, &ann, &ops, &none, &more, &err), SL_E_BUSY);
+	assert_non_null(strstr(err.text, "2 answers"));
+	open[0] = stream_free(open[0]);
+	assert_int_equal(stream_create(all, &ann, &ops, &none, &more, &err), 0);
+	stream_free(more);
+	for (size_t i = 0; i < 6; i++)
+		stream_free(open[i]);
 }
 
 static void test_pieces(void **state)
@@ -122,7 +147,7 @@ static void test_pieces(void **state)
 	struct wire w;
 	connect_wire(&w);
 	assert_int_equal(streams_create(1, 1000, &all), 0);
-	assert_int_equal(stream_create(all, &ops, &q, &s, NULL), 0);
+	assert_int_equal(stream_create(all, NULL, &ops, &q, &s, NULL), 0);
 	assert_int_equal(run_on(s, &w), 0);
 	assert_int_equal(w.largest, STREAM_PIECE_MAX);
 	close_wire(&w);
@@ -138,7 +163,7 @@ static void test_wake(void **state)
 	struct wire w;
 	connect_wire(&w);
 	assert_int_equal(streams_create(1, 1000, &all), 0);
-	assert_int_equal(stream_create(all, &ops, &q, &s, NULL), 0);
+	assert_int_equal(stream_create(all, NULL, &ops, &q, &s, NULL), 0);
 	stream_wake(s);
 	stream_wake(s);
 	assert_int_equal(run_on(s, &w), 0);
@@ -156,7 +181,29 @@ static void test_reader_stands_still(void **state)
 	struct wire w;
 	connect_wire(&w);
 	assert_int_equal(streams_create(1, 50, &all), 0);
-	assert_int_equal(stream_create(all, &ops, &q, &s, NULL), 0);
+	assert_int_equal(stream_create(all, NULL, &ops, &q, &s, NULL), 0);
+	assert_int_equal(run_on(s, &w), SL_E_CANCELED);
+	close_wire(&w);
+}
+
+static int gives_up(void *user)
+{
+	(void)user;
+	return SL_E_CANCELED;
+}
+
+/* The source says when it is enough, long before the reader has stood still for too long. */
+static void test_source_gives_up(void **state)
+{
+	(void)state;
+	static const struct stream_ops impatient = {run, let_go, gives_up};
+	scoped(streams_freep) struct streams *all = NULL;
+	scoped(stream_freep) struct stream *s = NULL;
+	struct source q = {.bytes = 64 << 20};
+	struct wire w;
+	connect_wire(&w);
+	assert_int_equal(streams_create(1, 3600 * 1000, &all), 0);
+	assert_int_equal(stream_create(all, NULL, &impatient, &q, &s, NULL), 0);
 	assert_int_equal(run_on(s, &w), SL_E_CANCELED);
 	close_wire(&w);
 }
@@ -171,7 +218,7 @@ static void test_reader_goes(void **state)
 	pthread_t thread;
 	connect_wire(&w);
 	assert_int_equal(streams_create(1, 60000, &all), 0);
-	assert_int_equal(stream_create(all, &ops, &q, &s, NULL), 0);
+	assert_int_equal(stream_create(all, NULL, &ops, &q, &s, NULL), 0);
 	struct aside a = {s, &w, 0};
 	assert_int_equal(pthread_create(&thread, NULL, run_aside, &a), 0);
 	until_it_waits(&q);
@@ -195,23 +242,28 @@ static void test_end(void **state)
 	pthread_t thread;
 	connect_wire(&w);
 	assert_int_equal(streams_create(2, 60000, &all), 0);
-	assert_int_equal(stream_create(all, &ops, &q, &s, NULL), 0);
+	assert_int_equal(stream_create(all, NULL, &ops, &q, &s, NULL), 0);
 	struct aside a = {s, &w, 0};
 	assert_int_equal(pthread_create(&thread, NULL, run_aside, &a), 0);
 	until_it_waits(&q);
 	streams_end(all);
 	pthread_join(thread, NULL);
 	assert_int_equal(a.rc, SL_E_CANCELED);
-	assert_int_equal(stream_create(all, &ops, &r, &late, NULL), SL_E_UNAVAILABLE);
+	assert_int_equal(stream_create(all, NULL, &ops, &r, &late, NULL), SL_E_UNAVAILABLE);
 	close_wire(&w);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_share),       cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_wake),        cmocka_unit_test(test_reader_stands_still),
-		cmocka_unit_test(test_reader_goes), cmocka_unit_test(test_end),
+		cmocka_unit_test(test_share_of_a_token),
+		cmocka_unit_test(test_source_gives_up),
+		cmocka_unit_test(test_share),
+		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_wake),
+		cmocka_unit_test(test_reader_stands_still),
+		cmocka_unit_test(test_reader_goes),
+		cmocka_unit_test(test_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
