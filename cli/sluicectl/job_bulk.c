@@ -47,7 +47,7 @@ static int add_page(struct ctl *ctl, const struct job_bulk *bulk, char *cursor, 
 	scoped(api_answer_fini) struct api_answer answer = {0};
 	buf_init(&url, URL_MAX);
 	buf_add_str(&url, "/v1/job/list");
-	int code = job_filter_query(&url, &bulk->filter);
+	int code = job_filter_query(&url, &bulk->o.filter);
 	job_filter_page(&url, PAGE, true, *cursor ? cursor : NULL);
 	struct api_call call = {.method = "GET", .path = buf_str(&url)};
 	if (!code)
@@ -156,10 +156,11 @@ static int move_all(struct ctl *ctl, const struct job_bulk *bulk, const struct f
 {
 	struct tally t = {.told = false};
 	int64_t began_ms = clock_mono_ms(&clock_system);
+	long per_second = bulk->o.per_second ? strtol(bulk->o.per_second, NULL, 10) : 0;
 	int worst = CTL_DONE;
 	for (size_t i = 0; i < found->n && worst != CTL_OFFLINE; i++) {
-		if (bulk->per_second > 0)
-			sleep_ms(began_ms + (int64_t)i * 1000 / bulk->per_second -
+		if (per_second > 0)
+			sleep_ms(began_ms + (int64_t)i * 1000 / per_second -
 				 clock_mono_ms(&clock_system));
 		int code = move(ctl, bulk, found->id[i], &t);
 		worst = code > worst ? code : worst;
@@ -171,16 +172,28 @@ static int move_all(struct ctl *ctl, const struct job_bulk *bulk, const struct f
 
 static int go(struct ctl *ctl, const struct job_bulk *bulk, const struct found *found)
 {
-	if (bulk->dry_run)
+	if (bulk->o.dry_run)
 		for (size_t i = 0; i < found->n; i++)
 			printf("%s\n", found->id[i]);
-	if (bulk->dry_run || !found->n) {
+	if (bulk->o.dry_run || !found->n) {
 		fprintf(stderr, "%zu job%s match%s\n", found->n, found->n == 1 ? "" : "s",
 			found->n == 1 ? "es" : "");
 		return CTL_DONE;
 	}
-	int code = bulk->yes ? CTL_DONE : ask_first(ctl, bulk, found);
+	int code = bulk->o.yes ? CTL_DONE : ask_first(ctl, bulk, found);
 	return code ? code : move_all(ctl, bulk, found);
+}
+
+int job_bulk_wanted(struct ctl *ctl, const struct job_bulk_options *o, const char *verb,
+		    bool *ret_filter)
+{
+	*ret_filter = job_filter_given(&o->filter);
+	if (*ret_filter != (ctl->arg_count > 0))
+		return CTL_DONE;
+	ctl_fail(CTL_USAGE, *ret_filter ? "name jobs, or filter them, not both"
+					: "which jobs? name them, or filter them");
+	ctl_next("sluicectl job %s --help", verb);
+	return CTL_USAGE;
 }
 
 int job_bulk_run(struct ctl *ctl, const struct job_bulk *bulk)

@@ -1,5 +1,5 @@
-/* Which jobs a command is about: the filters of `job list`, also for `job stop` and
- * `job resume`. One thread. */
+/* Which jobs a command is about: the filters of `job list`, also for `job stop`,
+ * `job resume` and `job delete`. One thread. */
 #pragma once
 
 #include "cli/sluicectl/api.h"

@@ -5,35 +5,20 @@
 #include "core/json/build.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { URL_MAX = 65536, BODY_MAX = 1 << 20 };
 
 struct job_move {
-	struct job_filter_options filter;
-	const char *reason, *per_second;
-	bool recheck, yes, dry_run;
+	struct job_bulk_options bulk;
+	const char *reason;
+	bool recheck;
 };
 
 #define AT(member) offsetof(struct job_move, member)
 #define MOVE_OPTIONS                                                                               \
 	{"reason", 'r', "TEXT", OPTION_TEXT, AT(reason), "why; kept in the job's events",          \
 	 NULL,     NULL},                                                                          \
-		JOB_FILTER_OPTIONS(struct job_move, filter),                                       \
-		{"per-second",                                                                     \
-		 0,                                                                                \
-		 "N",                                                                              \
-		 OPTION_COUNT,                                                                     \
-		 AT(per_second),                                                                   \
-		 "with a filter: at most so many a second",                                        \
-		 NULL,                                                                             \
-		 NULL},                                                                            \
-		{"dry-run",   0,           NULL,                                                   \
-		 OPTION_FLAG, AT(dry_run), "with a filter: only list what it finds",               \
-		 NULL,        NULL},                                                               \
-	{                                                                                          \
-		"yes", 'y', NULL, OPTION_FLAG, AT(yes), "with a filter: do not ask", NULL, NULL    \
-	}
+		JOB_BULK_OPTIONS(struct job_move, bulk)
 
 static const struct command_option stop_options[] = {MOVE_OPTIONS};
 static const struct command_option resume_options[] = {
@@ -100,25 +85,16 @@ static int run(struct ctl *ctl, const char *prefix, const char *verb, const char
 	       const char *states)
 {
 	const struct job_move *o = ctl->options;
-	bool filter = job_filter_given(&o->filter);
-	if (filter == (ctl->arg_count > 0)) {
-		ctl_fail(CTL_USAGE, filter ? "name jobs, or filter them, not both"
-					   : "which jobs? name them, or filter them");
-		ctl_next("sluicectl job %s --help", verb);
-		return CTL_USAGE;
-	}
+	bool filter;
+	int code = job_bulk_wanted(ctl, &o->bulk, verb, &filter);
+	if (code)
+		return code;
 	if (!filter)
 		return move_named(ctl, prefix, did);
-	struct job_bulk bulk = {.filter = o->filter,
-				.verb = verb,
-				.did = did,
-				.prefix = prefix,
-				.put = put,
-				.per_second = o->per_second ? strtol(o->per_second, NULL, 10) : 0,
-				.yes = o->yes,
-				.dry_run = o->dry_run};
-	if (!bulk.filter.state)
-		bulk.filter.state = states;
+	struct job_bulk bulk = {
+		.o = o->bulk, .verb = verb, .did = did, .prefix = prefix, .put = put};
+	if (!bulk.o.filter.state)
+		bulk.o.filter.state = states;
 	return job_bulk_run(ctl, &bulk);
 }
 

@@ -1,8 +1,9 @@
 """Erasing jobs: by request, by age and by number; nothing of them stays, whatever happens."""
 
 import os
+import subprocess
 
-from harness import job, role, taskset, until
+from harness import job, program, role, taskset, until
 from test_logs import following
 
 
@@ -144,3 +145,16 @@ def test_old_ones_go(make_daemon):
     until(lambda: daemon.restart() and daemon.api.count() == 1, 60, "the old one is gone")
     is_gone(daemon, done)
     assert daemon.api.state(running) == "running"
+
+
+def test_the_ones_that_a_filter_finds(api):
+    tidy = [ended(api, "true", user="tidy") for _ in range(3)]
+    others = ended(api, "true", user="messy")
+    at_work = api.submit(job(taskset(role("main", "sleep 600")), user="tidy"))
+    api.wait_state(at_work, "running")
+    environment = {**os.environ, "SLUICE_SERVER": f"http://127.0.0.1:{api.port}", "SLUICE_TOKEN": "admin"}
+    done = subprocess.run([program("sluicectl"), "job", "delete", "--user", "tidy", "--yes"], capture_output=True,
+                          text=True, timeout=60, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "deleted: 3 of 3\n")
+    assert [api.get(f"/v1/job/detail/{one}").status for one in tidy] == [404] * 3
+    assert (api.state(others), api.state(at_work)) == ("succeeded", "running")

@@ -117,6 +117,46 @@ class Many(Case):
         self.assertEqual(err, "0 jobs match\n")
 
 
+class Deleting(Case):
+    LIST = "GET /v1/job/list?userID=ada&state=succeeded%2Cfailed%2Cstopped&pageSize=1000&order=asc"
+
+    def setUp(self):
+        super().setUp()
+        self.answers[self.LIST] = [ok([{"jobID": "j1"}, {"jobID": "j2"}])]
+        self.answers["DELETE /v1/job/j1"] = [no(503, "SERVICE_UNAVAILABLE", "busy"), ok()]
+        self.answers["DELETE /v1/job/j2"] = [no(404, "OPERATION_TARGET_NOT_FOUND", "no job j2")]
+
+    def deleted(self):
+        return [path for method, path, _, _ in self.requests if method == "DELETE"]
+
+    def test_ended_jobs_that_a_filter_finds(self):
+        out, err = self.run_ctl("job", "delete", "-u", "ada", "--yes", "--per-second", "100")
+        self.assertEqual(self.deleted(), ["/v1/job/j1", "/v1/job/j1", "/v1/job/j2"])
+        self.assertEqual((out, err), ("", "deleted: 1 of 2, 1 had moved on by themselves\n"))
+
+    def test_nothing_is_deleted_unasked(self):
+        _, err = self.run_ctl("job", "delete", "-u", "ada", code=2)
+        self.assertIn("2 jobs match", err)
+        out, _ = self.run_ctl("job", "delete", "-u", "ada", "--dry-run", "--yes")
+        self.assertEqual(out, "j1\nj2\n")
+        code, seen = self.on_terminal("job", "delete", "-u", "ada", typed=[("delete 2 jobs? [y/N]", "n")])
+        self.assertEqual((code, self.deleted()), (1, []))
+        self.assertIn("nothing was changed", seen)
+
+    def test_what_cannot_be_meant_is_told(self):
+        for args in ((), ("j1", "-u", "ada"), ("--yes",), ("-s", "failed,running", "--yes")):
+            _, err = self.run_ctl("job", "delete", *args, code=2)
+            self.assertIn("next: ", err)
+        self.assertEqual(self.requests, [])
+
+    def test_named_ones_are_deleted_each(self):
+        out, err = self.run_ctl("job", "delete", "j2", "j3", code=1)
+        self.assertEqual((out, len(self.deleted())), ("", 2))
+        self.assertIn("no job j2", err)
+        self.answers["DELETE /v1/job/j3"] = [ok()]
+        self.assertEqual(self.run_ctl("job", "delete", "j3")[0], "j3\tdeleted\n")
+
+
 class Rerunning(Case):
     def test_each_job_runs_again(self):
         self.answers["POST /v1/job/rerun/j1"] = [ok({"jobID": "n1", "rerunOf": "j1"})]
