@@ -135,9 +135,16 @@ static void draw_roles(struct progress *p, struct buf *to, int width, int height
 		output_cut(to, line, width - 1);
 		buf_add_str(to, "\033[K");
 	}
-	if (shown < p->count)
-		buf_addf(to, "\n  and %d more roles\033[K", p->count - shown);
-	p->drawn += shown + (shown < p->count);
+	p->drawn += shown;
+	if (shown == p->count)
+		return;
+	char more[48];
+	snprintf(more, sizeof(more), "  and %d more role%s", p->count - shown,
+		 p->count - shown == 1 ? "" : "s");
+	buf_add_str(to, "\n");
+	output_cut(to, more, width - 1);
+	buf_add_str(to, "\033[K");
+	p->drawn++;
 }
 
 static void draw(struct progress *p, int64_t seconds)

@@ -11,6 +11,7 @@ import pty
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import unittest
 
@@ -84,10 +85,13 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout, done.stderr
 
-    def on_terminal(self, *args, typed=(), **env):
-        """Run on a terminal of its own; (question, answer) pairs are typed as it asks."""
+    def on_terminal(self, *args, typed=(), size=None, **env):
+        """Run on a terminal of its own of that (lines, columns); (question, answer) pairs are
+        typed as it asks."""
         child, terminal = pty.fork()
         if child == 0:
+            if size:
+                termios.tcsetwinsize(0, size)
             os.execve(PROGRAM, [PROGRAM, *args], self.environment(**env))
         seen, typed = b"", list(typed)
         while True:

@@ -125,6 +125,12 @@ class Watching(Case):
         self.assertEqual(lines[0], JOB)
         self.assertFalse([line for line in lines if "running" in line])
 
+    def test_a_tiny_terminal_holds_the_block(self):
+        roles = {"worker": "running rr", "helper": "running r"}
+        _, ever = self.terminal(detail("running", **roles), detail("succeeded", **roles), size=(4, 12))
+        block = [line for line in ever if line.startswith(("runn", "  worker", "  and"))]
+        self.assertTrue(len(block) >= 3 and all(len(line) < 12 for line in block), ever)
+
     def test_a_long_reason_takes_one_line(self):
         long = ok({"job": {"id": JOB, "state": "running", "reason": "\u00fc" * 500}, "tasks": []})
         _, ever = self.terminal(long, detail("succeeded"))
