@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -75,21 +76,25 @@ def _listen(app: App, address: tuple[str, int]) -> Server:
                       "choose another place: --listen HOST:PORT (port 0 takes a free one)") from error
 
 
+def _signals() -> socket.socket:
+    """A socket with a byte to read once SIGTERM or SIGINT came. Their handlers do nothing: one
+    that took a lock, or began a thread, could wait for what it has interrupted."""
+    told, teller = socket.socketpair()
+    teller.setblocking(False)
+    signal.set_wakeup_fd(teller.detach(), warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return told
+
+
 def serve(app: App, options: argparse.Namespace) -> None:
     """Answer until SIGTERM or SIGINT, then let the calls in progress end."""
     app.keys = parse_keys(os.environ.get("PLUGIN_SIGNING_KEY", "")) or app.keys
     app.concurrency, app.body_max = options.concurrency, options.max_body
-    server, ended = _listen(app, options.listen), threading.Event()
+    told, ended = _signals(), threading.Event()
+    server = _listen(app, options.listen)
     host = f"[{options.listen[0]}]" if ":" in options.listen[0] else options.listen[0]
     address = options.address or f"http://{host}:{server.port}"
-
-    def end(*_: object) -> None:
-        app.stopping = True
-        ended.set()
-        threading.Thread(target=server.shutdown).start()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
     if options.port_file:
         write_port(options.port_file, server.port)
     app.log("info", "listening", plugin=app.name, address=address, paths=" ".join(app.plugins))
@@ -98,7 +103,13 @@ def serve(app: App, options: argparse.Namespace) -> None:
                 plugin=app.name)
     if options.register:
         _register(app, options, address, ended)
-    server.serve_forever(poll_interval=0.1)
+    serving = threading.Thread(target=server.serve_forever, args=(0.1,))
+    serving.start()
+    told.recv(1)
+    app.stopping = True
+    ended.set()
+    server.shutdown()
+    serving.join()
     idle = app.wait_idle(options.grace)
     app.log("info" if idle else "warning", "ended", plugin=app.name,
             error=None if idle else "calls were still in progress")
