@@ -70,8 +70,13 @@ class Served:
         return self
 
     def __exit__(self, *_):
+        # that a plugin ends when it is told is tested in plugins-sdk/conformance/test_program.py
         os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(30)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(30)
         self.log.close()
 
 
