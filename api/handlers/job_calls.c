@@ -21,10 +21,11 @@ static bool is_new(struct recording *r, struct bytes plugin)
 	for (size_t i = 0; i < r->n; i++)
 		if (bytes_eq(r->seen[i], plugin))
 			return false;
-	if (r->n == CALLS_MAX || arena_copy(r->arena, plugin, &r->seen[r->n]))
+	if (r->n == CALLS_MAX)
 		return false;
-	r->n++;
-	return true;
+	r->rc = arena_copy(r->arena, plugin, &r->seen[r->n]);
+	r->n += r->rc ? 0 : 1;
+	return r->rc == 0;
 }
 
 static struct json_object *headers_of(const struct recording *r, const struct event *event)
@@ -45,7 +46,7 @@ static bool add_call(void *user, uint32_t number, const struct event *event)
 	struct recording *r = user;
 	(void)number;
 	if (event->type != EVENT_CALL || event->stage >= PLUGIN_STAGES || !is_new(r, event->plugin))
-		return true;
+		return r->rc == 0;
 	scoped(kept_finip) struct kept kept = {0};
 	scoped(buf_finip) struct buf body = {0};
 	enum plugin_type stage = (enum plugin_type)event->stage;
