@@ -87,7 +87,7 @@ static bool check_orders(struct checking *c, int *order, size_t n)
 		taken |= 1u << order[i];
 	if (n > 0 && !check_order(c, order, n))
 		return false;
-	for (int i = 0; i < SCENE_PARTS; i++) {
+	for (int i = 0; n < SCENE_PARTS && i < SCENE_PARTS; i++) {
 		int next = c->one < 0 ? i : (i + (c->one >> 2 * n)) % SCENE_PARTS;
 		if ((taken >> next & 1) || !c->legal[next])
 			continue;
