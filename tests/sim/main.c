@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 	uint64_t n = argc > 2 ? strtoull(argv[2], NULL, 10) : SEEDS;
 	unsigned steps = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : STEPS;
 	unsigned long jobs = 0, crashes = 0, stops = 0, resumes = 0, calls = 0, told = 0,
-		      erased = 0, parkings = 0;
+		      erased = 0, parkings = 0, reruns = 0, holds = 0;
 	seeded_crypt_install();
 	if (crypt_start())
 		return 1;
@@ -124,9 +124,12 @@ int main(int argc, char **argv)
 		calls += s.calls;
 		told += s.told;
 		parkings += s.parkings;
+		reruns += s.reruns;
+		holds += s.holds;
 	}
 	printf("%llu seeds: %lu jobs, %lu calls, %lu stops, %lu resumes, %lu parkings, "
-	       "%lu crashes, %lu changes told, %lu erased\n",
-	       (unsigned long long)n, jobs, calls, stops, resumes, parkings, crashes, told, erased);
+	       "%lu reruns, %lu holds, %lu crashes, %lu changes told, %lu erased\n",
+	       (unsigned long long)n, jobs, calls, stops, resumes, parkings, reruns, holds, crashes,
+	       told, erased);
 	return 0;
 }

@@ -82,6 +82,7 @@ static void check_call(struct sim *s, struct sim_job *job, enum sim_plugin plugi
 	check_places(s, plugin, c);
 	if (!job)
 		return; /* on disk, but its submitter has not yet heard */
+	hold_check_call(s, job, c->url);
 	if (job->final && s->turn > job->final_turn + 1)
 		sim_wrong(s, job, "%s is called though the job is final", c->url);
 	if (job->was_waiting)

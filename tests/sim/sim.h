@@ -6,6 +6,7 @@
  *   world.c    building it, pulling the plug, starting again
  *   plugins.c  what the plugins answer
  *   steps.c    what happens next
+ *   hold.c     who is held
  *   hooks.c    what LifeHooks must be told, and are
  *   check.c    what must hold after every step
  *   check_line.c   what must hold of those who wait for a plugin
@@ -44,13 +45,18 @@ enum sim_plugin {
 	SIM_PLUGINS,
 };
 
+enum sim_hold { SIM_HOLD_ALL, SIM_HOLD_K1, SIM_HOLDS };
+
 enum sim_mood { MOOD_GOOD, MOOD_DOWN, MOOD_ERROR, MOOD_HANGS, MOOD_SLOW, MOOD_LIES, MOODS };
 
 /** What the simulation knows of a job from outside. */
 struct sim_job {
 	struct uuid id;
+	char document[2400]; /**< As submitted, for a rerun. */
+	const char *kind;
 	unsigned shape;
 	bool gates, decorated;
+	bool held;    /**< Stored while a hold concerned it, which still does. */
 	bool stopped; /**< A stop was answered with success. */
 	bool erased;  /**< Erasing it was answered with success. */
 	bool gone;    /**< Seen to be out of the book. */
@@ -113,9 +119,10 @@ struct sim {
 	struct sim_job job[SIM_JOBS_MAX];
 	size_t jobs;
 	uint8_t secret[32];
-	unsigned holds; /* for the summary, as the next */
-	unsigned submitted, crashes, stops, resumes, calls, told, erased,
-		parkings; /* for the summary */
+	bool held[SIM_HOLDS]; /* in force */
+	unsigned holds;       /* for the summary, as the next */
+	unsigned submitted, crashes, stops, resumes, calls, told, erased, parkings,
+		reruns; /* for the summary */
 };
 
 /* world.c */
@@ -136,6 +143,11 @@ int steps_resume(struct sim *s, struct sim_job *job, bool recheck);
 int steps_stop(struct sim *s, struct sim_job *job);
 void steps_hold(struct sim *s, const char *kind, bool hold); /* "": all kinds */
 int steps_erase(struct sim *s, struct sim_job *job);
+/* hold.c */
+void hold_entered(const struct sim *s, struct sim_job *job); /* stored, or resumed */
+void hold_changed(struct sim *s, const char *kind, bool hold);
+void hold_crashed(struct sim *s);
+void hold_check_call(struct sim *s, const struct sim_job *job, const char *url);
 /* hooks.c */
 void hooks_read_feed(struct sim *s);
 void hooks_answer(struct sim *s, enum sim_plugin plugin, const struct fake_call *c,

@@ -55,7 +55,7 @@ struct request {
 	struct job_request ask;
 	char document[2400];
 	const char *kind, *key;
-	struct uuid id;
+	struct uuid id, rerun_of;
 	enum job_state state;
 	bool stopping;
 	int rc;
@@ -77,7 +77,8 @@ static void do_submit(void *user)
 				 .header = json_get(&json, 0, BYTES("header")),
 				 .job = json_get(&json, 0, BYTES("job")),
 				 .token = BYTES("tok"),
-				 .idempotency_key = bytes_str(q->key)};
+				 .idempotency_key = bytes_str(q->key),
+				 .rerun_of = q->rerun_of};
 	if (q->kind[1] == '2')
 		sub.user = BYTES("v");
 	q->rc = driver_submit(q->s->driver, &sub, &q->id, &q->err);
@@ -98,10 +99,44 @@ static void do_resume(void *user)
 
 static bool fault_of_store(int rc) { return rc == SL_E_IO || rc == SL_E_FULL; }
 
+/* The ones that ended may be erased at any time. */
+static bool is_gone(const struct sim_job *job, int rc)
+{
+	return rc == SL_E_NOT_FOUND && job->final;
+}
+
 static const char *pick_kind(struct sim *s)
 {
 	uint32_t dice = seeded_below(&s->random, 100);
 	return dice < 45 ? "TaskSet" : dice < 90 ? "K1" : dice < 95 ? "K2" : "K3";
+}
+
+static void accepted(struct sim *s, const struct request *q, const struct sim_job *like)
+{
+	struct sim_job *job = &s->job[s->jobs++];
+	*job = (struct sim_job){.id = q->id,
+				.kind = q->kind,
+				.shape = like->shape,
+				.gates = like->gates,
+				.decorated = like->decorated};
+	snprintf(job->document, sizeof(job->document), "%s", q->document);
+	hold_entered(s, job);
+	s->submitted++;
+}
+
+/* One that has ended once more, as it was. */
+static void rerun(struct sim *s, struct sim_job *old)
+{
+	struct request q = {.s = s, .kind = old->kind, .key = "", .rerun_of = old->id};
+	if (s->jobs == SIM_JOBS_MAX || !old->final)
+		return;
+	snprintf(q.document, sizeof(q.document), "%s", old->document);
+	served_run(s->writer, do_submit, &q);
+	if (q.rc == 0)
+		accepted(s, &q, old);
+	else if (!fault_of_store(q.rc) && !is_gone(old, q.rc))
+		sim_wrong(s, old, "rerun: %s", q.err.text);
+	s->reruns += q.rc == 0;
 }
 
 static void submit(struct sim *s)
@@ -130,21 +165,13 @@ static void submit(struct sim *s)
 			sim_wrong(s, NULL, "submit: %s", q.err.text);
 		return;
 	}
-	s->job[s->jobs++] =
-		(struct sim_job){.id = q.id, .shape = shape, .gates = gates, .decorated = deco};
-	s->submitted++;
+	accepted(s, &q, &(struct sim_job){.shape = shape, .gates = gates, .decorated = deco});
 	struct request again = q;
 	if (*key && seeded_chance(&s->random, 50)) {
 		served_run(s->writer, do_submit, &again);
 		if (again.rc ? !fault_of_store(again.rc) : !uuid_eq(again.id, q.id))
 			sim_wrong(s, NULL, "the same Idempotency-Key gave another job");
 	}
-}
-
-/* The ones that ended may be erased at any time. */
-static bool is_gone(const struct sim_job *job, int rc)
-{
-	return rc == SL_E_NOT_FOUND && job->final;
 }
 
 static void do_erase(void *user)
@@ -190,8 +217,10 @@ int steps_resume(struct sim *s, struct sim_job *job, bool recheck)
 	served_run(s->writer, do_resume, &q);
 	if (q.rc && !fault_of_store(q.rc) && q.rc != SL_E_CONFLICT && !is_gone(job, q.rc))
 		sim_wrong(s, job, "resume: %s", q.err.text);
-	if (q.rc == 0)
+	if (q.rc == 0) {
 		job->resumed_turn = s->turn;
+		hold_entered(s, job);
+	}
 	if (q.rc == 0) /* an answer on its way may be lost to it */
 		for (int i = 0; i < SIM_GATES; i++)
 			if (job->gate[i].passed) {
@@ -222,6 +251,8 @@ void steps_hold(struct sim *s, const char *kind, bool hold)
 	served_run(s->writer, hold ? do_hold : do_release, &q);
 	if (q.rc && !fault_of_store(q.rc))
 		sim_wrong(s, NULL, "%s: %s", hold ? "hold" : "release", q.err.text);
+	if (q.rc == 0)
+		hold_changed(s, kind, hold);
 	s->holds += hold && q.rc == 0;
 }
 
@@ -278,6 +309,8 @@ static void step(struct sim *s)
 		steps_erase(s, job);
 	else if (dice < 130 && job)
 		steps_resume(s, job, seeded_chance(&s->random, 30));
+	else if (dice < 136 && job)
+		rerun(s, job);
 	else if (dice < 170)
 		change_moods(s);
 	else if (dice < 174)

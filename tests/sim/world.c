@@ -218,6 +218,7 @@ void world_crash(struct sim *s)
 	s->store = rest;
 	s->crashes++;
 	hooks_crashed(s);
+	hold_crashed(s);
 	for (size_t i = 0; i < s->jobs; i++) /* what was under way goes before what is parked */
 		if (s->job[i].state == JOB_PREPARING && !s->job[i].parked)
 			s->job[i].parked_ms = s->job[i].seen_ms = s->job[i].since_ms;
