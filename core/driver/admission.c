@@ -314,6 +314,13 @@ void admission_begin(struct driver *d, struct note *note)
 	enter(a);
 }
 
+void admission_let_go(struct driver *d, struct uuid job)
+{
+	struct table_node *node = table_get(&d->admissions, job);
+	if (node)
+		admission_drop(container_of(node, struct admission, node));
+}
+
 void admission_waited(struct admission *a, uint32_t ms)
 {
 	if (ms <= a->stage_waited_ms)

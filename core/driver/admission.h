@@ -126,6 +126,8 @@ SL_MUST_USE int admission_begin_preview(struct driver *d, struct admit *from,
 					struct previewing *preview, struct admission **ret);
 struct admission *admission_free(struct admission *a); /* also out of the table */
 void admission_drop(struct admission *a); /* somebody else decided: calls canceled, freed */
+/** As admission_drop(), of the job with this id if it is asked about. */
+void admission_let_go(struct driver *d, struct uuid job);
 /** The plugin was asked again in vain: let the resume that came meanwhile go on instead.
  * False when there is none; else `a` is gone. */
 bool admission_go_on_resumed(struct admission *a);

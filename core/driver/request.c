@@ -202,19 +202,30 @@ static int apply_resume(struct write *w, struct store_txn *txn)
 	return rc ? rc : resume(q, txn, &job);
 }
 
+/* It may be asked about just now: that ends, and begins anew when it is released. */
+static void handle_held(struct driver *d, struct note *note)
+{
+	struct admit *admit = container_of(note, struct admit, note);
+	admission_let_go(d, admit->job.id);
+	admit_free(admit);
+}
+
 static void resume_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
 	q->rc = rc;
 	if (!rc)
 		watch_tell(q->driver->watch, q->request->job);
-	if (rc || q->held) {
-		if (q->counted)
-			atomic_fetch_sub(&q->driver->in_admission, 1);
+	if ((rc || q->held) && q->counted) {
+		atomic_fetch_sub(&q->driver->in_admission, 1);
 		q->counted = false;
+	}
+	if (rc) {
 		admit_free(q->admit);
 	} else {
 		q->admit->counted = q->counted;
+		if (q->held)
+			q->admit->note.handle = handle_held;
 		driver_post(q->driver, &q->admit->note);
 	}
 	sem_post(&q->over);

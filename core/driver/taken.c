@@ -123,18 +123,10 @@ void taken_tell(struct driver *d, const struct taken *t)
 		watch_tell(d->watch, t->over[i]);
 }
 
-/* It may be asked about just now. */
-static void let_go(struct driver *d, struct uuid job)
-{
-	struct table_node *node = table_get(&d->admissions, job);
-	if (node)
-		admission_drop(container_of(node, struct admission, node));
-}
-
 void taken_begin(struct driver *d, struct taken *t)
 {
 	for (size_t i = 0; i < t->overs; i++)
-		let_go(d, t->over[i]);
+		admission_let_go(d, t->over[i]);
 	for (size_t i = 0; i < t->n; i++)
 		admission_begin(d, &t->admit[i]->note);
 	t->n = t->overs = 0;
