@@ -304,10 +304,13 @@ static int open_signals(void)
  * folders above let one through who knows the name. What fails shows when it is entered. */
 static void hand_over_dir(int data, const char *path, const struct identity *user)
 {
-	if (fchmodat(data, ".", 0711, 0) < 0 || fchmodat(data, "work", 0711, 0) < 0 ||
-	    fchownat(data, path, user->uid, getegid(), AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fchmodat(data, path, 02770, 0) < 0)
+	int fd = openat(data, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
 		return;
+	if (fchmodat(data, ".", 0711, 0) == 0 && fchmodat(data, "work", 0711, 0) == 0 &&
+	    fchown(fd, user->uid, getegid()) == 0)
+		(void)fchmod(fd, 02770);
+	close(fd);
 }
 
 static void open_places(struct supervisor *s, int data)
