@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -10,8 +11,14 @@ enum { BUCKETS = 64 };
 
 struct bucket {
 	pthread_mutex_t lock;
-	pthread_cond_t moved;
-	struct list ears;
+	struct list sleepers, ears;
+};
+
+/** In watch_wait(), on its stack. */
+struct sleeper {
+	struct list link;
+	struct uuid job;
+	sem_t moved;
 };
 
 struct watch {
@@ -23,14 +30,9 @@ struct watch {
 
 static int bucket_init(struct bucket *b)
 {
-	pthread_condattr_t attr;
+	list_init(&b->sleepers);
 	list_init(&b->ears);
-	if (pthread_condattr_init(&attr))
-		return SL_E_NO_MEMORY;
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	int rc = pthread_cond_init(&b->moved, &attr);
-	pthread_condattr_destroy(&attr);
-	return rc || pthread_mutex_init(&b->lock, NULL) ? SL_E_NO_MEMORY : 0;
+	return pthread_mutex_init(&b->lock, NULL) ? SL_E_NO_MEMORY : 0;
 }
 
 int watch_create(unsigned held_max, struct watch **ret)
@@ -52,10 +54,8 @@ struct watch *watch_free(struct watch *w)
 {
 	if (!w)
 		return NULL;
-	for (int i = 0; i < BUCKETS; i++) {
-		pthread_cond_destroy(&w->bucket[i].moved);
+	for (int i = 0; i < BUCKETS; i++)
 		pthread_mutex_destroy(&w->bucket[i].lock);
-	}
 	free(w);
 	return NULL;
 }
@@ -89,29 +89,53 @@ static struct timespec from_now(uint32_t ms)
 	return at;
 }
 
-void watch_wait(struct watch *w, struct uuid job, uint32_t most_ms, watch_look_fn look, void *user)
+static void link_to(struct bucket *b, struct list *head, struct list *link)
 {
-	struct bucket *b = bucket_of(w, job);
-	struct timespec until = from_now(most_ms);
-	int rc = 0;
 	pthread_mutex_lock(&b->lock);
-	while (!look(user) && !atomic_load(&w->ended) && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(&b->moved, &b->lock, &until);
+	list_push(head, link);
 	pthread_mutex_unlock(&b->lock);
 }
 
-static void wake(struct bucket *b)
+static void unlink_from(struct bucket *b, struct list *link)
 {
 	pthread_mutex_lock(&b->lock);
-	pthread_cond_broadcast(&b->moved);
+	list_remove(link);
 	pthread_mutex_unlock(&b->lock);
+}
+
+/* False: the time is over. */
+static bool sleep_until(struct sleeper *s, const struct timespec *until)
+{
+	int rc;
+	do
+		rc = sem_clockwait(&s->moved, CLOCK_MONOTONIC, until);
+	while (rc && errno == EINTR);
+	return rc == 0;
+}
+
+void watch_wait(struct watch *w, struct uuid job, uint32_t most_ms, watch_look_fn look, void *user)
+{
+	struct bucket *b = bucket_of(w, job);
+	struct sleeper s = {.job = job};
+	struct timespec until = from_now(most_ms);
+	bool in_time = true;
+	sem_init(&s.moved, 0, 0);
+	link_to(b, &b->sleepers, &s.link);
+	while (!look(user) && !atomic_load(&w->ended) && in_time)
+		in_time = sleep_until(&s, &until);
+	unlink_from(b, &s.link);
+	sem_destroy(&s.moved);
 }
 
 void watch_tell(struct watch *w, struct uuid job)
 {
 	struct bucket *b = bucket_of(w, job);
-	wake(b);
 	pthread_mutex_lock(&b->lock);
+	for (struct list *l = b->sleepers.next; l != &b->sleepers; l = l->next) {
+		struct sleeper *s = container_of(l, struct sleeper, link);
+		if (uuid_eq(s->job, job))
+			sem_post(&s->moved);
+	}
 	for (struct list *l = b->ears.next; l != &b->ears; l = l->next) {
 		struct watch_ear *ear = container_of(l, struct watch_ear, link);
 		if (uuid_eq(ear->job, job))
@@ -123,16 +147,19 @@ void watch_tell(struct watch *w, struct uuid job)
 void watch_listen(struct watch *w, struct watch_ear *ear)
 {
 	struct bucket *b = bucket_of(w, ear->job);
-	pthread_mutex_lock(&b->lock);
-	list_push(&b->ears, &ear->link);
-	pthread_mutex_unlock(&b->lock);
+	link_to(b, &b->ears, &ear->link);
 }
 
 void watch_unlisten(struct watch *w, struct watch_ear *ear)
 {
-	struct bucket *b = bucket_of(w, ear->job);
+	unlink_from(bucket_of(w, ear->job), &ear->link);
+}
+
+static void wake(struct bucket *b)
+{
 	pthread_mutex_lock(&b->lock);
-	list_remove(&ear->link);
+	for (struct list *l = b->sleepers.next; l != &b->sleepers; l = l->next)
+		sem_post(&container_of(l, struct sleeper, link)->moved);
 	pthread_mutex_unlock(&b->lock);
 }
 

@@ -1,10 +1,9 @@
 /* Those who wait for a job to move.
  *
- * A fixed number of buckets, each a mutex and a condition variable; a job's id says which
- * is its. A waiter looks whether what it waits for has come while it holds the bucket,
- * and then sleeps; whoever has committed a move wakes the bucket. So a move is either
- * seen by the look or wakes the sleeper: none is missed. A bucket's other sleepers look
- * once more and sleep on.
+ * A fixed number of buckets; a job's id says which is its. A waiter enters its bucket, looks
+ * whether what it waits for has come, and then sleeps; whoever has committed a move wakes
+ * those who wait for this job. So a move is either seen by the look or wakes the sleeper:
+ * none is missed, and nobody is woken by the moves of other jobs.
  *
  * Others (streams) are not held here but called: watch_listen().
  *
@@ -17,7 +16,7 @@
 
 struct watch;
 
-/** Has it come? Called with the bucket held: it must be quick and not call the watch. */
+/** Has it come? Asked on the waiter's thread, again after each move of the job. */
 typedef bool (*watch_look_fn)(void *user);
 
 /** One who is called at each move of a job. Its memory is the listener's. */

@@ -82,8 +82,8 @@ static void no_move_is_missed(void **state SL_UNUSED)
 	}
 }
 
-/* Two jobs of one bucket: the other one looks again, and sleeps on. */
-static void a_neighbour_sleeps_on(void **state SL_UNUSED)
+/* Two who wait for one job: each looks for itself, and whose time has not come sleeps on. */
+static void who_waits_for_something_else_sleeps_on(void **state SL_UNUSED)
 {
 	scoped(watch_freep) struct watch *watch = make(2);
 	struct sleeper a, b;
@@ -96,6 +96,28 @@ static void a_neighbour_sleeps_on(void **state SL_UNUSED)
 	finish(&a);
 	sem_wait(&b.looked);
 	assert_true(b.looks >= 2);
+	atomic_store(&b.moved, true);
+	watch_tell(watch, b.job);
+	finish(&b);
+}
+
+/* Another job of the same bucket: nobody is woken for it. */
+static void a_neighbour_is_left_alone(void **state SL_UNUSED)
+{
+	scoped(watch_freep) struct watch *watch = make(2);
+	struct sleeper a, b;
+	start(&a, watch, 7);
+	start(&b, watch, 7 + 64);
+	sem_wait(&a.looked);
+	sem_wait(&b.looked);
+	for (int i = 0; i < ROUNDS; i++) { /* each is heard, or the test hangs */
+		watch_tell(watch, a.job);
+		sem_wait(&a.looked);
+	}
+	atomic_store(&a.moved, true);
+	watch_tell(watch, a.job);
+	finish(&a);
+	assert_int_equal(b.looks, 1);
 	atomic_store(&b.moved, true);
 	watch_tell(watch, b.job);
 	finish(&b);
@@ -145,7 +167,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_there_needs_no_sleep),
 		cmocka_unit_test(no_move_is_missed),
-		cmocka_unit_test(a_neighbour_sleeps_on),
+		cmocka_unit_test(who_waits_for_something_else_sleeps_on),
+		cmocka_unit_test(a_neighbour_is_left_alone),
 		cmocka_unit_test(the_end_wakes_everybody),
 		cmocka_unit_test(time_runs_out),
 		cmocka_unit_test(places_are_counted),
