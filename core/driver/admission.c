@@ -24,6 +24,7 @@ struct admission *admission_free(struct admission *a)
 	}
 	if (a->line)
 		line_out(a->line, -1);
+	behind_remove(&a->behind);
 	free(a->step);
 	pipeline_free(a->pipeline);
 	plan_free(a->plan);
@@ -147,6 +148,7 @@ static int create(struct driver *d, struct admit *from, struct admission **ret)
 		line_out(a->line, 1);
 	a->body_stage = PLUGIN_STAGES;
 	a->event_end = &a->event;
+	behind_init(&a->behind);
 	a->began_ms = clock_mono_ms(d->parts.clock);
 	uuid_format(from->job.id, a->id_text);
 	observe_begin(a);

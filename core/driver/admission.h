@@ -8,6 +8,7 @@
 #pragma once
 
 #include "core/calls/answer.h"
+#include "core/driver/behind.h"
 #include "core/driver/change.h"
 #include "core/driver/observe.h"
 #include "core/increment/merge.h"
@@ -107,6 +108,7 @@ struct admission {
 	uint64_t serial; /* of its life: an answer to an earlier one is not taken for its own */
 	bool writing;    /* a progress change is on its way */
 	bool dirty;      /* there is newer progress */
+	struct behind behind;  /* in driver->behind, while that waits */
 	struct admit *resumed; /* a resume that came while a plugin was asked again */
 	bool overtaken;        /* a resume was written before the answer that lets it go on */
 	bool turn;             /* it goes in front of all others (of a parked one: at its plugin) */
@@ -166,8 +168,10 @@ void journal_event(struct admission *a, const struct event *event);
 void journal_given(struct admission *a, uint32_t stage);
 /** The stage has made the present TaskSet of this one. */
 void journal_changed(struct admission *a, uint32_t stage, const struct json *before);
-/** Progress is written behind, as soon as the change before is on disk. */
+/** Progress is written behind: a little later, and with whatever comes before that. */
 void journal_write(struct admission *a);
+/** Write what was due by now; with `all` whatever waits. */
+void journal_write_due(struct driver *d, bool all);
 /** Submit its last change, behind what is on its way. */
 void journal_end(struct admission *a, struct change *c);
 /** Move docs, progress and events that the store has not seen into `c`. */

@@ -15,6 +15,7 @@
  *   trial.c      one sample call to a plugin
  *   trim.c       what stages were given, cut down when it is old
  *
+ *   behind.h     what may wait a little to be written
  *   change.h     change.c     one job's changes in one transaction
  *   admission.h  admit.c      loading a job for admission
  *                admission.c  one job in admission: its life
@@ -99,6 +100,7 @@ struct driver {
 	bool threaded;
 	/* the loop's own */
 	struct table admissions, runs;
+	struct list behind; /* admissions whose progress is still to be written: behind.h */
 	struct list stuck;  /* changes to be tried again */
 	int64_t stuck_ms;   /* when, monotonic */
 	struct heap waking; /* runs that want a tick, the first one in front */

@@ -1,7 +1,10 @@
 /* What an admission tells the store: its events, documents and progress. They are written
- * behind, one change at a time: the next one takes all that came up meanwhile. */
+ * behind, one change at a time: the next one takes all that came up meanwhile. A job whose
+ * plugins answer fast is through before the first is due; then its last change takes all. */
 #include "core/driver/admission.h"
 #include "core/ledger/patch.h"
+
+enum { BEHIND_LEAST_MS = 2, BEHIND_MOST_MS = 250 };
 
 void journal_event(struct admission *a, const struct event *event)
 {
@@ -120,6 +123,7 @@ static void progress_written(struct driver *d, struct change *c, int rc)
 void journal_end(struct admission *a, struct change *c)
 {
 	a->ended = true;
+	behind_remove(&a->behind);
 	observe_end(a, c);
 	if (a->preview)
 		preview_ended(a->preview, c);
@@ -129,11 +133,19 @@ void journal_end(struct admission *a, struct change *c)
 		change_submit(c);
 }
 
-void journal_write(struct admission *a)
+/* The more jobs are in admission, the longer each of them takes. */
+static int64_t due_ms(struct driver *d)
+{
+	size_t jobs = atomic_load(&d->in_admission);
+	return clock_mono_ms(d->parts.clock) + BEHIND_LEAST_MS +
+	       (int64_t)(jobs < BEHIND_MOST_MS ? jobs : BEHIND_MOST_MS);
+}
+
+static void write_now(struct admission *a)
 {
 	struct change *c;
-	a->dirty = true;
-	if (a->preview || a->writing || change_create(a->driver, a->node.id, a->moves, &c))
+	behind_remove(&a->behind);
+	if (change_create(a->driver, a->node.id, a->moves, &c))
 		return;
 	journal_flush(a, c);
 	if (a->state == JOB_SUSPENDED) { /* an answer that lets it go on */
@@ -149,4 +161,25 @@ void journal_write(struct admission *a)
 	c->then = progress_written;
 	a->writing = true;
 	change_submit(c);
+}
+
+/* A move is not put off: others see it, and a resume may come between. */
+void journal_write(struct admission *a)
+{
+	struct driver *d = a->driver;
+	a->dirty = true;
+	if (a->preview || a->writing)
+		return;
+	if (a->state == JOB_SUSPENDED || atomic_load(&d->ending))
+		write_now(a);
+	else
+		behind_put(&d->behind, &a->behind, due_ms(d));
+}
+
+void journal_write_due(struct driver *d, bool all)
+{
+	int64_t until_ms = all ? INT64_MAX : clock_mono_ms(d->parts.clock);
+	struct behind *b;
+	while ((b = behind_take(&d->behind, until_ms)))
+		write_now(container_of(b, struct admission, behind));
 }

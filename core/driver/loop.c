@@ -176,6 +176,7 @@ static uint32_t next_wait(struct driver *d, uint32_t most)
 	int64_t now = driver_now(d);
 	uint32_t wait = caller_turn(d->caller, most);
 	wait = until(d->stuck_ms, clock_mono_ms(d->parts.clock), wait);
+	wait = until(behind_next_ms(&d->behind), clock_mono_ms(d->parts.clock), wait);
 	wait = until(intake_next_ms(d), clock_mono_ms(d->parts.clock), wait);
 	if (!d->timer_busy)
 		wait = until(d->timer_ms, now, wait);
@@ -191,6 +192,7 @@ static uint32_t next_wait(struct driver *d, uint32_t most)
 static void do_what_is_due(struct driver *d)
 {
 	int64_t now = driver_now(d);
+	journal_write_due(d, atomic_load(&d->ending));
 	if (d->stuck_ms && clock_mono_ms(d->parts.clock) >= d->stuck_ms)
 		change_retry_stuck(d);
 	if (d->timer_ms && !d->timer_busy && d->timer_ms <= now)
@@ -255,7 +257,7 @@ int driver_start(struct driver *d)
 static void wind_down(struct driver *d, uint32_t grace_ms)
 {
 	int64_t end_ms = clock_mono_ms(d->parts.clock) + grace_ms;
-	while ((caller_in_flight(d->caller) || d->changes_open) &&
+	while ((caller_in_flight(d->caller) || d->changes_open || !list_empty(&d->behind)) &&
 	       clock_mono_ms(d->parts.clock) < end_ms)
 		driver_turn(d, 50);
 }
@@ -304,6 +306,7 @@ int driver_create(const struct driver_config *config, const struct driver_parts 
 	d->config = *config;
 	d->parts = *parts;
 	atomic_store(&d->in_admission_max, config->in_admission_max);
+	list_init(&d->behind);
 	list_init(&d->stuck);
 	heap_init(&d->waking, run_wakes_before);
 	list_init(&d->lines_all);
