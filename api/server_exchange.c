@@ -1,6 +1,7 @@
 /* One request on its way, on its connection's thread: from its head to its answer. */
 #include "api/envelope.h"
 #include "api/server_internal.h"
+#include "core/base/crash.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -69,8 +70,10 @@ void exchange_answer(struct exchange *x)
 	int status = envelope_write(&x->reply, x->req.path, &how, &out);
 	/* Whoever reads slowly holds the text, not the tree, which is many times as large. */
 	x->reply.payload = jb_free(x->reply.payload);
+	crash_at(CRASH_ANSWER_MADE);
 	bool sent = status > 0 && mg_write(x->http, out.at, out.len) == (int)out.len;
 	x->keep = x->keep && sent;
+	crash_at(CRASH_ANSWER_SENT);
 	if (x->reply.stream && x->reply.type && sent && !how.no_body)
 		run_stream(x);
 	if (!x->keep)

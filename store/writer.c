@@ -1,6 +1,7 @@
 #include "store/writer.h"
 
 #include "core/base/clock.h"
+#include "core/base/crash.h"
 #include "store/ops.h"
 
 #include <assert.h>
@@ -49,9 +50,11 @@ static int commit(struct writer *writer, struct store_txn **txn, size_t writes)
 		*txn = store_abort(*txn);
 		return 0;
 	}
+	crash_at(CRASH_WRITER_APPLIED);
 	int rc = guest ? guest->before_commit(guest->user, *txn) : 0;
 	if (rc < 0)
 		return rc;
+	crash_at(CRASH_WRITER_GUEST);
 	int64_t from = clock_mono_us(&clock_system);
 	rc = store_commit(txn);
 	int64_t us = clock_mono_us(&clock_system) - from;
@@ -59,8 +62,11 @@ static int commit(struct writer *writer, struct store_txn **txn, size_t writes)
 	atomic_fetch_add(&writer->commit_us_total, (uint64_t)us);
 	metric_observe(&writer->meter.commit_us, &metric_seconds, (uint64_t)us);
 	metric_observe(&writer->meter.writes, &metric_numbers, writes);
+	if (rc == 0)
+		crash_at(CRASH_WRITER_COMMITTED);
 	if (rc == 0 && guest)
 		guest->after_commit(guest->user);
+	crash_at(CRASH_WRITER_TOLD);
 	return rc;
 }
 
@@ -111,6 +117,7 @@ static size_t run_chain(struct writer *writer, struct letter *chain)
 			chain = chain->next;
 		}
 		total += b.n;
+		crash_at(CRASH_WRITER_TAKEN);
 		run_batch(writer, &b);
 	}
 	return total;

@@ -3,6 +3,7 @@
 #include "core/hooks.h"
 #include "api/api.h"
 #include "api/handlers/job_filter.h"
+#include "core/base/crash.h"
 
 #include <stdio.h>
 
@@ -371,6 +372,7 @@ static int redeliver(struct api *api, struct request *req, struct reply *reply)
 		rc = writer_run(api->writer, &q.write);
 	else
 		rc = redeliver_all(api, &q);
+	crash_at(CRASH_REDELIVER_WRITTEN);
 	hooks_wake(api->hooks);
 	if (rc)
 		return rc;

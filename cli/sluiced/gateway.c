@@ -4,6 +4,7 @@
 #include "cli/sluiced/keyfile.h"
 #include "cli/sluiced/rights.h"
 #include "cli/sluiced/telemetry.h"
+#include "core/base/crash.h"
 #include "core/driver.h"
 #include "core/hooks.h"
 #include "core/preview.h"
@@ -415,6 +416,7 @@ static int start_driver(struct gateway *g, bool hold, struct sl_error *err)
 		rc = driver_recover(g->driver, &n, err);
 	if (rc)
 		return rc;
+	crash_at(CRASH_START_RECOVERED);
 	snprintf(text, sizeof(text), "%zu", n);
 	log_line(g->log, LOG_INFO, "driver", "unfinished jobs go on", "jobs", text, NULL);
 	if (driver_is_held(g->driver))
@@ -428,8 +430,10 @@ static int open_all(struct gateway *g, const struct gateway_host *host, struct s
 {
 	/* The store's lock first: two gateways must not both make a key. */
 	int rc = open_store(g, err);
+	crash_at(CRASH_START_STORE_OPEN);
 	if (!rc)
 		rc = keyfile_load(g->config->data, g->secret_key, err);
+	crash_at(CRASH_START_KEY_MADE);
 	if (!rc)
 		rc = open_callers(g, err);
 	if (!rc)
@@ -453,6 +457,7 @@ static int open_all(struct gateway *g, const struct gateway_host *host, struct s
 		prepare_api(g, host->single_user);
 	if (!rc)
 		rc = open_engines(g, host->spawner, err);
+	crash_at(CRASH_START_ENGINES_OPEN);
 	if (!rc)
 		rc = open_api(g, err); /* answers "starting" until the jobs are taken up */
 	if (!rc)
@@ -461,6 +466,7 @@ static int open_all(struct gateway *g, const struct gateway_host *host, struct s
 		rc = start_driver(g, host->hold, err);
 	if (!rc)
 		api_set_state(&g->api, API_READY);
+	crash_at(CRASH_START_READY);
 	return rc;
 }
 
@@ -518,6 +524,7 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	if (!g)
 		return NULL;
 	api_set_state(&g->api, API_STOPPING);
+	crash_at(CRASH_STOPPING);
 	if (g->driver) {
 		watch_end(driver_watch(g->driver));
 		driver_end_previews(g->driver);
@@ -526,8 +533,10 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 		streams_end(g->streams);
 	if (g->server)
 		server_drain(g->server, left_of(end_ms));
+	crash_at(CRASH_STOP_DRAINED);
 	if (g->driver)
 		driver_stop_loop(g->driver, left_of(end_ms));
+	crash_at(CRASH_STOP_LOOP_OVER);
 	if (g->hooks) {
 		registry_tell(g->registry, NULL, NULL);
 		hooks_stop(g->hooks, left_of(end_ms));
@@ -542,6 +551,7 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 	token_book_free(g->tokens);
 	admin_free(g->admin);
 	writer_free(g->writer);
+	crash_at(CRASH_STOP_WRITER_OVER);
 	driver_free(g->driver);
 	hooks_free(g->hooks);
 	news_free(g->news);

@@ -1,5 +1,7 @@
 #include "cli/sluiced/keyfile.h"
 
+#include "core/base/crash.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,8 +22,21 @@ static int read_key(int fd, const char *path, uint8_t ret[CRYPT_KEY_SIZE], struc
 	return 0;
 }
 
+/* Secrets that it seals are on disk soon: its name must be, before. */
+static bool sync_folder(const char *data_dir)
+{
+	int fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = fd >= 0 && fsync(fd) == 0;
+	int why = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = why;
+	return good;
+}
+
 /* Whole or not at all: written beside, flushed, then linked into its place. */
-static int make_key(const char *path, uint8_t ret[CRYPT_KEY_SIZE], struct sl_error *err)
+static int make_key(const char *data_dir, const char *path, uint8_t ret[CRYPT_KEY_SIZE],
+		    struct sl_error *err)
 {
 	char beside[4200];
 	snprintf(beside, sizeof(beside), "%s.new", path);
@@ -32,7 +47,8 @@ static int make_key(const char *path, uint8_t ret[CRYPT_KEY_SIZE], struct sl_err
 	int why = errno;
 	if (fd >= 0)
 		close(fd);
-	if (good && rename(beside, path) == 0)
+	crash_at(CRASH_START_KEY_UNNAMED);
+	if (good && rename(beside, path) == 0 && sync_folder(data_dir))
 		return 0;
 	return sl_fail(err, SL_E_IO, "%s cannot be written: %s", path,
 		       strerror(good ? errno : why));
@@ -44,7 +60,7 @@ int keyfile_load(const char *data_dir, uint8_t ret[CRYPT_KEY_SIZE], struct sl_er
 	snprintf(path, sizeof(path), "%s/secret.key", data_dir);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT)
-		return make_key(path, ret, err);
+		return make_key(data_dir, path, ret, err);
 	if (fd < 0)
 		return sl_fail(err, SL_E_IO, "%s cannot be read: %s", path, strerror(errno));
 	int rc = read_key(fd, path, ret, err);

@@ -3,6 +3,7 @@
 #include "cli/sluiced/confine.h"
 #include "cli/sluiced/gateway.h"
 #include "cli/sluiced/users.h"
+#include "core/base/crash.h"
 #include "core/base/crypt.h"
 
 #include <argp.h>
@@ -18,10 +19,10 @@ extern char **environ;
 
 struct options {
 	struct config_source source;
-	bool check, sample, hold;
+	bool check, sample, hold, crash_points;
 };
 
-enum { OPT_CHECK = 256, OPT_SAMPLE, OPT_HOLD };
+enum { OPT_CHECK = 256, OPT_SAMPLE, OPT_HOLD, OPT_CRASH_POINTS };
 
 static const struct argp_option option_table[] = {
 	{"config", 'c', "FILE", 0, "Read settings from this YAML file", 0},
@@ -34,6 +35,8 @@ static const struct argp_option option_table[] = {
 	 "Print the settings in force and where they are wrong, then exit", 0},
 	{"sample-config", OPT_SAMPLE, NULL, 0,
 	 "Print a commented file with every setting, then exit", 0},
+	{"crash-points", OPT_CRASH_POINTS, NULL, OPTION_HIDDEN,
+	 "Print the names of the places where a test may end this build, then exit", 0},
 	{0},
 };
 
@@ -58,6 +61,9 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_SAMPLE:
 		o->sample = true;
+		return 0;
+	case OPT_CRASH_POINTS:
+		o->crash_points = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument: %s", arg);
@@ -351,6 +357,8 @@ int main(int argc, char **argv)
 	struct sl_error err = {0};
 	argp_program_version = "sluiced " SLUICE_VERSION;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.crash_points)
+		return crash_list() ? EX_UNAVAILABLE : 0;
 	if (o.sample)
 		return print(config_sample);
 	if (config_load(&o.source, &config, &err))

@@ -1,5 +1,6 @@
 #include "core/access/admin.h"
 
+#include "core/base/crash.h"
 #include "core/base/crypt.h"
 
 #include <pthread.h>
@@ -200,8 +201,10 @@ int admin_set(struct admin *admin, struct bytes password, struct sl_error *err)
 	int rc = check_password(password, err);
 	if (rc == 0)
 		rc = crypt_password_hash(password, change.hash);
+	crash_at(CRASH_PASSWORD_UNWRITTEN);
 	if (rc == 0)
 		rc = writer_run(admin->writer, &change.w);
+	crash_at(CRASH_PASSWORD_WRITTEN);
 	if (rc < 0)
 		return rc;
 	pthread_mutex_lock(&admin->lock);

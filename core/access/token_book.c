@@ -1,5 +1,7 @@
 #include "core/access/token_book.h"
 
+#include "core/base/crash.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -38,7 +40,16 @@ static int apply(struct write *w, struct store_txn *txn)
 		store_del(txn, STORE_TOKENS, bytes_str(tw->id));
 		store_del(txn, STORE_HASHES, hash);
 	}
+	crash_at(CRASH_TOKEN_APPLIED);
 	return 0;
+}
+
+static int run_write(struct token_book *book, struct token_write *tw)
+{
+	crash_at(CRASH_TOKEN_UNWRITTEN);
+	int rc = writer_run(book->writer, &tw->w);
+	crash_at(CRASH_TOKEN_WRITTEN);
+	return rc;
 }
 
 static int write_token(struct token_book *book, const struct token *token)
@@ -52,7 +63,7 @@ static int write_token(struct token_book *book, const struct token *token)
 				 .id = token->id,
 				 .hash = token->hash,
 				 .record = buf_bytes(&record)};
-	return writer_run(book->writer, &tw.w);
+	return run_write(book, &tw);
 }
 
 /* ---- the table ---- */
@@ -361,7 +372,7 @@ static int drop(struct token_book *book, const struct token *by, const struct to
 	if (rc < 0)
 		return rc;
 	struct token_write tw = {.w.apply = apply, .id = old->id, .hash = old->hash};
-	rc = writer_run(book->writer, &tw.w);
+	rc = run_write(book, &tw);
 	if (rc < 0)
 		return rc;
 	pthread_rwlock_wrlock(&book->lock);

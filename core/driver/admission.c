@@ -1,5 +1,6 @@
 /* One job in admission, from its documents to the first effect. */
 #include "core/driver/admission.h"
+#include "core/base/crash.h"
 #include "core/driver/line.h"
 #include "core/preview.h"
 
@@ -207,6 +208,7 @@ static void begin(struct admission *a)
 		verdict_gate_gone(a);
 		return;
 	}
+	crash_at(CRASH_ADMISSION_BEGUN);
 	struct pl_event start = {.kind = PL_START};
 	effects_run(a, pipeline_step(a->pipeline, &start));
 }

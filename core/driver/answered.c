@@ -1,4 +1,5 @@
 /* What came of a call: read, put into the job's log, given to the pipeline. */
+#include "core/base/crash.h"
 #include "core/driver/admission.h"
 #include "core/driver/line.h"
 
@@ -127,6 +128,7 @@ void ask_answered(void *user, ask_id id SL_UNUSED, const struct ask_result *resu
 	struct sl_error err = {0};
 	struct pl_event event;
 	step->ask = 0;
+	crash_at(CRASH_CALL_ANSWERED);
 	if (a->ended)
 		return;
 	admission_waited(a, (uint32_t)(result->waited_us / 1000));
@@ -139,6 +141,7 @@ void ask_answered(void *user, ask_id id SL_UNUSED, const struct ask_result *resu
 		event = illegal(a, step, result, rc, err.text);
 	else
 		event = legal(a, step, result);
+	crash_at(CRASH_CALL_JUDGED);
 	if (event.kind == PL_UNAVAILABLE && is_spent(a, step))
 		effects_spent_budget(a);
 	else

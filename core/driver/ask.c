@@ -1,4 +1,5 @@
 /* One call to a plugin on behalf of a job: its body, its names, its trace. */
+#include "core/base/crash.h"
 #include "core/driver/admission.h"
 #include "core/driver/line.h"
 
@@ -89,5 +90,8 @@ int ask_plugin(struct admission *a, uint32_t stage, struct step *step)
 			  .waits = a->preview ? NULL : ask_waits};
 	if (a->line && strcmp(a->line->key, plugin->key) == 0)
 		a->line_asked = true;
-	return caller_ask(a->driver->caller, &ask, ask_answered, step, &step->ask);
+	crash_at(CRASH_CALL_BEFORE);
+	rc = caller_ask(a->driver->caller, &ask, ask_answered, step, &step->ask);
+	crash_at(CRASH_CALL_SENT);
+	return rc;
 }

@@ -1,4 +1,5 @@
 #include "core/driver/change.h"
+#include "core/base/crash.h"
 #include "core/driver/line.h"
 
 #include <stdlib.h>
@@ -157,6 +158,7 @@ static int apply(struct write *w, struct store_txn *txn)
 	int64_t old_next_ms = job.next_ms;
 	put_times(c, &job);
 	ledger_save(txn, &job, old_next_ms);
+	crash_at(job_final(job.state) ? CRASH_END_APPLIED : CRASH_PROGRESS_APPLIED);
 	return rc ? rc : stopped_gather(c->driver, txn, NULL, &c->stopped);
 }
 

@@ -1,5 +1,6 @@
 /* Jobs whose time has come: a gate or a plugin is asked again, or the wait is over; and
  * children that are still to be stopped with their parents. */
+#include "core/base/crash.h"
 #include "core/driver/taken.h"
 
 #include <stdlib.h>
@@ -89,6 +90,7 @@ static int apply(struct write *w, struct store_txn *txn)
 	}
 	if (q->taken.next_ms && (!q->next_ms || q->taken.next_ms < q->next_ms))
 		q->next_ms = q->taken.next_ms;
+	crash_at(CRASH_DUE_APPLIED);
 	return rc ? rc : stopped_gather(q->driver, txn, NULL, &q->stopped);
 }
 
@@ -96,6 +98,7 @@ static void done(struct write *w, int rc)
 {
 	struct due *q = container_of(w, struct due, write);
 	q->rc = rc;
+	crash_at(CRASH_DUE_COMMITTED);
 	if (!rc)
 		taken_tell(q->driver, &q->taken);
 	stopped_tell(&q->stopped, rc);

@@ -1,4 +1,5 @@
 /* The effects of a pipeline carried out. */
+#include "core/base/crash.h"
 #include "core/driver/admission.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ void effects_spent_budget(struct admission *a)
 
 static void note_progress(struct admission *a, const struct pl_fx *fx)
 {
+	crash_at(CRASH_STAGE_OVER);
 	a->resumed = admit_drop(a->driver, a->resumed); /* it goes on: nobody has to help */
 	a->progress.stage = (uint8_t)fx->stage;
 	a->stage_waited_ms = 0;
@@ -111,6 +113,7 @@ void effects_run(struct admission *a, struct pl_out out)
 			struct pl_event event = {.kind = PL_COMPOSED,
 						 .ok = compose_stage(a, fx.stage) == 0};
 			observe_stage_over(a);
+			crash_at(CRASH_STAGE_COMPOSED);
 			out = pipeline_step(a->pipeline, &event);
 			more = true;
 			break;

@@ -2,6 +2,7 @@
  * what the store holds of them, then what their engine keeps (its files), then the mark. */
 #include "core/driver/erase.h"
 
+#include "core/base/crash.h"
 #include "core/driver/internal.h"
 #include "core/ledger/erase.h"
 #include "store/writer.h"
@@ -101,6 +102,7 @@ static void plan_next(struct driver *d, const struct erase *q)
 {
 	struct erasing *e = &d->erasing;
 	bool last = e->n == 0 && !q->more;
+	crash_at(CRASH_ERASE_ORDERED);
 	if (e->n)
 		e->after = e->job[e->n - 1].id;
 	if (last) {
@@ -124,6 +126,7 @@ static void come_back(struct driver *d, struct note *note)
 			   sl_err_text(q->rc));
 		e->next_ms = now_mono(d) + STUCK_RETRY_MS;
 	} else {
+		crash_at(CRASH_ERASE_CLEARED);
 		e->n = q->n;
 		for (size_t i = 0; i < q->n; i++)
 			order_files(d, &q->mark[i], &e->job[i]);
@@ -163,6 +166,7 @@ void erase_report(struct driver *d, const struct engine_report *report)
 	for (size_t i = 0; i < e->n; i++)
 		if (uuid_eq(e->job[i].id, report->name.job) && !e->job[i].over) {
 			e->job[i].over = true;
+			crash_at(CRASH_ERASE_FILES_GONE);
 			e->job[i].failed = report->message[0] != '\0';
 		}
 	if (report->message[0])

@@ -1,6 +1,7 @@
 /* Admission held and released, by an operator: decided in the write's transaction, told to
  * the loop afterwards, which takes in what is held no longer (core/driver/intake.c). */
 #include "core/ledger/hold.h"
+#include "core/base/crash.h"
 #include "core/driver/internal.h"
 #include "store/writer.h"
 
@@ -23,6 +24,7 @@ static int apply(struct write *w, struct store_txn *txn)
 	q->changed = rc == 0;
 	if (rc && !(q->release && rc == SL_E_NOT_FOUND))
 		return rc;
+	crash_at(CRASH_HOLD_APPLIED);
 	return hold_count(txn, &q->holds);
 }
 
@@ -31,6 +33,7 @@ static void done(struct write *w, int rc)
 	struct holding *q = container_of(w, struct holding, write);
 	struct driver *d = q->driver;
 	q->rc = rc;
+	crash_at(CRASH_HOLD_COMMITTED);
 	if (!rc)
 		atomic_store(&d->holds, q->holds);
 	if (!rc && q->release && q->changed)

@@ -6,6 +6,7 @@
  * what comes next, gives jobs that are released their words, and hands copies to the loop.
  * What turns out to be in memory already is dropped there. So a walk may be asked for at
  * any time, needs no memory of its own while it waits, and loses nobody. */
+#include "core/base/crash.h"
 #include "core/driver/admission.h"
 #include "core/driver/run.h"
 
@@ -253,6 +254,7 @@ static void come_back(struct driver *d, struct note *note)
 			driver_set_timer(d, driver_now(d));
 		tell_trouble(d, q);
 		hand_over(d, q);
+		crash_at(CRASH_START_TAKEN_IN);
 	}
 	forget(q);
 	free(q);

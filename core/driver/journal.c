@@ -1,6 +1,7 @@
 /* What an admission tells the store: its events, documents and progress. They are written
  * behind, one change at a time: the next one takes all that came up meanwhile. A job whose
  * plugins answer fast is through before the first is due; then its last change takes all. */
+#include "core/base/crash.h"
 #include "core/driver/admission.h"
 #include "core/ledger/patch.h"
 
@@ -107,6 +108,7 @@ static void progress_written(struct driver *d, struct change *c, int rc)
 	if (!a)
 		return;
 	a->writing = false;
+	crash_at(CRASH_PROGRESS_WRITTEN);
 	if (rc == SL_E_CONFLICT && write_behind_resume(a, c))
 		return;
 	if (rc) { /* somebody moved the job elsewhere, or memory was short */

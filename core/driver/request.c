@@ -1,5 +1,6 @@
 /* What people ask of one job: stop and resume. The decision falls in the write's
  * transaction; the loop is told afterwards, in the order of the commits. */
+#include "core/base/crash.h"
 #include "core/driver/admission.h"
 #include "core/ledger/erase.h"
 
@@ -88,6 +89,7 @@ static int apply_stop(struct write *w, struct store_txn *txn)
 	rc = ledger_stop(txn, &job, &why, driver_now(q->driver));
 	q->state = job.state;
 	q->stopping = job.stopping;
+	crash_at(CRASH_STOP_APPLIED);
 	return rc ? rc : stopped_gather(q->driver, txn, &job.id, &q->stopped);
 }
 
@@ -95,7 +97,9 @@ static void stop_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
 	q->rc = rc;
+	crash_at(CRASH_STOP_COMMITTED);
 	stopped_tell(&q->stopped, rc);
+	crash_at(CRASH_STOP_TOLD);
 	sem_post(&q->over);
 }
 
@@ -181,6 +185,7 @@ static int resume(struct asking *q, struct store_txn *txn, struct job *job)
 	q->admit->job.unavailable_ms = 0;
 	q->admit->job.parked_ms = 0;
 	q->admit->job.expires_ms = 0;
+	crash_at(CRASH_RESUME_APPLIED);
 	return rc;
 }
 
@@ -214,6 +219,7 @@ static void resume_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
 	q->rc = rc;
+	crash_at(CRASH_RESUME_COMMITTED);
 	if (!rc)
 		watch_tell(q->driver->watch, q->request->job);
 	if ((rc || q->held) && q->counted) {
@@ -228,6 +234,7 @@ static void resume_done(struct write *w, int rc)
 			q->admit->note.handle = handle_held;
 		driver_post(q->driver, &q->admit->note);
 	}
+	crash_at(CRASH_RESUME_POSTED);
 	sem_post(&q->over);
 }
 
@@ -262,7 +269,9 @@ static int apply_erase(struct write *w, struct store_txn *txn)
 			&q->err, SL_E_CONFLICT,
 			"the job is %s; only one that has ended can be erased: stop it first",
 			job_state_name(job.state));
-	return ledger_erase(txn, &job);
+	rc = ledger_erase(txn, &job);
+	crash_at(CRASH_ERASE_APPLIED);
+	return rc;
 }
 
 struct erase_note {
@@ -280,6 +289,7 @@ static void erase_done(struct write *w, int rc)
 	struct asking *q = container_of(w, struct asking, write);
 	struct erase_note *n = rc ? NULL : calloc(1, sizeof(*n));
 	q->rc = rc;
+	crash_at(CRASH_ERASE_COMMITTED);
 	if (!rc)
 		watch_tell(q->driver->watch, q->request->job);
 	if (n) { /* without memory: the mark is seen to within a minute */

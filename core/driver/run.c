@@ -2,6 +2,8 @@
  * store is told of every step. */
 #include "core/driver/run.h"
 
+#include "core/base/crash.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,10 +63,14 @@ static void written(struct driver *d, struct change *c, int rc)
 			   "why", sl_err_text(rc));
 		lose(r);
 	} else if (final) {
+		crash_at(CRASH_END_WRITTEN);
 		r->engine->ops->forget(r->engine, &r->node.id);
+		crash_at(CRASH_END_FORGOTTEN);
 		drop(r);
 	} else {
+		crash_at(CRASH_RUN_SAVED);
 		run_launch(r, c);
+		crash_at(CRASH_RUN_LAUNCHED);
 		submit_next(r);
 	}
 }
@@ -78,6 +84,7 @@ static void submit_next(struct run *r)
 	r->writing = true;
 	r->next->owner = r->serial;
 	r->next->then = written;
+	crash_at(CRASH_RUN_UNSAVED);
 	change_submit(take_ptr(&r->next));
 }
 
@@ -346,6 +353,7 @@ static void begin(struct driver *d, const struct job *job, struct buf *text,
 	if (from) {
 		restore(r, from);
 		run_find_again(r);
+		crash_at(CRASH_START_RUN_FOUND);
 	}
 	policy_start(r->policy, job->started_ms, driver_now(d), &out);
 	carry_out(r, &out);
@@ -392,7 +400,9 @@ void run_report(struct driver *d, const struct engine_report *report)
 		return;
 	if (report->change == REPLICA_STARTED && r->state == JOB_WAITING)
 		memcpy(r->note, report->message, sizeof(r->note));
+	crash_at(CRASH_REPORT_TAKEN);
 	policy_report(r->policy, report, driver_now(d), &out);
+	crash_at(CRASH_REPORT_JUDGED);
 	carry_out(r, &out);
 }
 

@@ -1,4 +1,5 @@
 /* Acceptance: a submission becomes a stored job before anybody hears its id. */
+#include "core/base/crash.h"
 #include "core/driver/admission.h"
 #include "core/preview.h"
 
@@ -197,6 +198,7 @@ static int link_rerun(struct accepting *q, struct store_txn *txn, int64_t now_ms
 			      .outcome = BYTES("rerun"),
 			      .reason = bytes_str(words),
 			      .who = q->submission->token};
+	crash_at(CRASH_RERUN_LINKED);
 	old.rerun_as = q->id;
 	ledger_add_event(txn, &old, &event);
 	ledger_save(txn, &old, old.next_ms);
@@ -231,6 +233,7 @@ static int apply(struct write *w, struct store_txn *txn)
 	ledger_insert(txn, job);
 	if (q->submission->idempotency_key.len)
 		ledger_put_seen(txn, q->seen_key, job->id, q->seen_body, now_ms);
+	crash_at(CRASH_SUBMIT_APPLIED);
 	return 0;
 }
 
@@ -244,6 +247,7 @@ static void done(struct write *w, int rc)
 {
 	struct accepting *q = container_of(w, struct accepting, write);
 	q->rc = rc;
+	crash_at(CRASH_SUBMIT_COMMITTED);
 	bool admitted = !rc && !q->again && !q->held;
 	if (!admitted) {
 		leave(q);
@@ -252,6 +256,7 @@ static void done(struct write *w, int rc)
 		q->admit->counted = q->counted;
 		driver_post(q->driver, &q->admit->note);
 	}
+	crash_at(CRASH_SUBMIT_POSTED);
 	sem_post(&q->over);
 }
 
@@ -291,6 +296,7 @@ static int accept_now(struct driver *d, struct accepting *q, struct sl_error *er
 		hash_idempotency(q);
 		sem_init(&q->over, 0, 0);
 		q->write = (struct write){.apply = apply, .done = done};
+		crash_at(CRASH_SUBMIT_CHECKED);
 		rc = writer_submit(d->parts.writer, &q->write);
 	}
 	if (rc) {
@@ -321,6 +327,7 @@ int driver_submit(struct driver *d, const struct submission *s, struct uuid *ret
 	buf_init(&q.words, HOLD_WORDS_MAX);
 	rc = accept_now(d, &q, err);
 	buf_fini(&q.words);
+	crash_at(CRASH_SUBMIT_UNANSWERED);
 	if (!rc)
 		*ret = q.id;
 	return rc;

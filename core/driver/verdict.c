@@ -1,5 +1,6 @@
 /* How an admission ends: the last change of a job in admission. What follows from it
  * (leaving memory, starting the TaskSet) waits until it is on disk. */
+#include "core/base/crash.h"
 #include "core/driver/admission.h"
 #include "core/driver/line.h"
 #include "core/driver/run.h"
@@ -11,11 +12,14 @@ static void ended(struct driver *d, struct change *c, int rc)
 	struct admission *a = admission_find(d, c->id, c->owner);
 	if (!a)
 		return;
+	crash_at(CRASH_VERDICT_WRITTEN);
 	if (rc == 0 && c->path_n && c->path[c->path_n - 1] == JOB_WAITING) {
+		crash_at(CRASH_HAND_OVER_WRITTEN);
 		a->job.moves = a->moves + (uint32_t)c->path_n;
 		a->job.state = JOB_WAITING;
 		a->job.engine = c->engine;
 		run_begin(d, &a->job, &a->taskset_text);
+		crash_at(CRASH_RUN_BEGUN);
 	}
 	if (rc)
 		intake_again(d, a->state);
@@ -98,6 +102,7 @@ void verdict_suspend(struct admission *a, struct step *step)
 		c->next = NEXT_EXPIRE;
 		c->next_ms = c->expires_ms;
 	}
+	crash_at(CRASH_SUSPEND_DECIDED);
 	journal_end(a, c);
 }
 
@@ -352,5 +357,6 @@ void verdict_hand_over(struct admission *a)
 	if (a->state == JOB_SUSPENDED)
 		c->path[c->path_n++] = JOB_PREPARING;
 	c->path[c->path_n++] = JOB_WAITING;
+	crash_at(CRASH_HAND_OVER_DECIDED);
 	journal_end(a, c);
 }

@@ -1,4 +1,5 @@
 /* What became of deliveries, written: many in one transaction, one write at a time. */
+#include "core/base/crash.h"
 #include "core/hooks/internal.h"
 
 #include <assert.h>
@@ -40,6 +41,7 @@ static int apply(struct write *w, struct store_txn *txn)
 				    &save->more);
 	for (struct list *l = save->list.next; l != &save->list && !rc; l = l->next)
 		rc = write_one(h, txn, container_of(l, struct sending, link));
+	crash_at(CRASH_HOOK_APPLIED);
 	return rc;
 }
 
@@ -144,6 +146,7 @@ static void failed(struct hooks *h, struct save *save)
 static void saved(struct hooks *h, struct save *save)
 {
 	h->save_failed = false;
+	crash_at(CRASH_HOOK_SAVED);
 	if (save->sweep && save->more)
 		h->sweep_ms = clock_mono_ms(h->parts.clock) + SWEEP_AGAIN_MS;
 	h->refresh |= save->sweep; /* the next of a job may be queued now */

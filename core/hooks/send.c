@@ -1,6 +1,7 @@
 /* One delivery on its way to its subscriber. */
 #include "core/hooks/internal.h"
 
+#include "core/base/crash.h"
 #include "core/base/crypt.h"
 
 #include <stdio.h>
@@ -229,6 +230,7 @@ static void answered(void *user, ask_id id SL_UNUSED, const struct ask_result *r
 	struct hooks *h = s->hooks;
 	struct line *line = s->line;
 	s->ask = 0;
+	crash_at(CRASH_HOOK_ANSWERED);
 	h->flying_n--;
 	if (line) {
 		const struct plugin *p = registry_plugin(s->registry, bytes_str(line->key));
@@ -256,7 +258,9 @@ static int send_one(struct hooks *h, struct sending *s, const struct plugin *plu
 			  .budget_ms = plugin->timeout_ms,
 			  .once = true,
 			  .earlier = s->d.attempts};
+	crash_at(CRASH_HOOK_BEFORE);
 	int rc = caller_ask(h->caller, &ask, answered, s, &s->ask);
+	crash_at(CRASH_HOOK_SENT);
 	if (rc)
 		return rc;
 	s->registry = registry_share(h->registry);

@@ -1,3 +1,4 @@
+#include "core/base/crash.h"
 #include "core/registry/internal.h"
 
 #include <stdlib.h>
@@ -197,6 +198,7 @@ int registry_publish(struct registry *r, const struct feature *replaced, struct 
 	int rc = replace(r, now, replaced, with, now->generation + 1, &g);
 	if (!rc)
 		publish(r, g);
+	crash_at(CRASH_FEATURE_PUBLISHED);
 	return rc;
 }
 
@@ -271,13 +273,16 @@ static int apply(struct write *w, struct store_txn *txn)
 		store_put(txn, STORE_FEATURES, q->name, q->record);
 	else
 		store_del(txn, STORE_FEATURES, q->name);
+	crash_at(CRASH_FEATURE_APPLIED);
 	return 0;
 }
 
 int registry_write(struct registry *r, struct registry_write *w, struct sl_error *err)
 {
 	w->write.apply = apply;
+	crash_at(CRASH_FEATURE_UNWRITTEN);
 	int rc = writer_run(r->writer, &w->write);
+	crash_at(CRASH_FEATURE_WRITTEN);
 	return rc ? sl_fail(err, (enum sl_err)rc, "the change could not be stored: %s",
 			    sl_err_text(rc))
 		  : 0;

@@ -1,4 +1,5 @@
 #include "core/base/clock.h"
+#include "core/base/crash.h"
 #include "runtime/local/internal.h"
 #include "runtime/local/supervisor.h"
 
@@ -136,7 +137,9 @@ static void conclude(struct local *l, struct attempt *a)
 	int rc = read_outcome(l, &name, &o);
 	if (rc == 0) {
 		drop(l, a);
+		crash_at(CRASH_LOCAL_ENDED);
 		report_ended(l, &name, &o, pid);
+		crash_at(CRASH_LOCAL_REPORTED);
 		return;
 	}
 	if (rc == SL_E_IO) {
@@ -192,6 +195,7 @@ static bool take_notice(struct local *l, struct attempt *a)
 		a->started_ms = n.ms;
 		if (stop)
 			link_line_up(l, a);
+		crash_at(CRASH_LOCAL_STARTED);
 		report_started(l, a);
 		return true;
 	case NOTICE_EXISTS:
@@ -344,6 +348,7 @@ static void stop_when_found(struct local *l, const struct replica_name *name)
 
 static void order_stop(struct local *l, const struct replica_name *name)
 {
+	crash_at(CRASH_LOCAL_STOP_TAKEN);
 	struct attempt *a = attempts_find(&l->attempts, name);
 	bool stuck = a && a->state == ATTEMPT_ASKED && link_gone(l);
 	if (!a) {
@@ -398,6 +403,7 @@ static void take_orders(struct local *l)
 static void forget_some(struct local *l)
 {
 	struct order *o = container_of(l->forgets.next, struct order, link);
+	crash_at(CRASH_LOCAL_FORGETS);
 	if (rundir_forget_some(l->data, o->name.job, FORGET_AT_ONCE))
 		return;
 	link_release(l, o->name.job);

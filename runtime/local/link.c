@@ -1,3 +1,4 @@
+#include "core/base/crash.h"
 #include "runtime/local/hunt.h"
 #include "runtime/local/internal.h"
 
@@ -103,7 +104,10 @@ static int send_ask(struct local *l, struct attempt *a, unsigned kind)
 		if (rc)
 			return rc;
 	}
+	if (kind == WIRE_START)
+		crash_at(CRASH_LOCAL_SPAWN_BEFORE);
 	rc = wire_send(l->sock, &ask, sizeof(ask), &plan, kind == WIRE_START);
+	crash_at(kind == WIRE_START ? CRASH_LOCAL_SPAWN_ASKED : CRASH_LOCAL_STOP_ASKED);
 	if (plan >= 0)
 		close(plan);
 	if (rc)
@@ -142,6 +146,7 @@ static void take_started(struct local *l, struct attempt *a, const struct wire_a
 	char why[160];
 	if (answer->error == 0 && fds[0] >= 0 && fds[1] >= 0) {
 		follow_begin(l, a, fds[0], fds[1]);
+		crash_at(CRASH_LOCAL_FOLLOWED);
 		fds[0] = fds[1] = -1;
 		return;
 	}

@@ -1,4 +1,5 @@
 /* What is to start: groups become parties that wait for their slots, and get them. */
+#include "core/base/crash.h"
 #include "runtime/local/internal.h"
 
 /** The attempt of one start; NULL: it is known already, or (`*bad`) there is no room. */
@@ -103,6 +104,7 @@ static void rejoin(struct local *l, struct start *s)
 
 void starts_take(struct local *l, struct order *o)
 {
+	crash_at(CRASH_LOCAL_START_TAKEN);
 	if (o->how == START_TOGETHER) {
 		start_together(l, o);
 		return;
