@@ -1,13 +1,13 @@
 /* `hooks list` and `hooks redeliver`: what LifeHooks were not yet told, or refused. */
 #include "cli/sluicectl/api.h"
-#include "cli/sluicectl/output.h"
+#include "cli/sluicectl/pages.h"
 #include "core/base/clock.h"
 #include "core/json/build.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { URL_MAX = 65536, PAGE_MAX = 1000, LIMIT_DEFAULT = 100 };
+enum { TEXT_MAX = 65536, LIMIT_DEFAULT = 100 };
 
 /* ---- list ---- */
 
@@ -40,46 +40,17 @@ static const struct column columns[] = {
 	{"REASON", "reason", CELL_TEXT, true},
 };
 
-static int add_page(struct ctl *ctl, struct listing *list, char *cursor, size_t size, int64_t *left)
+static int run_list(struct ctl *ctl)
 {
 	const struct hooks_list *o = ctl->options;
 	scoped(buf_finip) struct buf url;
-	scoped(api_answer_fini) struct api_answer answer = {0};
-	char number[24];
-	buf_init(&url, URL_MAX);
-	snprintf(number, sizeof(number), "%lld", (long long)(*left < PAGE_MAX ? *left : PAGE_MAX));
+	buf_init(&url, PAGES_URL_MAX);
 	buf_add_str(&url, "/v1/hooks/deliveries");
 	api_query(&url, "state", o->state);
 	api_query(&url, "plugin", o->plugin);
 	api_query(&url, "jobID", o->job);
-	api_query(&url, "pageSize", number);
-	api_query(&url, "cursor", *cursor ? cursor : NULL);
-	struct api_call call = {.method = "GET", .path = buf_str(&url)};
-	int code = api_ask(ctl, &call, &answer);
-	if (code)
-		return code;
-	listing_add(list, &answer.json, answer.payload);
-	snprintf(cursor, size, "%s", answer.head[API_HEAD_NEXT_CURSOR].value);
-	if (answer.payload != JSON_NONE)
-		*left -= json_count(&answer.json, answer.payload);
-	return CTL_DONE;
-}
-
-static int run_list(struct ctl *ctl)
-{
-	const struct hooks_list *o = ctl->options;
-	int64_t left = o->all ? INT64_MAX : o->limit ? strtoll(o->limit, NULL, 10) : LIMIT_DEFAULT;
-	struct listing list;
-	char cursor[256] = "";
-	int code;
-	listing_begin(&list, ctl, columns, countof(columns));
-	do
-		code = add_page(ctl, &list, cursor, sizeof(cursor), &left);
-	while (!code && *cursor && left > 0);
-	if (!code)
-		return listing_end(&list);
-	listing_drop(&list);
-	return code;
+	return pages_print(ctl, buf_str(&url), pages_most(o->all, o->limit, LIMIT_DEFAULT), columns,
+			   countof(columns));
 }
 
 const struct command command_hooks_list = {
@@ -116,7 +87,7 @@ static int ask(struct ctl *ctl, struct json_object *body, const char *what)
 	scoped(buf_finip) struct buf count;
 	scoped(api_answer_fini) struct api_answer answer = {0};
 	static const struct column redelivered = {"", "redelivered", CELL_TEXT, false};
-	buf_init(&text, URL_MAX);
+	buf_init(&text, TEXT_MAX);
 	buf_init(&count, 64);
 	if (jb_print(body, &text))
 		return ctl_no_memory();

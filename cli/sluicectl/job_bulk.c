@@ -1,15 +1,16 @@
 #include "cli/sluicectl/job_bulk.h"
 
-#include "cli/sluicectl/output.h"
+#include "cli/sluicectl/pages.h"
 #include "core/base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { URL_MAX = 65536, PAGE = 1000, SHOWN = 10, ID_MAX = 64, TELL_MS = 200, TRIES = 60 };
+enum { FIRST = 1000, SHOWN = 10, ID_MAX = 64, TELL_MS = 200, TRIES = 60 };
 
 struct found {
+	struct ctl *ctl;
 	char (*id)[ID_MAX];
 	size_t n, cap;
 };
@@ -22,58 +23,39 @@ struct tally {
 
 /* ---- which ---- */
 
-static int add_id(struct ctl *ctl, const struct json *json, json_at row, struct found *to)
+static int add_id(struct found *to, const struct json *json, json_at row)
 {
 	static const struct column column = {"", "jobID", CELL_TEXT, false};
 	scoped(buf_finip) struct buf text = {0};
 	buf_init(&text, ID_MAX - 1);
 	if (to->n == to->cap) {
-		size_t cap = to->cap ? 2 * to->cap : PAGE;
+		size_t cap = to->cap ? 2 * to->cap : FIRST;
 		void *grown = reallocarray(to->id, cap, ID_MAX);
 		if (!grown)
 			return ctl_no_memory();
 		to->id = grown;
 		to->cap = cap;
 	}
-	output_cell(ctl, json, row, &column, &text);
+	output_cell(to->ctl, json, row, &column, &text);
 	snprintf(to->id[to->n++], ID_MAX, "%s", buf_str(&text));
 	return CTL_DONE;
 }
 
-static int add_page(struct ctl *ctl, const struct job_bulk *bulk, char *cursor, size_t size,
-		    struct found *to)
+static int add_page(void *user, const struct json *json, json_at page)
 {
-	scoped(buf_finip) struct buf url = {0};
-	scoped(api_answer_fini) struct api_answer answer = {0};
-	buf_init(&url, URL_MAX);
-	buf_add_str(&url, "/v1/job/list");
-	int code = job_filter_query(&url, &bulk->o.filter);
-	job_filter_page(&url, PAGE, true, *cursor ? cursor : NULL);
-	struct api_call call = {.method = "GET", .path = buf_str(&url)};
-	if (!code)
-		code = api_ask(ctl, &call, &answer);
-	if (code)
-		return code;
-	snprintf(cursor, size, "%s", answer.head[API_HEAD_NEXT_CURSOR].value);
-	const struct json *json = &answer.json;
-	if (answer.payload == JSON_NONE || !json_count(json, answer.payload)) {
-		*cursor = '\0';
-		return CTL_DONE;
-	}
-	for (json_at at = json_first(json, answer.payload); at != JSON_NONE && !code;
-	     at = json_next(json, answer.payload, at))
-		code = add_id(ctl, json, at, to);
+	int code = CTL_DONE;
+	for (json_at at = json_first(json, page); at != JSON_NONE && !code;
+	     at = json_next(json, page, at))
+		code = add_id(user, json, at);
 	return code;
 }
 
 static int find(struct ctl *ctl, const struct job_bulk *bulk, struct found *to)
 {
-	char cursor[256] = "";
-	int code;
-	do
-		code = add_page(ctl, bulk, cursor, sizeof(cursor), to);
-	while (!code && *cursor);
-	return code;
+	scoped(buf_finip) struct buf url = {0};
+	buf_init(&url, PAGES_URL_MAX);
+	int code = job_filter_url(&url, &bulk->o.filter, true);
+	return code ? code : pages_each(ctl, buf_str(&url), INT64_MAX, add_page, to);
 }
 
 /* ---- whether ---- */
@@ -198,7 +180,7 @@ int job_bulk_wanted(struct ctl *ctl, const struct job_bulk_options *o, const cha
 
 int job_bulk_run(struct ctl *ctl, const struct job_bulk *bulk)
 {
-	struct found found = {NULL, 0, 0};
+	struct found found = {.ctl = ctl};
 	int code = find(ctl, bulk, &found);
 	if (!code)
 		code = go(ctl, bulk, &found);

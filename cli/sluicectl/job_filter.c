@@ -27,8 +27,9 @@ bool job_filter_given(const struct job_filter_options *o)
 	       o->until;
 }
 
-int job_filter_query(struct buf *url, const struct job_filter_options *o)
+int job_filter_url(struct buf *url, const struct job_filter_options *o, bool oldest_first)
 {
+	buf_add_str(url, "/v1/job/list");
 	api_query(url, "userID", o->user);
 	api_query(url, "kind", o->kind);
 	api_query(url, "state", o->state);
@@ -36,14 +37,8 @@ int job_filter_query(struct buf *url, const struct job_filter_options *o)
 	api_query(url, "reasonCode", o->code);
 	api_query(url, "plugin", o->plugin);
 	int code = add_time(url, "startAt", "since", o->since);
-	return code ? code : add_time(url, "endAt", "until", o->until);
-}
-
-void job_filter_page(struct buf *url, int64_t size, bool oldest_first, const char *cursor)
-{
-	char number[32];
-	snprintf(number, sizeof(number), "%" PRId64, size);
-	api_query(url, "pageSize", number);
+	if (!code)
+		code = add_time(url, "endAt", "until", o->until);
 	api_query(url, "order", oldest_first ? "asc" : NULL);
-	api_query(url, "cursor", cursor);
+	return code;
 }

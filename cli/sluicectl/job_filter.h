@@ -39,9 +39,7 @@ struct job_filter_options { /* NULL where not given */
 SL_BEGIN_DECLS
 
 bool job_filter_given(const struct job_filter_options *o);
-/** Append them to "/v1/job/list"; CTL_USAGE (told) for a time that is none. */
-int job_filter_query(struct buf *url, const struct job_filter_options *o);
-/** Append which page; `cursor` NULL: the first. */
-void job_filter_page(struct buf *url, int64_t size, bool oldest_first, const char *cursor);
+/** "/v1/job/list" with them; CTL_USAGE (told) for a time that is none. */
+int job_filter_url(struct buf *url, const struct job_filter_options *o, bool oldest_first);
 
 SL_END_DECLS

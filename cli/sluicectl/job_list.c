@@ -1,10 +1,7 @@
 #include "cli/sluicectl/job_filter.h"
-#include "cli/sluicectl/output.h"
+#include "cli/sluicectl/pages.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-enum { URL_MAX = 65536, PAGE_MAX = 1000, PAGE_DEFAULT = 20 };
+enum { LIMIT_DEFAULT = 20 };
 
 struct job_list {
 	struct job_filter_options filter;
@@ -29,52 +26,15 @@ static const struct column columns[] = {
 	{"REASON", "reason", CELL_TEXT, false},
 };
 
-static int make_url(const struct job_list *o, const char *cursor, int64_t size, struct buf *url)
-{
-	buf_add_str(url, "/v1/job/list");
-	int code = job_filter_query(url, &o->filter);
-	job_filter_page(url, size, o->oldest_first, cursor);
-	return code;
-}
-
-/* One page; `cursor` becomes that of the next one, "" behind the last. */
-static int add_page(struct ctl *ctl, struct listing *list, char *cursor, size_t size, int64_t *left)
-{
-	scoped(buf_finip) struct buf url;
-	buf_init(&url, URL_MAX);
-	int64_t page = *left < PAGE_MAX ? *left : PAGE_MAX;
-	int code = make_url(ctl->options, *cursor ? cursor : NULL, page, &url);
-	if (code)
-		return code;
-	scoped(api_answer_fini) struct api_answer answer = {0};
-	struct api_call call = {.method = "GET", .path = buf_str(&url)};
-	code = api_ask(ctl, &call, &answer);
-	if (code)
-		return code;
-	listing_add(list, &answer.json, answer.payload);
-	snprintf(cursor, size, "%s", answer.head[API_HEAD_NEXT_CURSOR].value);
-	uint32_t got = answer.payload == JSON_NONE ? 0 : json_count(&answer.json, answer.payload);
-	*left -= got;
-	if (!got)
-		*cursor = '\0';
-	return CTL_DONE;
-}
-
 static int run(struct ctl *ctl)
 {
 	const struct job_list *o = ctl->options;
-	int64_t left = o->all ? INT64_MAX : o->limit ? strtoll(o->limit, NULL, 10) : PAGE_DEFAULT;
-	struct listing list;
-	char cursor[256] = "";
-	listing_begin(&list, ctl, columns, countof(columns));
-	int code;
-	do
-		code = add_page(ctl, &list, cursor, sizeof(cursor), &left);
-	while (!code && *cursor && left > 0);
-	if (!code)
-		return listing_end(&list);
-	listing_drop(&list);
-	return code;
+	scoped(buf_finip) struct buf url;
+	buf_init(&url, PAGES_URL_MAX);
+	int code = job_filter_url(&url, &o->filter, o->oldest_first);
+	return code ? code
+		    : pages_print(ctl, buf_str(&url), pages_most(o->all, o->limit, LIMIT_DEFAULT),
+				  columns, countof(columns));
 }
 
 const struct command command_job_list = {

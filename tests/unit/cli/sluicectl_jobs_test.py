@@ -196,7 +196,7 @@ class Jobs(Case):
 
     def test_list_escapes_its_filters(self):
         url = ("GET /v1/job/list?userID=ada%20l%26x&state=running%2Cwaiting&startAt=1700000000"
-               "&pageSize=5&order=asc")
+               "&order=asc&pageSize=5")
         self.answers[url] = [ok([self.row("j1")])]
         out, _ = self.run_ctl("job", "list", "-u", "ada l&x", "-s", "running,waiting", "--since",
                               "1700000000", "--limit", "5", "--oldest-first")

@@ -48,7 +48,7 @@ class Holding(Case):
 
 
 class Many(Case):
-    LIST = "GET /v1/job/list?userID=ada&state=preparing%2Csuspended%2Cwaiting%2Crunning&pageSize=1000&order=asc"
+    LIST = "GET /v1/job/list?userID=ada&state=preparing%2Csuspended%2Cwaiting%2Crunning&order=asc&pageSize=1000"
 
     def setUp(self):
         super().setUp()
@@ -88,7 +88,7 @@ class Many(Case):
         self.assertIn("stopping: 2 of 3", seen)
 
     def test_resume_looks_at_suspended_ones(self):
-        self.answers["GET /v1/job/list?state=suspended&plugin=K&pageSize=1000&order=asc"] = [
+        self.answers["GET /v1/job/list?state=suspended&plugin=K&order=asc&pageSize=1000"] = [
             ok([{"jobID": "j1"}, {"jobID": "j2"}])]
         self.answers["PUT /v1/job/resume/j1"] = [no(429, "TOO_MANY_REQUESTS", "full"), ok()]
         self.answers["PUT /v1/job/resume/j2"] = [no(403, "PERMISSION_DENIED", "resume_job is needed")]
@@ -98,7 +98,7 @@ class Many(Case):
 
     def test_pace(self):
         ids = [{"jobID": f"p{i}"} for i in range(6)]
-        self.answers["GET /v1/job/list?kind=k&state=suspended&pageSize=1000&order=asc"] = [ok(ids)]
+        self.answers["GET /v1/job/list?kind=k&state=suspended&order=asc&pageSize=1000"] = [ok(ids)]
         for one in ids:
             self.answers[f"PUT /v1/job/resume/{one['jobID']}"] = [ok()]
         began = time.monotonic()
@@ -112,13 +112,13 @@ class Many(Case):
         self.assertEqual(self.requests, [])
 
     def test_nothing_matches(self):
-        self.answers["GET /v1/job/list?userID=eve&state=suspended&pageSize=1000&order=asc"] = [ok([])]
+        self.answers["GET /v1/job/list?userID=eve&state=suspended&order=asc&pageSize=1000"] = [ok([])]
         _, err = self.run_ctl("job", "resume", "-u", "eve")
         self.assertEqual(err, "0 jobs match\n")
 
 
 class Deleting(Case):
-    LIST = "GET /v1/job/list?userID=ada&state=succeeded%2Cfailed%2Cstopped&pageSize=1000&order=asc"
+    LIST = "GET /v1/job/list?userID=ada&state=succeeded%2Cfailed%2Cstopped&order=asc&pageSize=1000"
 
     def setUp(self):
         super().setUp()
