@@ -36,6 +36,7 @@ struct api {
 	struct meter *meter;
 	struct standings *hook_standings;
 	struct tracer *tracer; /**< Or NULL. */
+	struct tls *tls;       /**< Or NULL: no TLS. */
 	const char *version;
 	struct hooks *hooks;
 	struct news *news; /**< Wakes the streams of events. */

@@ -81,6 +81,8 @@ static void write_head(struct reply *reply, unsigned status, const struct envelo
 	else if (!how->headless)
 		buf_add_str(to, "Transfer-Encoding: chunked\r\n");
 	buf_add_str(to, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	if (how->hsts_s)
+		buf_addf(to, "Strict-Transport-Security: max-age=%" PRId64 "\r\n", how->hsts_s);
 	if (reply->rc == SL_E_UNKNOWN_CALLER)
 		buf_add_str(to, "WWW-Authenticate: Bearer\r\n");
 	if (envelope_status(reply) == 429 || envelope_status(reply) == 503)

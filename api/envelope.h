@@ -9,6 +9,7 @@ struct envelope {
 	bool keep;       /**< The connection goes on. */
 	bool headless;   /**< HTTP/1.0 has no chunks: a stream ends with its connection. */
 	bool no_body;    /**< HEAD. */
+	int64_t hsts_s;  /**< Strict-Transport-Security; 0: none. */
 };
 
 SL_BEGIN_DECLS

@@ -51,6 +51,14 @@ static void on_close(const struct mg_connection *http)
 	conn_close(mg_get_user_connection_data(http));
 }
 
+/* Asked for a context when the library starts, and again when it would free it. */
+static int on_tls(void **context, void *user)
+{
+	struct server *s = user;
+	*context = tls_library_context(s->tls);
+	return 1;
+}
+
 static int on_log(const struct mg_connection *http, const char *text)
 {
 	(void)http;
@@ -78,6 +86,16 @@ static void raise_descriptors(unsigned threads)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The library wants an "s" behind the port of an address that speaks TLS. */
+static void add_addresses(const struct server *s, struct buf *to)
+{
+	for (const char *c = hosts_listen(s->hosts); *c; c++) {
+		buf_add_char(to, *c);
+		if (s->tls && (c[1] == ',' || !c[1]))
+			buf_add_char(to, 's');
+	}
+}
+
 static int start(struct server *s, const struct server_config *config, struct sl_error *err)
 {
 	static const struct mg_callbacks callbacks = {
@@ -86,14 +104,20 @@ static int start(struct server *s, const struct server_config *config, struct sl
 		.init_connection = on_open,
 		.connection_close = on_close,
 		.log_message = on_log,
+		.external_ssl_ctx = on_tls,
 	};
+	scoped(buf_finip) struct buf addresses = {0};
 	char threads[16], request_ms[24], idle_ms[24], head[16];
 	snprintf(threads, sizeof(threads), "%u", config->connections_max + SURPLUS);
 	snprintf(request_ms, sizeof(request_ms), "%lld", (long long)config->request_ms);
 	snprintf(idle_ms, sizeof(idle_ms), "%lld", (long long)config->idle_ms);
 	snprintf(head, sizeof(head), "%d", LIBRARY_HEAD_MAX);
+	buf_init(&addresses, 2 * LISTEN_TEXT_MAX);
+	add_addresses(s, &addresses);
+	if (addresses.rc)
+		return addresses.rc;
 	const char *options[] = {"listening_ports",
-				 hosts_listen(s->hosts),
+				 buf_str(&addresses),
 				 "num_threads",
 				 threads,
 				 "tcp_nodelay",
@@ -148,6 +172,8 @@ int server_create(const struct server_config *config, const struct server_front 
 	s->user = user;
 	s->always_200 = config->always_200;
 	s->clock = config->clock;
+	s->tls = config->tls;
+	s->hsts_s = s->tls ? config->hsts_s : 0;
 	unsigned eighth = config->connections_max / 8;
 	struct conns_config conns = {
 		.limit = config->connections_max,

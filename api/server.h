@@ -10,6 +10,7 @@
 #pragma once
 
 #include "api/request.h"
+#include "api/tls.h"
 
 struct server;
 
@@ -35,6 +36,8 @@ struct server_config {
 	int64_t request_ms;       /**< A request must arrive whole within this: 10 s. */
 	int64_t idle_ms;          /**< Idle connections are closed after this: 60 s. */
 	bool always_200;
+	struct tls *tls; /**< Every address speaks TLS; NULL: none does. Borrowed. */
+	int64_t hsts_s;  /**< With TLS: tell browsers to keep to it for so long; 0: do not. */
 	const struct clock *clock;
 };
 

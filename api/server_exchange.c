@@ -4,7 +4,7 @@
 #include "core/base/crash.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -65,6 +65,7 @@ void exchange_answer(struct exchange *x)
 		.keep = x->keep,
 		.headless = x->http_1_0,
 		.no_body = bytes_is(x->req.method, "HEAD"),
+		.hsts_s = x->server->hsts_s,
 	};
 	tell_front(x);
 	int status = envelope_write(&x->reply, x->req.path, &how, &out);
@@ -89,16 +90,16 @@ void exchange_refuse(struct exchange *x, int rc, const char *text)
 
 /* ---- a request ---- */
 
-/* The end of its stream, or its connection reset. */
+/* The end of its stream, or its connection reset; with TLS a last message of its own
+ * still waits to be read in front of the end. */
 static bool hung_up(void *peer)
 {
 	struct exchange *x = peer;
-	char byte;
 	int fd = conn_socket(x->conn);
 	if (fd < 0)
 		return false;
-	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	bool gone = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+	bool gone = poll(&look, 1, 0) > 0;
 	close(fd);
 	return gone;
 }

@@ -27,6 +27,8 @@ struct server {
 	int ports;
 	const struct clock *clock;
 	struct hosts *hosts;
+	struct tls *tls; /* or NULL */
+	int64_t hsts_s;
 };
 
 /* One request on its way, on its thread. */

@@ -33,6 +33,12 @@ struct config {
 		struct config_list hosts;
 	} api;
 	struct {
+		const char *cert_file;      /**< "": no TLS. */
+		const char *key_file;       /**< "": it stands in cert_file. */
+		const char *client_ca_file; /**< "": clients need no certificate. */
+		int64_t hsts_ms;
+	} tls;
+	struct {
 		int64_t connections, streams, stream_behind_ms, stream_behind_bytes;
 		int64_t body, json_depth, header, plugin_answer;
 		int64_t features, plugins, jobs_in_admission, documents;

@@ -29,6 +29,23 @@ static const struct config_key api[] = {
 	 "Further names that a request's Host may have: those of a reverse proxy, say.", LIVE},
 };
 
+static const struct config_key tls[] = {
+	{"cert_file", CONFIG_TEXT, AT(tls.cert_file), 0, 0, NULL, "",
+	 "The API's certificate (PEM), with those between it and the root; with it every address "
+	 "speaks TLS only. Read again on SIGHUP.",
+	 LIVE},
+	{"key_file", CONFIG_TEXT, AT(tls.key_file), 0, 0, NULL, "",
+	 "Its key (PEM, without a passphrase); empty means that it stands in cert_file.", LIVE},
+	{"client_ca_file", CONFIG_TEXT, AT(tls.client_ca_file), 0, 0, NULL, "",
+	 "Certificates (PEM) that vouch for clients: then one without such a certificate is not "
+	 "let in, token or not. Empty means any client.",
+	 LIVE},
+	{"hsts", CONFIG_DURATION, AT(tls.hsts_ms), 0, 3650 * DAY, NULL, "0 s",
+	 "How long browsers shall keep to https for this host name (all its ports); 0 means they "
+	 "are not told.",
+	 RESTART},
+};
+
 static const struct config_key limits[] = {
 	{"connections", CONFIG_COUNT, AT(limits.connections), 8, 65536, NULL, "1024",
 	 "Connections to the API at one time.", RESTART},
@@ -205,6 +222,7 @@ static const struct config_key otel[] = {
 const struct config_section config_sections[] = {
 	SECTION("", "The gateway as a whole.", outermost),
 	SECTION("api", "How the API answers.", api),
+	SECTION("tls", "TLS for the API.", tls),
 	SECTION("limits", "What is too much: over a limit a request is refused, nothing breaks.",
 		limits),
 	SECTION("store", "What is kept on disk.", store),

@@ -50,7 +50,9 @@ static bool is_setting(struct bytes name)
 			if (bytes_eq(name, buf_bytes(&known)))
 				return true;
 		}
-	return bytes_is(name, "SLUICE_SERVER") || bytes_is(name, "SLUICE_TOKEN");
+	return bytes_is(name, "SLUICE_SERVER") || bytes_is(name, "SLUICE_TOKEN") ||
+	       bytes_is(name, "SLUICE_CACERT") || bytes_is(name, "SLUICE_CERT") ||
+	       bytes_is(name, "SLUICE_KEY");
 }
 
 void config_foreign(char *const *env, struct buf *to)

@@ -248,6 +248,7 @@ void lane_outcome(struct lane *lane, CURLcode code, struct answer *answer)
 {
 	struct http_call *call = lane->call;
 	struct why_facts facts = {.error = lane->error,
+				  .cert_setting = "plugins.client_cert_file",
 				  .where = call->place->name,
 				  .peer = (const struct sockaddr *)&lane->peer,
 				  .timeout_ms = call->timeout_ms,

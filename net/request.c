@@ -15,7 +15,7 @@ enum {
 
 struct requester {
 	CURL *easy;
-	char *ca_file, *user_agent;
+	char *ca_file, *cert_file, *key_file, *user_agent;
 	uint32_t connect_timeout_ms;
 	char error[CURL_ERROR_SIZE];
 };
@@ -37,10 +37,18 @@ struct requester *requester_free(struct requester *r)
 		curl_easy_cleanup(r->easy);
 		curl_global_cleanup();
 		free(r->ca_file);
+		free(r->cert_file);
+		free(r->key_file);
 		free(r->user_agent);
 		free(r);
 	}
 	return NULL;
+}
+
+static bool copy_text(const char *from, char **to)
+{
+	*to = from ? strdup(from) : NULL;
+	return !from || *to;
 }
 
 int requester_create(const struct requester_config *config, struct requester **ret,
@@ -54,10 +62,10 @@ int requester_create(const struct requester_config *config, struct requester **r
 	uint32_t connect = config->connect_timeout_ms;
 	r->connect_timeout_ms = connect ? connect : CONNECT_TIMEOUT_MS;
 	r->easy = curl_easy_init();
-	r->ca_file = config->ca_file ? strdup(config->ca_file) : NULL;
-	r->user_agent = config->user_agent ? strdup(config->user_agent) : NULL;
-	if (!r->easy || (config->ca_file && !r->ca_file) ||
-	    (config->user_agent && !r->user_agent)) {
+	if (!r->easy || !copy_text(config->ca_file, &r->ca_file) ||
+	    !copy_text(config->cert_file, &r->cert_file) ||
+	    !copy_text(config->key_file, &r->key_file) ||
+	    !copy_text(config->user_agent, &r->user_agent)) {
 		requester_free(r);
 		return sl_fail(err, SL_E_NO_MEMORY, "out of memory");
 	}
@@ -152,6 +160,11 @@ static CURLcode set_manners(struct requester *r)
 		bad = curl_easy_setopt(r->easy, CURLOPT_NOPROXY, "*");
 	if (!bad && r->ca_file)
 		bad = curl_easy_setopt(r->easy, CURLOPT_CAINFO, r->ca_file);
+	if (!bad && r->cert_file)
+		bad = curl_easy_setopt(r->easy, CURLOPT_SSLCERT, r->cert_file);
+	if (!bad && r->cert_file)
+		bad = curl_easy_setopt(r->easy, CURLOPT_SSLKEY,
+				       r->key_file ? r->key_file : r->cert_file);
 	if (!bad && r->user_agent)
 		bad = curl_easy_setopt(r->easy, CURLOPT_USERAGENT, r->user_agent);
 	return bad;
@@ -222,6 +235,7 @@ static int explain(struct requester *r, const struct exchange *x, CURLcode code,
 {
 	const struct request *q = x->request;
 	struct why_facts facts = {.error = r->error,
+				  .cert_setting = "--cert",
 				  .where = q->url,
 				  .timeout_ms = q->timeout_ms,
 				  .connect_timeout_ms = r->connect_timeout_ms};

@@ -18,6 +18,8 @@ struct requester;
 
 struct requester_config {
 	const char *ca_file;         /**< NULL: the system's. */
+	const char *cert_file;       /**< Shown to peers that ask for one; NULL: none. */
+	const char *key_file;        /**< NULL: it stands in cert_file. */
 	const char *user_agent;      /**< NULL: none is sent. */
 	uint32_t connect_timeout_ms; /**< 0: 5 000. */
 };

@@ -64,23 +64,26 @@ static bool is_tls(CURL *easy)
 
 /* A peer that does not take our certificate, or misses one, says so after the handshake is
  * done, if at all: often the connection just goes. */
-static bool say_certificate(CURL *easy, const char *peer, const char *error, char why[WHY_SIZE])
+static bool say_certificate(CURL *easy, const struct why_facts *facts, const char *peer,
+			    const char *error, char why[WHY_SIZE])
 {
 	bool told =
 		strstr(error, "alert certificate required") || strstr(error, "alert unknown ca");
 	if (!told && !(strstr(error, "getpeername") && is_tls(easy)))
 		return false;
-	snprintf(why, WHY_SIZE, "%s %s (plugins.client_cert_file)", peer,
+	snprintf(why, WHY_SIZE, "%s %s (%s)", peer,
 		 strstr(error, "required") ? "wants a client certificate"
 		 : told ? "does not take the client certificate: it knows no authority for it"
 			: "closed the TLS connection once it was made, as peers do that miss or "
-			  "refuse a client certificate");
+			  "refuse a client certificate",
+		 facts->cert_setting);
 	return true;
 }
 
-static int say_broken(CURL *easy, const char *peer, const char *error, char why[WHY_SIZE])
+static int say_broken(CURL *easy, const struct why_facts *facts, const char *peer,
+		      const char *error, char why[WHY_SIZE])
 {
-	if (say_certificate(easy, peer, error, why))
+	if (say_certificate(easy, facts, peer, error, why))
 		return SL_E_UNAVAILABLE;
 	if (strstr(error, "chunked-encoding")) {
 		snprintf(why, WHY_SIZE, "%s broke HTTP: %s", peer, error);
@@ -119,7 +122,7 @@ int why_of(CURL *easy, CURLcode code, const struct why_facts *facts, char why[WH
 			   " closed the connection in the middle of its answer");
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
-		return say_broken(easy, peer, error, why);
+		return say_broken(easy, facts, peer, error, why);
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_HTTP2:

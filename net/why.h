@@ -13,6 +13,7 @@ enum { WHY_SIZE = 256 };
 struct why_facts {
 	const char *error;                       /**< Of CURLOPT_ERRORBUFFER. */
 	const char *where;                       /**< What was called, as written. */
+	const char *cert_setting;                /**< What names our own certificate. */
 	const struct sockaddr *peer;             /**< Last address tried, or NULL. */
 	uint32_t timeout_ms, connect_timeout_ms; /**< 0: none. */
 };

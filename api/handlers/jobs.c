@@ -176,7 +176,7 @@ struct holding {
 	struct api *api;
 	struct uuid job;
 	int64_t wait_s; /* -1: does not want to know */
-	bool place;
+	bool place, done;
 };
 
 static int take_place(struct holding *h, struct sl_error *err)
@@ -194,11 +194,23 @@ static int take_place(struct holding *h, struct sl_error *err)
 
 static bool is_admitted(void *user)
 {
-	const struct holding *h = user;
+	struct holding *h = user;
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	struct job job;
-	return store_begin(h->api->store, STORE_READ, &txn) || ledger_get(txn, h->job, &job) ||
-	       job.state != JOB_PREPARING;
+	h->done = store_begin(h->api->store, STORE_READ, &txn) || ledger_get(txn, h->job, &job) ||
+		  job.state != JOB_PREPARING;
+	return h->done;
+}
+
+/* Second by second: one who has left gives back the place. */
+static void hold(struct holding *h, const struct request *req)
+{
+	struct watch *watch = driver_watch(h->api->driver);
+	bool gone = false;
+	for (int64_t left = h->wait_s; left > 0 && !h->done && !gone; left--) {
+		watch_wait(watch, h->job, 1000, is_admitted, h);
+		gone = !h->done && req->hung_up && req->hung_up(req->peer);
+	}
 }
 
 /* The job is taken: what cannot be read of it is left out, not refused. */
@@ -230,8 +242,7 @@ static int submit(struct api *api, struct request *req, struct reply *reply)
 	if (!rc)
 		rc = submit_job(api, req, &h.job, &reply->err);
 	if (!rc && h.place)
-		watch_wait(driver_watch(api->driver), h.job, (uint32_t)h.wait_s * 1000, is_admitted,
-			   &h);
+		hold(&h, req);
 	if (h.place)
 		watch_leave(driver_watch(api->driver));
 	if (rc)

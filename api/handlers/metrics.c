@@ -64,6 +64,14 @@ static void write_traces(struct api *api, struct buf *to)
 		      s.dropped);
 }
 
+static void write_tls(struct api *api, struct buf *to)
+{
+	static const char name[] = "sluice_tls_certificate_expiry_timestamp_seconds";
+	metric_head(to, name, "gauge", "When the API's certificate ends, Unix seconds.");
+	if (api->tls)
+		metric_sample(to, name, "", (uint64_t)tls_until(api->tls));
+}
+
 static int write_stored(struct api *api, struct buf *to)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
@@ -87,6 +95,7 @@ static int metrics(struct api *api, struct request *req, struct reply *reply)
 	meter_write(api->meter, to);
 	write_store(api, to);
 	write_traces(api, to);
+	write_tls(api, to);
 	log_write_metrics(api->log, to);
 	process_write(to);
 	reply->type = "text/plain; version=0.0.4; charset=utf-8";

@@ -54,5 +54,12 @@ const struct command_option common_options[] = {
 	 "the gateway (SLUICE_SERVER; http://127.0.0.1:8080)", NULL, NULL},
 	{"token", 0, "TOKEN", OPTION_TEXT, offsetof(struct ctl_common, token),
 	 "who is calling (better: SLUICE_TOKEN or the context file)", NULL, NULL},
+	{"cacert", 0, "FILE", OPTION_TEXT, offsetof(struct ctl_common, cacert),
+	 "certificates (PEM) that vouch for an https server (SLUICE_CACERT; the system's)", NULL,
+	 NULL},
+	{"cert", 0, "FILE", OPTION_TEXT, offsetof(struct ctl_common, cert),
+	 "a certificate (PEM) to show to a server that asks for one (SLUICE_CERT)", NULL, NULL},
+	{"key", 0, "FILE", OPTION_TEXT, offsetof(struct ctl_common, key),
+	 "its key (SLUICE_KEY; without it, it stands in the certificate's file)", NULL, NULL},
 };
 const size_t common_option_count = countof(common_options);

@@ -11,7 +11,7 @@ enum { CONTEXT_MAX = 65536 };
 
 /** What the context file says. */
 struct context {
-	const char *server, *token;
+	const char *server, *token, *cacert, *cert, *key;
 };
 
 static const char *context_path(struct ctl *ctl)
@@ -30,13 +30,17 @@ static const char *context_path(struct ctl *ctl)
 static int take_member(struct ctl *ctl, const struct json *json, json_at key, struct context *to,
 		       struct sl_error *err)
 {
-	const char **place = json_string_is(json, key, BYTES("server"))  ? &to->server
-			     : json_string_is(json, key, BYTES("token")) ? &to->token
-									 : NULL;
+	const char **place = json_string_is(json, key, BYTES("server"))   ? &to->server
+			     : json_string_is(json, key, BYTES("token"))  ? &to->token
+			     : json_string_is(json, key, BYTES("cacert")) ? &to->cacert
+			     : json_string_is(json, key, BYTES("cert"))   ? &to->cert
+			     : json_string_is(json, key, BYTES("key"))    ? &to->key
+									  : NULL;
 	if (!place)
-		return sl_fail(err, SL_E_INVALID, "an unknown key; there are: server, token");
+		return sl_fail(err, SL_E_INVALID,
+			       "an unknown key; there are: server, token, cacert, cert, key");
 	if (json_type(json, key + 1) != JSON_STRING)
-		return sl_fail(err, SL_E_INVALID, "server and token must be texts (in quotes)");
+		return sl_fail(err, SL_E_INVALID, "each value must be a text (in quotes)");
 	scoped(buf_finip) struct buf word;
 	buf_init(&word, CONTEXT_MAX);
 	struct bytes text;
@@ -114,6 +118,23 @@ static enum ctl_format find_format(const struct ctl *ctl)
 					    : FORMAT_TABLE;
 }
 
+/* Then the context file may know who vouches for it. */
+static bool is_https(const char *server) { return strncmp(server, "https://", 8) == 0; }
+
+static const char *first(const char *option, const char *variable, const char *stored)
+{
+	const char *env = from_env(variable);
+	return option ? option : env ? env : stored;
+}
+
+/* What vouches for whom over https; of the context file only for its own server. */
+static void set_trust(struct ctl *ctl, const struct context *context)
+{
+	ctl->cacert = first(ctl->common.cacert, "SLUICE_CACERT", context->cacert);
+	ctl->cert = first(ctl->common.cert, "SLUICE_CERT", context->cert);
+	ctl->key = first(ctl->common.key, "SLUICE_KEY", context->key);
+}
+
 int ctl_resolve(struct ctl *ctl)
 {
 	ctl->format = find_format(ctl);
@@ -122,7 +143,7 @@ int ctl_resolve(struct ctl *ctl)
 	const char *server = ctl->common.server ? ctl->common.server : from_env("SLUICE_SERVER");
 	const char *token = ctl->common.token ? ctl->common.token : from_env("SLUICE_TOKEN");
 	struct context context = {0};
-	int rc = server && token ? CTL_DONE : read_context(ctl, &context);
+	int rc = server && token && !is_https(server) ? CTL_DONE : read_context(ctl, &context);
 	if (rc)
 		return rc;
 	const char *stored = tidy_server(ctl, context.server ? context.server : DEFAULT_SERVER);
@@ -135,6 +156,7 @@ int ctl_resolve(struct ctl *ctl)
 	if (!ctl->token && context.token)
 		ctl_fail(CTL_DONE, "the context file's token is for %s and was not sent to %s",
 			 stored, ctl->server);
+	set_trust(ctl, same ? &context : &(struct context){0});
 	return CTL_DONE;
 }
 

@@ -23,7 +23,7 @@ enum ctl_format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_PLAIN, FORMAT_JSON, FORMAT_Y
 
 /** What the common options said; NULL where not given. */
 struct ctl_common {
-	const char *format, *server, *token;
+	const char *format, *server, *token, *cacert, *cert, *key;
 };
 
 struct ctl {
@@ -33,8 +33,9 @@ struct ctl {
 	int arg_count;
 	struct ctl_common common;
 	enum ctl_format format;
-	const char *server; /**< "http://127.0.0.1:8080": no slash at its end. */
-	const char *token;  /**< NULL: none. */
+	const char *server;              /**< "http://127.0.0.1:8080": no slash at its end. */
+	const char *token;               /**< NULL: none. */
+	const char *cacert, *cert, *key; /**< Files for https; NULL: none. */
 	struct requester *requester;
 	struct arena *arena;
 	bool out_tty, err_tty;

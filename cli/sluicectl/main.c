@@ -14,7 +14,10 @@ static int run(struct ctl *ctl)
 	if (rc)
 		return rc;
 	if (!ctl->command->offline) {
-		struct requester_config config = {.user_agent = "sluicectl/" SLUICE_VERSION};
+		struct requester_config config = {.user_agent = "sluicectl/" SLUICE_VERSION,
+						  .ca_file = ctl->cacert,
+						  .cert_file = ctl->cert,
+						  .key_file = ctl->key};
 		struct sl_error err;
 		if (requester_create(&config, &ctl->requester, &err))
 			return ctl_fail(CTL_REFUSED, "%s", err.text);

@@ -27,6 +27,19 @@ static void next_for_missing(const struct ctl *ctl)
 	ctl_next("sluicectl %s list shows what there is for this token", group);
 }
 
+/* Something answered, but not as a gateway, or not one that can be believed. */
+static void next_for_peer(const struct ctl *ctl)
+{
+	if (strncmp(ctl->server, "https://", 8) != 0)
+		ctl_next("check the address: --server or SLUICE_SERVER; does it speak https://?");
+	else if (!ctl->cacert)
+		ctl_next("name who vouches for it: --cacert FILE, SLUICE_CACERT, or `cacert:` in "
+			 "the context file; or check the address");
+	else
+		ctl_next("check --cacert and the address; a server that asks for a certificate "
+			 "wants --cert and --key");
+}
+
 static void next_for(const struct ctl *ctl, const struct api_answer *answer)
 {
 	const char *wait = answer->head[API_HEAD_RETRY_AFTER].value;
@@ -56,7 +69,7 @@ static void next_for(const struct ctl *ctl, const struct api_answer *answer)
 		ctl_next("make it smaller, or have limits.body raised on the gateway");
 		break;
 	case SL_E_PEER:
-		ctl_next("check the address: --server or SLUICE_SERVER");
+		next_for_peer(ctl);
 		break;
 	case SL_E_INTERNAL:
 	case SL_E_IO:
@@ -72,7 +85,11 @@ static void next_for(const struct ctl *ctl, const struct api_answer *answer)
 int api_tell(struct ctl *ctl, const struct api_answer *answer, int code)
 {
 	ctl_fail((enum ctl_exit)code, "%s", answer->err.text);
-	if (code == CTL_OFFLINE && ctl_server_is_loopback(ctl))
+	bool tls = strstr(answer->err.text, "certificate") ||
+		   strstr(answer->err.text, "closed the connection before answering");
+	if (code == CTL_OFFLINE && tls)
+		next_for_peer(ctl);
+	else if (code == CTL_OFFLINE && ctl_server_is_loopback(ctl))
 		ctl_next("start the gateway with sluiced, or say where it is: --server, "
 			 "SLUICE_SERVER");
 	else if (code == CTL_OFFLINE)

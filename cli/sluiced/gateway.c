@@ -1,6 +1,7 @@
 #include "cli/sluiced/gateway.h"
 
 #include "api/api.h"
+#include "cli/sluiced/certificate.h"
 #include "cli/sluiced/keyfile.h"
 #include "cli/sluiced/rights.h"
 #include "cli/sluiced/telemetry.h"
@@ -51,6 +52,7 @@ struct gateway {
 	struct telemetry telemetry;
 	struct news *news;
 	struct api api;
+	struct tls *tls; /* NULL: the API speaks no TLS */
 	struct server *server;
 };
 
@@ -361,6 +363,7 @@ static void prepare_api(struct gateway *g, bool single_user)
 		.meter = g->telemetry.meter,
 		.hook_standings = hooks_standings(g->hooks),
 		.tracer = g->telemetry.tracer,
+		.tls = g->tls,
 		.version = SLUICE_VERSION,
 		.news = g->news,
 		.body_max = (size_t)c->limits.body,
@@ -375,6 +378,21 @@ static void prepare_api(struct gateway *g, bool single_user)
 	};
 }
 
+static int open_tls(struct gateway *g, struct sl_error *err)
+{
+	scoped(tls_files_loaded_freep) struct tls_files_loaded *loaded = NULL;
+	int rc = certificate_load(g->config, &loaded, err);
+	if (rc)
+		return rc;
+	if (!loaded && !config_is_loopback(g->config))
+		log_line(g->log, LOG_WARN, "api",
+			 "tokens cross the network in the clear: set tls.cert_file, or let a "
+			 "proxy on this machine speak TLS and listen on loopback",
+			 NULL);
+	certificate_tell(g->config, loaded, g->log);
+	return loaded ? tls_create(&loaded, &g->tls, err) : 0;
+}
+
 static int open_api(struct gateway *g, struct sl_error *err)
 {
 	const struct config *c = g->config;
@@ -385,6 +403,8 @@ static int open_api(struct gateway *g, struct sl_error *err)
 		.request_ms = REQUEST_MS,
 		.idle_ms = IDLE_MS,
 		.always_200 = c->api.http_status == CONFIG_STATUS_ALWAYS_200,
+		.tls = g->tls,
+		.hsts_s = c->tls.hsts_ms / 1000,
 		.clock = &clock_system,
 	};
 	return server_create(&config, &api_front, &g->api, &g->server, err);
@@ -439,6 +459,8 @@ static int open_all(struct gateway *g, const struct gateway_host *host, struct s
 	if (!rc)
 		rc = check_exposure(g, host->single_user, err);
 	if (!rc)
+		rc = open_tls(g, err);
+	if (!rc)
 		rc = open_executor(g, err);
 	if (!rc)
 		rc = open_registry(g, err);
@@ -489,18 +511,40 @@ int gateway_open(const struct config *config, const struct gateway_host *host, s
 	return 0;
 }
 
+/* TLS as such comes and goes with a restart only: those who are connected would not
+ * understand it. */
+static void put_certificate_in_force(struct gateway *g, const struct config *c,
+				     struct tls_files_loaded **loaded)
+{
+	if (!*loaded != !g->tls) {
+		log_line(g->log, LOG_WARN, "api",
+			 g->tls ? "tls.cert_file is gone: TLS is switched off by a restart only, "
+				  "the certificate stays"
+				: "tls.cert_file is new: TLS is switched on by a restart only",
+			 NULL);
+	} else if (g->tls) {
+		certificate_tell(c, *loaded, g->log);
+		tls_adopt(g->tls, loaded);
+	}
+}
+
 /* First what can be refused. */
 int gateway_reconfigure(struct gateway *g, const struct config *c, struct sl_error *err)
 {
+	scoped(tls_files_loaded_freep) struct tls_files_loaded *loaded = NULL;
 	struct driver_settings settings = {
 		.in_admission_max = (size_t)c->limits.jobs_in_admission,
 		.budget_ms = (uint32_t)c->plugins.budget_ms,
 		.wait_for_ms = (uint32_t)c->plugins.wait_for_ms,
 	};
-	int rc = server_reconfigure(g->server, c->api.hosts.n ? c->api.hosts.at : NULL,
-				    c->api.http_status == CONFIG_STATUS_ALWAYS_200, err);
+	int rc = certificate_load(c, &loaded, err);
+	if (!rc)
+		rc = server_reconfigure(g->server, c->api.hosts.n ? c->api.hosts.at : NULL,
+					c->api.http_status == CONFIG_STATUS_ALWAYS_200, err);
 	if (!rc)
 		rc = driver_reconfigure(g->driver, &settings);
+	if (!rc)
+		put_certificate_in_force(g, c, &loaded);
 	if (!rc)
 		registry_reconfigure(g->registry, (uint32_t)c->plugins.timeout_ms,
 				     (uint32_t)c->plugins.retries);
@@ -542,6 +586,7 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 		hooks_stop(g->hooks, left_of(end_ms));
 	}
 	server_free(g->server);
+	tls_free(g->tls);
 	streams_free(g->streams);
 	engine_free(g->local);
 	engine_free(g->null);

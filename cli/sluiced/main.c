@@ -1,5 +1,6 @@
 /* sluiced: the daemon. Reads its configuration, forks the spawner, puts the gateway
  * together, and then waits for signals. */
+#include "cli/sluiced/certificate.h"
 #include "cli/sluiced/confine.h"
 #include "cli/sluiced/gateway.h"
 #include "cli/sluiced/users.h"
@@ -339,6 +340,17 @@ static int tell_unreadable(const struct options *o, const struct config *config)
 	return text.len ? EX_CONFIG : 0;
 }
 
+/** As the user who starts it, who is not always the one that reads them later. */
+static int tell_certificate(const struct config *config)
+{
+	scoped(buf_finip) struct buf text = {0};
+	struct sl_error err = {0};
+	buf_init(&text, 1 << 16);
+	int rc = certificate_check(config, &text, &err);
+	fputs(buf_str(&text), stderr);
+	return rc ? complain(rc, &err) : 0;
+}
+
 static int check_config(const struct options *o, const struct config *config)
 {
 	scoped(buf_finip) struct buf text = {0};
@@ -346,7 +358,8 @@ static int check_config(const struct options *o, const struct config *config)
 	config_print(config, &text);
 	if (text.rc || fputs(buf_str(&text), stdout) < 0)
 		return EX_SOFTWARE;
-	return tell_unreadable(o, config);
+	int code = tell_certificate(config);
+	return code ? code : tell_unreadable(o, config);
 }
 
 int main(int argc, char **argv)

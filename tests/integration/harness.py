@@ -79,13 +79,18 @@ class Reply:
 
 
 class Api:
-    """One caller: a port and a token."""
+    """One caller: a port and a token; `tls`: the context of an https gateway."""
 
-    def __init__(self, port, token="admin"):
-        self.port, self.token = port, token
+    def __init__(self, port, token="admin", tls=None):
+        self.port, self.token, self.tls = port, token, tls
 
     def with_token(self, token):
-        return Api(self.port, token)
+        return Api(self.port, token, self.tls)
+
+    def connection(self, timeout):
+        if self.tls:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def call(self, method, path, body=None, headers=None, timeout=70):
         """`body`: bytes as they are, anything else as JSON."""
@@ -96,7 +101,7 @@ class Api:
             body = json.dumps(body).encode()
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = self.connection(timeout)
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
@@ -194,6 +199,7 @@ class Daemon:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data, self.log = self.folder / "data", self.folder / "sluiced.log"
         self.arguments, self.process = list(arguments), None
+        self.tls = None  # a context, where the gateway speaks https
         self.port = port or free_port()
         # Room for replicas that wait for each other; a test about slots says its own.
         self.environment = {} if config and "slots" in config else {"SLUICE_ENGINES_LOCAL_SLOTS": "64"}
@@ -204,7 +210,7 @@ class Daemon:
 
     @property
     def api(self):
-        return Api(self.port)
+        return Api(self.port, tls=self.tls)
 
     def spawn(self):
         """Start without waiting: for what must not come up."""

@@ -16,7 +16,7 @@ AUTH = b"Authorization: Bearer admin\r\n"
 def connect(daemon):
     peer = socket.create_connection(("127.0.0.1", daemon.port), timeout=30)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return peer
+    return daemon.tls.wrap_socket(peer, server_hostname="127.0.0.1") if daemon.tls else peer
 
 
 def read_answer(peer):

@@ -1,24 +1,12 @@
 """Plugins behind TLS: whom the gateway believes, and how it shows who it is."""
 
 import ssl
-import subprocess
 
 import pytest
 
 from harness import feature, job, plugin
+from pki import authority, certificate
 from plugin_double import Plugin, passes
-
-
-def openssl(folder, *args):
-    subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
-
-
-def certificate(folder, name, ca, extension):
-    openssl(folder, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key",
-            "-subj", f"/CN={name}", "-out", f"{name}.csr")
-    (folder / f"{name}.ext").write_text(extension)
-    openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial",
-            "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +14,7 @@ def pki(tmp_path_factory):
     """Two authorities; a server's certificate for 127.0.0.1, one for another name, a client's."""
     folder = tmp_path_factory.mktemp("pki")
     for ca in ("ca", "stranger"):
-        openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                "-keyout", f"{ca}.key", "-subj", f"/CN={ca}", "-out", f"{ca}.pem")
+        authority(folder, ca)
     certificate(folder, "here", "ca", "subjectAltName=IP:127.0.0.1")
     certificate(folder, "elsewhere", "ca", "subjectAltName=DNS:elsewhere.example")
     certificate(folder, "gateway", "ca", "extendedKeyUsage=clientAuth")

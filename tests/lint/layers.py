@@ -21,7 +21,7 @@ ALLOWED = {
 # Third-party headers and the files that may include them.
 ONLY = [
     (r"sodium(/.*)?\.h", r"core/base/crypt\.c"),
-    (r"openssl/.*\.h", r"core/base/crypt\.c"),
+    (r"openssl/.*\.h", r"core/base/crypt\.c|api/tls(_library)?\.c"),
     (r"json-c/.*|json(_.*)?\.h", r"core/json/build\.c"),
     (r"pcre2.*\.h", r"selector/regex\.c"),
     (r"lmdb\.h", r"store/lmdb\.c"),

@@ -178,22 +178,24 @@ static void unknown_keys_are_errors(void **state)
 	(void)state;
 	expect_error("\nlog:\n  levle: info\n",
 		     "line 3: log.levle: unknown key; known here: format, level, levels");
-	expect_error("lissten: 1\n",
-		     "line 1: lissten: unknown key; known here: listen, data, shutdown_grace, api, "
-		     "limits, store, retention, plugins, lifehook, selector, increment, run, "
-		     "engines, admin, "
-		     "log, otel");
+	expect_error(
+		"lissten: 1\n",
+		"line 1: lissten: unknown key; known here: listen, data, shutdown_grace, api, tls, "
+		"limits, store, retention, plugins, lifehook, selector, increment, run, "
+		"engines, admin, "
+		"log, otel");
 	expect_error(
 		"limits.body: 1\n",
 		"line 1: [\"limits.body\"]: unknown key; known here: listen, data, shutdown_grace, "
-		"api, limits, store, retention, plugins, lifehook, selector, increment, run, "
+		"api, tls, limits, store, retention, plugins, lifehook, selector, increment, run, "
 		"engines, admin, "
 		"log, otel");
-	expect_error("'': 1\n",
-		     "line 1: [\"\"]: unknown key; known here: listen, data, shutdown_grace, "
-		     "api, limits, store, retention, plugins, lifehook, selector, increment, run, "
-		     "engines, admin, "
-		     "log, otel");
+	expect_error(
+		"'': 1\n",
+		"line 1: [\"\"]: unknown key; known here: listen, data, shutdown_grace, "
+		"api, tls, limits, store, retention, plugins, lifehook, selector, increment, run, "
+		"engines, admin, "
+		"log, otel");
 	expect_error("- a\n", "line 1: must hold keys and values");
 	expect_error("log: info\n", "line 1: log: must hold keys and values");
 	expect_error("log: {level: info}\nlog: {format: json}\n",
