@@ -5,7 +5,7 @@
  *   raw      append to a file and fdatasync, record by record: one flush each
  *   alone    writer_run() from one thread: one commit, so two flushes, each
  *   together writer_run() from 64 threads: group commit
- * Prints each round's rates and ratios, then the medians. Usage: store_bench [DIRECTORY] */
+ * Prints each round's rates and ratios, then the medians. Usage: bench-flush [DIRECTORY] */
 #include "core/base/clock.h"
 #include "store/writer.h"
 
@@ -186,7 +186,7 @@ static int run_in(const char *path)
 	if (!rc)
 		rc = run(path, fd, writer);
 	if (rc)
-		fprintf(stderr, "store_bench: %s\n", err.code ? err.text : sl_err_text(rc));
+		fprintf(stderr, "flush: %s\n", err.code ? err.text : sl_err_text(rc));
 	if (fd >= 0)
 		close(fd);
 	return rc;
@@ -208,7 +208,7 @@ int main(int argc, char **argv)
 	char path[256];
 	snprintf(path, sizeof(path), "%s/store-bench-XXXXXX", argc > 1 ? argv[1] : ".");
 	if (!mkdtemp(path)) {
-		perror("store_bench");
+		perror("flush");
 		return 1;
 	}
 	int rc = run_in(path);

@@ -1,11 +1,11 @@
 /* The other side of the LifeHook benchmark, two programs in one:
  *
- *   hook_peer subscriber PORT-FILE    answers OK to every POST at once; POST /hold lets the
+ *   hooks subscriber PORT-FILE    answers OK to every POST at once; POST /hold lets the
  *                                     others wait until POST /go; POST /stats answers
  *                                     "count seconds p50-us p99-us" since the last /stats:
  *                                     seconds from the first or the last /go to the newest
  *                                     delivery, lag from the change's `time` to its arrival
- *   hook_peer posts PORT COUNT FLIGHT  raw keep-alive POSTs of the size of a delivery;
+ *   hooks posts PORT COUNT FLIGHT  raw keep-alive POSTs of the size of a delivery;
  *                                     prints seconds
  *
  * One thread, raw sockets, epoll. */
@@ -271,6 +271,6 @@ int main(int argc, char **argv)
 		posts(argv[2], atol(argv[3]), atol(argv[4]));
 		return 0;
 	}
-	fprintf(stderr, "usage: hook_peer subscriber PORT-FILE | posts PORT COUNT FLIGHT\n");
+	fprintf(stderr, "usage: hooks subscriber PORT-FILE | posts PORT COUNT FLIGHT\n");
 	return 64;
 }

@@ -281,7 +281,7 @@ static void measure(int port, const char *only)
 	free(r);
 }
 
-/* net_bench [raw|executor|headers]: one of them alone, for perf. */
+/* net [raw|executor|headers]: one of them alone, for perf. */
 int main(int argc, char **argv)
 {
 	int port, listen_fd = listen_somewhere(&port);
