@@ -99,7 +99,7 @@ static const struct command_option options[] = {
 
 const struct command command_bench = {
 	.name = "bench",
-	.summary = "Measure this gateway's speed, memory and disk against its goals",
+	.summary = "Measure speed, memory and disk of a build",
 	.about = "Starts gateways of its own on this machine, measures each goal in turn with the "
 		 "least that any program could do, and prints a table. It needs a build folder "
 		 "made from the sources with `ninja bench`, and an idle machine; everything takes "
