@@ -2,6 +2,7 @@
 #include "core/driver/admission.h"
 #include "core/base/crash.h"
 #include "core/driver/line.h"
+#include "core/driver/run.h"
 #include "core/preview.h"
 
 #include <stdlib.h>
@@ -42,6 +43,7 @@ struct admission *admission_free(struct admission *a)
 	admit_free(a->from);
 	admit_drop(a->driver, a->resumed);
 	change_free(a->last);
+	run_free(a->run);
 	preview_dropped(a->preview);
 	free(a);
 	return NULL;

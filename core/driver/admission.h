@@ -117,6 +117,7 @@ struct admission {
 	bool line_asked;
 	bool ended;          /* its last change is made */
 	struct change *last; /* and waits for the one on its way, or NULL */
+	struct run *run;     /* it is handed over with that, or NULL */
 	const char *fault;   /* reason code of a stage that could not be composed */
 	struct bytes fault_plugin;
 	char fault_words[600];

@@ -2,6 +2,7 @@
 #include "core/base/crash.h"
 #include "core/driver/line.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { CHANGE_ARENA_MAX = 512 << 20 };
@@ -69,6 +70,27 @@ void change_add_event(struct change *c, const struct event *event)
 	c->event_end = &e->next;
 }
 
+void change_add_move(struct change *c, enum job_state to)
+{
+	assert(c->path_n < CHANGE_MOVES_MAX);
+	c->path_ms[c->path_n] = driver_now(c->driver);
+	c->path[c->path_n++] = to;
+}
+
+struct why change_why(enum job_state state)
+{
+	switch (state) {
+	case JOB_WAITING:
+		return (struct why){.code = BYTES("waiting_for_slot"),
+				    .reason = BYTES("handed to its engine")};
+	case JOB_RUNNING:
+		return (struct why){.code = BYTES("running"),
+				    .reason = BYTES("first container started")};
+	default:
+		return (struct why){.code = BYTES("in_admission"), .reason = BYTES("in admission")};
+	}
+}
+
 /* ---- on the writer's thread ---- */
 
 /* A stop that was answered counts, whatever came of the job meanwhile. */
@@ -87,16 +109,10 @@ static bool put_stopped(struct change *c, struct store_txn *txn, struct job *job
 static int put_moves(struct change *c, struct store_txn *txn, struct job *job)
 {
 	for (size_t i = 0; i < c->path_n; i++) {
-		static const struct why going_on = {.code = {"in_admission", 12},
-						    .reason = {"in admission", 12}};
-		static const struct why started = {.code = {"running", 7},
-						   .reason = {"first container started", 23}};
-		const struct why *why = i + 1 == c->path_n          ? &c->why
-					: c->path[i] == JOB_RUNNING ? &started
-								    : &going_on;
+		struct why why = i + 1 == c->path_n ? c->why : change_why(c->path[i]);
 		int rc = 0;
 		if (!job_final(c->path[i]) || !put_stopped(c, txn, job, &rc))
-			rc = ledger_move(txn, job, c->path[i], why, driver_now(c->driver));
+			rc = ledger_move(txn, job, c->path[i], &why, c->path_ms[i]);
 		if (rc)
 			return rc;
 	}

@@ -26,6 +26,9 @@ struct change_event {
 /** Header, TaskSet, factors and the like, and what each stage was given. */
 enum { CHANGE_DOCS_MAX = 12 };
 
+/** From suspended over all that an admission and a run may make of it in one go. */
+enum { CHANGE_MOVES_MAX = 5 };
+
 /** All bytes lie in its arena. Made and ended on the loop. */
 struct change {
 	struct write write;
@@ -34,8 +37,9 @@ struct change {
 	struct arena *arena;
 	struct list link; /* in driver->stuck */
 	struct uuid id;
-	uint32_t moves;         /* the job must have moved this often, or the change is void */
-	enum job_state path[3]; /* moves to make, in order */
+	uint32_t moves; /* the job must have moved this often, or the change is void */
+	enum job_state path[CHANGE_MOVES_MAX]; /* moves to make, in order */
+	int64_t path_ms[CHANGE_MOVES_MAX];     /* when each was made */
 	size_t path_n;
 	struct why why; /* of the last move, or of staying where it is */
 	bool stay;      /* no move, but new words and times */
@@ -71,6 +75,9 @@ struct bytes change_copy(struct change *c, struct bytes text);
 struct bytes change_str(struct change *c, const char *text);
 /** The strings of `event` are copied. */
 void change_add_event(struct change *c, const struct event *event);
+void change_add_move(struct change *c, enum job_state to);
+/** Words for a job that is in this state as usual: of moves that are not its last. */
+struct why change_why(enum job_state state);
 void change_submit(struct change *c);
 void change_retry_stuck(struct driver *d);
 SL_DEFINE_SCOPED(struct change, change_free)

@@ -29,6 +29,7 @@
  *                preview.c    the same without storing anything
  *   run.h        run.c        one TaskSet at work: policy above, engine below
  *                run_start.c  what it asks of its engine
+ *                run_save.c   what the store is told of it
  *                run_load.c   what is taken up again, out of the store
  *
  * Layer 2. Threads: the loop, where nothing else is said. */
@@ -101,10 +102,11 @@ struct driver {
 	/* the loop's own */
 	struct table admissions, runs;
 	struct list behind; /* admissions whose progress is still to be written: behind.h */
-	struct list stuck;  /* changes to be tried again */
-	int64_t stuck_ms;   /* when, monotonic */
-	struct heap waking; /* runs that want a tick, the first one in front */
-	int64_t timer_ms;   /* the first stored timer, wall time; 0: none known */
+	struct list runs_soon, runs_behind; /* likewise what became of runs */
+	struct list stuck;                  /* changes to be tried again */
+	int64_t stuck_ms;                   /* when, monotonic */
+	struct heap waking;                 /* runs that want a tick, the first one in front */
+	int64_t timer_ms;                   /* the first stored timer, wall time; 0: none known */
 	bool timer_busy;
 	int64_t trim_ms; /* when old stages are cut down next, monotonic; 0: not begun */
 	bool trim_busy;

@@ -151,9 +151,8 @@ static void write_now(struct admission *a)
 		return;
 	journal_flush(a, c);
 	if (a->state == JOB_SUSPENDED) { /* an answer that lets it go on */
-		c->path[c->path_n++] = JOB_PREPARING;
-		c->why.code = BYTES("in_admission");
-		c->why.reason = BYTES("in admission");
+		change_add_move(c, JOB_PREPARING);
+		c->why = change_why(JOB_PREPARING);
 		a->state = JOB_PREPARING;
 		a->moves++;
 		a->job.asked = 0;

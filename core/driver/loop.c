@@ -177,6 +177,8 @@ static uint32_t next_wait(struct driver *d, uint32_t most)
 	uint32_t wait = caller_turn(d->caller, most);
 	wait = until(d->stuck_ms, clock_mono_ms(d->parts.clock), wait);
 	wait = until(behind_next_ms(&d->behind), clock_mono_ms(d->parts.clock), wait);
+	wait = until(behind_next_ms(&d->runs_soon), clock_mono_ms(d->parts.clock), wait);
+	wait = until(behind_next_ms(&d->runs_behind), clock_mono_ms(d->parts.clock), wait);
 	wait = until(intake_next_ms(d), clock_mono_ms(d->parts.clock), wait);
 	if (!d->timer_busy)
 		wait = until(d->timer_ms, now, wait);
@@ -206,6 +208,7 @@ static void do_what_is_due(struct driver *d)
 	run_tick_due(d, now);
 	intake_turn(d);
 	lines_turn(d);
+	run_write_due(d);
 }
 
 void driver_turn(struct driver *d, uint32_t wait_ms)
@@ -253,11 +256,17 @@ int driver_start(struct driver *d)
 	return 0;
 }
 
+static bool has_behind(const struct driver *d)
+{
+	return !list_empty(&d->behind) || !list_empty(&d->runs_soon) ||
+	       !list_empty(&d->runs_behind);
+}
+
 /* Calls in progress may still end; what is not decided by then goes on at the next start. */
 static void wind_down(struct driver *d, uint32_t grace_ms)
 {
 	int64_t end_ms = clock_mono_ms(d->parts.clock) + grace_ms;
-	while ((caller_in_flight(d->caller) || d->changes_open || !list_empty(&d->behind)) &&
+	while ((caller_in_flight(d->caller) || d->changes_open || has_behind(d)) &&
 	       clock_mono_ms(d->parts.clock) < end_ms)
 		driver_turn(d, 50);
 }
@@ -307,6 +316,8 @@ int driver_create(const struct driver_config *config, const struct driver_parts 
 	d->parts = *parts;
 	atomic_store(&d->in_admission_max, config->in_admission_max);
 	list_init(&d->behind);
+	list_init(&d->runs_soon);
+	list_init(&d->runs_behind);
 	list_init(&d->stuck);
 	heap_init(&d->waking, run_wakes_before);
 	list_init(&d->lines_all);

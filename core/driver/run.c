@@ -13,6 +13,7 @@ struct run *run_free(struct run *r)
 {
 	if (!r)
 		return NULL;
+	behind_remove(&r->behind);
 	change_free(r->next);
 	policy_free(r->policy);
 	free(r->told);
@@ -34,193 +35,20 @@ static void drop(struct run *r)
 
 /* What the store does not know cannot be told any more: as after a crash the run is taken up
  * again from what it knows. */
-static void lose(struct run *r)
+void run_lose(struct run *r)
 {
 	struct driver *d = r->driver;
 	drop(r);
 	intake_again(d, JOB_RUNNING);
 }
 
-static struct run *find(struct driver *d, struct uuid id)
+struct run *run_find(struct driver *d, struct uuid id)
 {
 	struct table_node *node = table_get(&d->runs, id);
 	return node ? container_of(node, struct run, node) : NULL;
 }
 
-/* ---- what the store is told ---- */
-
-static void submit_next(struct run *r);
-
-static void written(struct driver *d, struct change *c, int rc)
-{
-	struct run *r = find(d, c->id);
-	if (!r || r->serial != c->owner || d->closed)
-		return;
-	r->writing = false;
-	bool final = c->path_n && job_final(c->path[c->path_n - 1]);
-	if (rc) {
-		driver_log(d, LOG_ERROR, c->id, "what became of a running job was not written",
-			   "why", sl_err_text(rc));
-		lose(r);
-	} else if (final) {
-		crash_at(CRASH_END_WRITTEN);
-		r->engine->ops->forget(r->engine, &r->node.id);
-		crash_at(CRASH_END_FORGOTTEN);
-		drop(r);
-	} else {
-		crash_at(CRASH_RUN_SAVED);
-		run_launch(r, c);
-		crash_at(CRASH_RUN_LAUNCHED);
-		submit_next(r);
-	}
-}
-
-/* One change at a time, so that they reach the store in their order, also when one must
- * be tried again; the next one takes all that came up meanwhile. */
-static void submit_next(struct run *r)
-{
-	if (r->writing || !r->next)
-		return;
-	r->writing = true;
-	r->next->owner = r->serial;
-	r->next->then = written;
-	crash_at(CRASH_RUN_UNSAVED);
-	change_submit(take_ptr(&r->next));
-}
-
-static const char *outcome_of(const struct replica *replica)
-{
-	switch (replica->state) {
-	case REPLICA_RUNNING:
-		return "started";
-	case REPLICA_SUCCEEDED:
-	case REPLICA_FAILED:
-	case REPLICA_STOPPED:
-		return replica_state_name(replica->state);
-	case REPLICA_IDLE:
-		return replica->attempts ? "to be tried again" : NULL;
-	default:
-		return NULL;
-	}
-}
-
-static uint64_t *told_of(const struct run *r, uint32_t role, uint32_t index)
-{
-	size_t at = index;
-	for (uint32_t i = 0; i < role; i++)
-		at += r->set->role[i].replicas;
-	return &r->told[at];
-}
-
-/* A replica is stored more often than something becomes of it. */
-static uint64_t becomes(const struct replica *replica)
-{
-	return (uint64_t)replica->attempts << 8 | (uint64_t)replica->state;
-}
-
-static void add_replica_event(struct run *r, struct change *c, const struct policy_fx *fx,
-			      const struct replica *replica)
-{
-	const char *outcome = outcome_of(replica);
-	uint64_t *told = told_of(r, fx->role, fx->index);
-	if (!outcome || *told == becomes(replica))
-		return;
-	*told = becomes(replica);
-	struct event event = {.time_ms = driver_now(r->driver),
-			      .type = EVENT_REPLICA,
-			      .state = r->state,
-			      .stage = EVENT_NO_STAGE,
-			      .index = (int32_t)fx->index,
-			      .code = replica->code,
-			      .outcome = bytes_str(outcome),
-			      .role = r->set->role[fx->role].name,
-			      .reason = bytes_str(replica->message)};
-	change_add_event(c, &event);
-}
-
-/* `start`: the effect before it, if that is the replica's start. */
-static void save_replica(struct run *r, struct change *c, const struct policy_fx *fx,
-			 const struct policy_fx *start)
-{
-	const struct replica *replica = policy_replica(r->policy, fx->role, fx->index);
-	struct replica_change_record *record = arena_alloc(c->arena, sizeof(*record));
-	if (!record) {
-		c->flaw = SL_E_NO_MEMORY;
-		return;
-	}
-	*record = (struct replica_change_record){.role = fx->role,
-						 .index = fx->index,
-						 .start = start,
-						 .how = start ? start->how : START_EACH,
-						 .replica = *replica};
-	*c->replica_end = record;
-	c->replica_end = &record->next;
-	add_replica_event(r, c, fx, replica);
-}
-
-static enum job_state final_state(enum set_outcome outcome)
-{
-	return outcome == SET_SUCCEEDED ? JOB_SUCCEEDED
-	       : outcome == SET_STOPPED ? JOB_STOPPED
-					: JOB_FAILED;
-}
-
-/* What the engine cannot promise here: told once, when the job begins to run. */
-static void add_note_event(const struct run *r, struct change *c)
-{
-	struct event event = {.time_ms = driver_now(r->driver),
-			      .type = EVENT_NOTE,
-			      .state = JOB_RUNNING,
-			      .stage = EVENT_NO_STAGE,
-			      .outcome = BYTES("engine"),
-			      .reason = bytes_str(r->note)};
-	if (*r->note)
-		change_add_event(c, &event);
-}
-
-/* A job never skips `running` on its way to success. */
-static void add_moves(struct run *r, struct change *c, const struct policy_out *out)
-{
-	bool over = out->outcome != SET_OPEN && !r->ended;
-	size_t before = c->path_n;
-	if (r->state == JOB_WAITING && (out->running || out->outcome == SET_SUCCEEDED)) {
-		c->path[c->path_n++] = JOB_RUNNING;
-		c->why.code = BYTES("running");
-		c->why.reason = BYTES("first container started");
-		add_note_event(r, c);
-	}
-	if (over) {
-		c->path[c->path_n++] = final_state(out->outcome);
-		c->why.code = change_str(c, out->reason_code);
-		c->why.reason = change_str(c, out->reason);
-		c->why.exit_code = out->exit_code;
-		r->ended = true;
-	}
-	if (c->path_n > before) {
-		r->state = c->path[c->path_n - 1];
-		r->moves += (uint32_t)(c->path_n - before);
-	}
-}
-
-static void save(struct run *r, const struct policy_out *out)
-{
-	if (!r->next && change_create(r->driver, r->node.id, r->moves, &r->next)) {
-		driver_log(r->driver, LOG_ERROR, r->node.id, "out of memory", NULL, NULL);
-		lose(r);
-		return;
-	}
-	for (size_t i = 0; i < out->n; i++)
-		if (out->fx[i].kind == POLICY_SAVE)
-			save_replica(r, r->next, &out->fx[i],
-				     i > 0 && out->fx[i - 1].kind == POLICY_START ? &out->fx[i - 1]
-										  : NULL);
-	add_moves(r, r->next, out);
-	if (!r->next->replica && !r->next->path_n)
-		r->next = change_free(r->next);
-	submit_next(r);
-}
-
-/* There is room: run_begin() has made it. */
+/* There is room: create() has made it. */
 static void wake_at(struct run *r, int64_t wake_ms)
 {
 	struct heap *waking = &r->driver->waking;
@@ -239,7 +67,22 @@ static void carry_out(struct run *r, const struct policy_out *out)
 			r->engine->ops->stop(r->engine, &name);
 	}
 	wake_at(r, r->ended ? 0 : out->wake_ms);
-	save(r, out);
+	run_save(r, out);
+}
+
+void run_carry_on(struct run *r, const struct change *c)
+{
+	if (c->path_n && job_final(c->path[c->path_n - 1])) {
+		crash_at(CRASH_END_WRITTEN);
+		r->engine->ops->forget(r->engine, &r->node.id);
+		crash_at(CRASH_END_FORGOTTEN);
+		drop(r);
+	} else {
+		crash_at(CRASH_RUN_SAVED);
+		run_launch(r, c);
+		crash_at(CRASH_RUN_LAUNCHED);
+		run_write(r);
+	}
 }
 
 /* ---- its life ---- */
@@ -260,11 +103,9 @@ static int create_told(struct run *r)
 	return r->told ? 0 : SL_E_NO_MEMORY;
 }
 
-static int create(struct driver *d, const struct job *job, struct buf *text, struct run **ret)
+static int create(struct driver *d, const struct job *job, struct run_set *from, struct run **ret)
 {
-	static const struct json_limits limits = {TEXT_BYTES_MAX, DEPTH_MAX};
 	scoped(run_freep) struct run *r = calloc(1, sizeof(*r));
-	struct sl_error err = {0};
 	if (!r)
 		return SL_E_NO_MEMORY;
 	r->driver = d;
@@ -273,16 +114,16 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 	r->moves = job->moves;
 	r->state = job->state;
 	r->created_ms = job->created_ms;
-	r->text = *text;
-	*text = (struct buf){0};
+	behind_init(&r->behind);
+	r->text = from->text;
+	r->json = from->json;
+	r->set = from->set;
+	*from = (struct run_set){.set = NULL};
+	r->weight = r->text.cap + r->json.cap * sizeof(*r->json.node);
 	r->engine = driver_engine(d, job->engine);
 	if (!r->engine)
 		return SL_E_NOT_FOUND;
-	int rc = json_parse(&r->json, buf_bytes(&r->text), &limits, &err);
-	if (!rc)
-		rc = taskset_read(&r->json, 0, &r->set, &err);
-	if (!rc)
-		rc = create_told(r);
+	int rc = create_told(r);
 	if (!rc)
 		rc = create_policy(r);
 	if (!rc)
@@ -292,12 +133,30 @@ static int create(struct driver *d, const struct job *job, struct buf *text, str
 	return rc;
 }
 
+/* `text` is moved. */
+static int read_set(struct buf *text, struct run_set *ret)
+{
+	static const struct json_limits limits = {TEXT_BYTES_MAX, DEPTH_MAX};
+	struct sl_error err = {0};
+	ret->text = *text;
+	*text = (struct buf){0};
+	int rc = json_parse(&ret->json, buf_bytes(&ret->text), &limits, &err);
+	return rc ? rc : taskset_read(&ret->json, 0, &ret->set, &err);
+}
+
+void run_set_fini(struct run_set *s)
+{
+	taskset_free(s->set);
+	json_fini(&s->json);
+	buf_fini(&s->text);
+}
+
 static void restore(struct run *r, const struct run_load *from)
 {
 	for (const struct run_replica *n = from->replica; n; n = n->next)
 		if (n->role < r->set->roles && n->index < r->set->role[n->role].replicas) {
 			policy_restore(r->policy, n->role, n->index, &n->stored);
-			*told_of(r, n->role, n->index) = becomes(&n->stored);
+			run_told(r, n->role, n->index, &n->stored);
 		}
 }
 
@@ -315,7 +174,7 @@ static void fail_now(struct driver *d, const struct job *job, const char *words)
 		intake_again(d, job->state);
 		return;
 	}
-	c->path[c->path_n++] = JOB_FAILED;
+	change_add_move(c, JOB_FAILED);
 	c->why.code = BYTES("engine_unknown");
 	c->why.reason = change_str(c, words);
 	c->then = fail_now_written;
@@ -336,48 +195,68 @@ static void cannot_begin(struct driver *d, const struct job *job, int rc)
 	fail_now(d, job, words);
 }
 
-static void begin(struct driver *d, const struct job *job, struct buf *text,
-		  const struct run_load *from)
+static void enter(struct run *r)
 {
-	struct run *r;
-	struct policy_out out = {0};
-	int rc = create(d, job, text, &r);
-	if (rc) {
-		cannot_begin(d, job, rc);
-		return;
-	}
+	struct driver *d = r->driver;
 	table_put(&d->runs, &r->node);
 	atomic_fetch_add(&d->busy, 1);
-	r->weight = r->text.cap + r->json.cap * sizeof(*r->json.node);
 	atomic_fetch_add(&d->documents, r->weight);
-	if (from) {
-		restore(r, from);
-		run_find_again(r);
-		crash_at(CRASH_START_RUN_FOUND);
-	}
-	policy_start(r->policy, job->started_ms, driver_now(d), &out);
-	carry_out(r, &out);
-	if (job->stopping)
-		run_stop(d, job->id);
 }
 
-void run_begin(struct driver *d, const struct job *job, struct buf *text)
+int run_prepare(struct driver *d, const struct job *job, struct run_set *from, struct change *c,
+		struct run **ret)
 {
-	if (!d->closed)
-		begin(d, job, text, NULL);
+	struct policy_out out = {0};
+	int rc = create(d, job, from, ret);
+	if (rc)
+		return rc;
+	policy_start((*ret)->policy, job->started_ms, driver_now(d), &out);
+	(*ret)->wake_ms = out.wake_ms;
+	run_put_first(*ret, c, &out);
+	return 0;
+}
+
+void run_enter(struct run *r, const struct change *c)
+{
+	enter(r);
+	crash_at(CRASH_RUN_BEGUN);
+	wake_at(r, r->ended ? 0 : r->wake_ms);
+	run_carry_on(r, c);
+}
+
+static void take_up(struct driver *d, struct run_load *from)
+{
+	scoped(run_set_finip) struct run_set set = {.set = NULL};
+	struct run *r;
+	struct policy_out out = {0};
+	int rc = read_set(&from->text, &set);
+	if (!rc)
+		rc = create(d, &from->job, &set, &r);
+	if (rc) {
+		cannot_begin(d, &from->job, rc);
+		return;
+	}
+	enter(r);
+	restore(r, from);
+	run_find_again(r);
+	crash_at(CRASH_START_RUN_FOUND);
+	policy_start(r->policy, from->job.started_ms, driver_now(d), &out);
+	carry_out(r, &out);
+	if (from->job.stopping)
+		run_stop(d, from->job.id);
 }
 
 void run_take_up(struct driver *d, struct note *note)
 {
 	scoped(run_load_freep) struct run_load *from = container_of(note, struct run_load, note);
-	if (!d->closed && !find(d, from->job.id))
-		begin(d, &from->job, &from->text, from);
+	if (!d->closed && !run_find(d, from->job.id))
+		take_up(d, from);
 }
 
 void run_stop(struct driver *d, struct uuid id)
 {
 	struct policy_out out = {0};
-	struct run *r = find(d, id);
+	struct run *r = run_find(d, id);
 	if (!r || r->ended || d->closed)
 		return;
 	r->stopping = true;
@@ -388,13 +267,13 @@ void run_stop(struct driver *d, struct uuid id)
 void run_lose_all(struct driver *d)
 {
 	for (struct table_node *n; (n = table_any(&d->runs));)
-		lose(container_of(n, struct run, node));
+		run_lose(container_of(n, struct run, node));
 }
 
 void run_report(struct driver *d, const struct engine_report *report)
 {
 	struct policy_out out = {0};
-	struct run *r = find(d, report->name.job);
+	struct run *r = run_find(d, report->name.job);
 	if (!r || r->ended || d->closed || report->name.role >= r->set->roles ||
 	    report->name.index >= r->set->role[report->name.role].replicas)
 		return;

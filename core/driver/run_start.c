@@ -127,9 +127,9 @@ void run_launch(struct run *r, const struct change *c)
 /* ---- after a restart ---- */
 
 /** How the engine was told of a replica, or shall be now. */
-enum told { TOLD_NOTHING, TOLD_KNOWN, TOLD_AGAIN };
+enum found { FOUND_NOTHING, FOUND_KNOWN, FOUND_AGAIN };
 
-static enum told find_one(struct run *r, uint32_t role, uint32_t index)
+static enum found find_one(struct run *r, uint32_t role, uint32_t index)
 {
 	const struct replica *replica = policy_replica(r->policy, role, index);
 	struct engine_report lost = {.name = run_name_of(r, role, index),
@@ -137,13 +137,13 @@ static enum told find_one(struct run *r, uint32_t role, uint32_t index)
 				     .reason = "Lost",
 				     .message = "the engine does not know it any more"};
 	if (replica->state != REPLICA_STARTING && replica->state != REPLICA_RUNNING)
-		return TOLD_NOTHING;
+		return FOUND_NOTHING;
 	if (r->engine->ops->recover(r->engine, &lost.name))
-		return TOLD_KNOWN;
+		return FOUND_KNOWN;
 	if (replica->state == REPLICA_STARTING)
-		return TOLD_AGAIN;
+		return FOUND_AGAIN;
 	driver_report(r->driver, &lost);
-	return TOLD_KNOWN;
+	return FOUND_KNOWN;
 }
 
 static int by_group(const void *a_at, const void *b_at)
@@ -174,10 +174,10 @@ void run_find_again(struct run *r)
 		for (uint32_t index = 0; index < r->set->role[role].replicas; index++) {
 			const struct replica *replica = policy_replica(r->policy, role, index);
 			struct replica_name name = run_name_of(r, role, index);
-			enum told told = find_one(r, role, index);
-			if (told == TOLD_AGAIN && (!start || !begun))
+			enum found found = find_one(r, role, index);
+			if (found == FOUND_AGAIN && (!start || !begun))
 				refuse(r, &name, SL_E_NO_MEMORY);
-			else if (told == TOLD_AGAIN)
+			else if (found == FOUND_AGAIN)
 				start[n++] =
 					(struct run_start){START_EACH, role, index, replica->group};
 			else if (begun)

@@ -13,16 +13,14 @@ static void ended(struct driver *d, struct change *c, int rc)
 	if (!a)
 		return;
 	crash_at(CRASH_VERDICT_WRITTEN);
-	if (rc == 0 && c->path_n && c->path[c->path_n - 1] == JOB_WAITING) {
+	if (rc == 0 && c->engine.len)
 		crash_at(CRASH_HAND_OVER_WRITTEN);
-		a->job.moves = a->moves + (uint32_t)c->path_n;
-		a->job.state = JOB_WAITING;
-		a->job.engine = c->engine;
-		run_begin(d, &a->job, &a->taskset_text);
-		crash_at(CRASH_RUN_BEGUN);
-	}
 	if (rc)
 		intake_again(d, a->state);
+	else if (a->run && !d->closed)
+		run_enter(take_ptr(&a->run), c);
+	else if (c->engine.len) /* handed over, and there was no memory to go on at once */
+		intake_again(d, JOB_WAITING);
 	admission_drop(a);
 }
 
@@ -52,7 +50,7 @@ static void move_to(struct change *c, const struct admission *a, enum job_state 
 	if (a->state == JOB_SUSPENDED && to == JOB_SUSPENDED)
 		c->stay = true;
 	else
-		c->path[c->path_n++] = to;
+		change_add_move(c, to);
 }
 
 static const char *step_key(const struct admission *a, const struct step *step)
@@ -338,6 +336,23 @@ static bool engine_takes(struct admission *a, const struct taskset *set, struct 
 	return gang_fits(a, set, engine);
 }
 
+/* Its first replicas are stored with the hand-over, so that they start as soon as that is on
+ * disk. The TaskSet is the run's from now on. */
+static void prepare_run(struct admission *a, struct taskset *set, struct change *c)
+{
+	scoped(run_set_finip) struct run_set from = {a->taskset_text, a->taskset, set};
+	struct job job = a->job;
+	job.moves = a->moves + (uint32_t)c->path_n;
+	job.state = JOB_WAITING;
+	job.engine = c->engine;
+	a->taskset_text = (struct buf){0};
+	a->taskset = (struct json){0};
+	int rc = c->flaw ? 0 : run_prepare(a->driver, &job, &from, c, &a->run);
+	if (rc)
+		driver_log(a->driver, LOG_ERROR, a->node.id, "cannot be run now; trying again",
+			   "why", sl_err_text(rc));
+}
+
 void verdict_hand_over(struct admission *a)
 {
 	scoped(taskset_freep) struct taskset *set = NULL;
@@ -355,8 +370,10 @@ void verdict_hand_over(struct admission *a)
 		return;
 	c->engine = change_str(c, engine->ops->name);
 	if (a->state == JOB_SUSPENDED)
-		c->path[c->path_n++] = JOB_PREPARING;
-	c->path[c->path_n++] = JOB_WAITING;
+		change_add_move(c, JOB_PREPARING);
+	change_add_move(c, JOB_WAITING);
+	if (!a->preview)
+		prepare_run(a, take_ptr(&set), c);
 	crash_at(CRASH_HAND_OVER_DECIDED);
 	journal_end(a, c);
 }
