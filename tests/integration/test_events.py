@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import random
 import socket
 import threading
+import time
 
 import pytest
 
@@ -178,6 +180,35 @@ def test_a_restart_is_bridged(daemon):
     again.until_states(two, ALL_STATES)
     assert not again.states(one)
     again.close()
+
+
+@pytest.mark.parametrize("engine", ["null", "local"])
+def test_no_move_is_left_out_over_crashes(daemon, engine):
+    """Jobs that are over in no time: whatever of them was on disk when the gateway was killed,
+    each state is told once, in order."""
+    dice, ids = random.Random(engine), []
+    document = {"kind": "TaskSet", "metadata": {"name": "t"},
+                "spec": {"engine": engine, "roles": [role("main", "true")]}}
+    for _ in range(6):
+        ids += [daemon.api.submit(job(document)) for _ in range(4)]
+        moment = time.monotonic() + dice.uniform(0, 0.03)
+        until(lambda moment=moment: time.monotonic() >= moment, 2, "the moment has come")
+        daemon.kill9()
+        daemon.start()
+    for job_id in ids:
+        assert daemon.api.wait_final(job_id, seconds=60)["state"] == "succeeded"
+    reader = Reader(daemon.api, last=0)
+    try:
+        for job_id in ids:
+            reader.until_states(job_id, ALL_STATES)
+            mine = [event for _, event in reader.events if event["id"] == job_id]
+            assert [event["sequence"] for event in mine] == [1, 2, 3, 4]
+            assert [event["previous_state"] for event in mine] == [None] + ALL_STATES[:3]
+            assert [event["time"] for event in mine] == sorted(event["time"] for event in mine)
+            log = [event["state"] for event in daemon.api.events(job_id) if event["type"] == "state"]
+            assert log == ALL_STATES
+    finally:
+        reader.close()
 
 
 def test_many_readers_and_some_that_stop(make_daemon):
