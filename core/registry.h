@@ -80,6 +80,20 @@ SL_MUST_USE int registry_alone(struct registry *r, const struct json *document,
 			       const struct feature_caller *caller, const struct registry_ref **ret,
 			       struct sl_error *err);
 
+/* ---- for tools on a store that no gateway uses ---- */
+
+/** A feature as it is stored. */
+struct registry_stored {
+	struct bytes name;             /**< Its key. */
+	const struct feature *feature; /**< NULL: it cannot be read. Lent for the call. */
+	bool sealed;                   /**< Its secrets could not be opened. */
+	const char *why;               /**< Why it cannot be read. */
+};
+typedef void (*registry_stored_fn)(void *user, const struct registry_stored *stored);
+/** Each of them; `secret_key` NULL: all secrets are sealed. Any thread. */
+SL_MUST_USE int registry_read_stored(struct store_txn *txn, const uint8_t *secret_key,
+				     registry_stored_fn each, void *user);
+
 /* ---- changes; each fills *payload (the feature as the API shows it) where it says so ---- */
 
 /** Register or replace (the rules are in doc/protocol.md, "Registering"): `if_match` is

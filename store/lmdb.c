@@ -228,6 +228,16 @@ static int get(struct store_txn *txn, enum store_table table, struct bytes key, 
 	return code_of(rc);
 }
 
+static int count_entries(struct store_txn *txn, enum store_table table, uint64_t *ret)
+{
+	struct lmdb_txn *t = of_txn(txn);
+	MDB_stat stat;
+	int rc = mdb_stat(t->txn, t->store->table[table], &stat);
+	if (!rc)
+		*ret = stat.ms_entries;
+	return code_of(rc);
+}
+
 static int put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val)
 {
 	struct lmdb_txn *t = of_txn(txn);
@@ -318,6 +328,7 @@ static const struct store_ops ops = {
 	.commit = commit,
 	.abort = lmdb_abort,
 	.get = get,
+	.count = count_entries,
 	.put = put,
 	.del = del,
 	.cursor_open = cursor_open,

@@ -236,6 +236,12 @@ static int del(struct store_txn *txn, enum store_table table, struct bytes key)
 	return rc;
 }
 
+static int count_entries(struct store_txn *txn, enum store_table table, uint64_t *ret)
+{
+	*ret = mem_table_count(of_txn(txn)->view.at[table]);
+	return 0;
+}
+
 /* ---- cursors ---- */
 
 static int cursor_open(struct store_txn *txn, enum store_table table, struct store_cursor **ret)
@@ -301,6 +307,7 @@ static const struct store_ops ops = {
 	.commit = commit,
 	.abort = end,
 	.get = get,
+	.count = count_entries,
 	.put = put,
 	.del = del,
 	.cursor_open = cursor_open,

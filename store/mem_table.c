@@ -23,6 +23,14 @@ struct mem_table {
 	struct leaf **leaf;
 };
 
+size_t mem_table_count(const struct mem_table *t)
+{
+	size_t n = 0;
+	for (size_t i = 0; t && i < t->n; i++)
+		n += t->leaf[i]->n;
+	return n;
+}
+
 /* ---- references ---- */
 
 static bool last_ref(atomic_uint *refs) { return atomic_fetch_sub(refs, 1) == 1; }

@@ -23,6 +23,7 @@ SL_BEGIN_DECLS
 struct mem_table *mem_table_ref(struct mem_table *table);
 struct mem_table *mem_table_unref(struct mem_table *table); /**< Returns NULL. */
 
+size_t mem_table_count(const struct mem_table *table);
 /** NULL when there is none. */
 const struct mem_entry *mem_table_find(const struct mem_table *table, enum mem_where where,
 				       struct bytes key);

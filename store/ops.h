@@ -23,6 +23,7 @@ struct store_ops {
 		   struct bytes val);
 	int (*del)(struct store_txn *txn, enum store_table table, struct bytes key);
 
+	int (*count)(struct store_txn *txn, enum store_table table, uint64_t *ret);
 	int (*cursor_open)(struct store_txn *txn, enum store_table table,
 			   struct store_cursor **ret);
 	void (*cursor_free)(struct store_cursor *c);

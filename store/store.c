@@ -68,6 +68,11 @@ int store_get(struct store_txn *txn, enum store_table table, struct bytes key, s
 	return keep(txn, txn->ops->get(txn, table, key, ret));
 }
 
+int store_count(struct store_txn *txn, enum store_table table, uint64_t *ret)
+{
+	return txn->failed ? txn->failed : keep(txn, txn->ops->count(txn, table, ret));
+}
+
 bool store_has(struct store_txn *txn, enum store_table table, struct bytes key)
 {
 	struct bytes val;

@@ -73,6 +73,8 @@ SL_MUST_USE int store_begin(struct store *store, enum store_mode mode, struct st
  * in this transaction or its end: copy what must live longer. */
 SL_MUST_USE int store_get(struct store_txn *txn, enum store_table table, struct bytes key,
 			  struct bytes *ret);
+/** How many entries a table has. */
+SL_MUST_USE int store_count(struct store_txn *txn, enum store_table table, uint64_t *ret);
 bool store_has(struct store_txn *txn, enum store_table table, struct bytes key);
 
 /** Put and delete return nothing: the first failure sticks to the transaction, later

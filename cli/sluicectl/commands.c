@@ -40,6 +40,7 @@ const struct command *const commands[] = {
 	&command_events,
 	&command_hooks_list,
 	&command_hooks_redeliver,
+	&command_check,
 	&command_bench,
 	&command_completion,
 	NULL,

@@ -11,6 +11,7 @@
  *   preview.c   generations of nobody's
  *   override.c  what the operator sets instead
  *   rotate.c    another signing key
+ *   stored.c    read for tools, without a registry
  *   show.c      as the API shows them */
 #pragma once
 

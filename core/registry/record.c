@@ -86,8 +86,8 @@ int record_read(const struct registry_config *config, struct bytes record,
 	uint64_t revision = wire_get(&w, 8);
 	int64_t created_ms = (int64_t)wire_get(&w, 8), updated_ms = (int64_t)wire_get(&w, 8);
 	struct bytes sealed = wire_get_bytes(&w), document = wire_get_bytes(&w);
-	if (w.bad)
-		return sl_fail(err, SL_E_CORRUPT, "a feature's record is cut short");
+	if (w.bad || w.at != w.end)
+		return sl_fail(err, SL_E_CORRUPT, "a feature's record is cut short, or too long");
 	struct reading reading = {.err = err, .stored = true};
 	int rc = json_parse(&json, document, &limits, err);
 	if (!rc)
@@ -97,7 +97,7 @@ int record_read(const struct registry_config *config, struct bytes record,
 	f->pub.revision = revision;
 	f->pub.created_ms = created_ms;
 	f->pub.updated_ms = updated_ms;
-	rc = read_secrets(f, sealed, config->secret_key);
+	rc = config->secret_key ? read_secrets(f, sealed, config->secret_key) : SL_E_CORRUPT;
 	*ret_sealed = rc == SL_E_CORRUPT;
 	if (rc && rc != SL_E_CORRUPT)
 		return rc;

@@ -78,6 +78,12 @@ class Reply:
         return f"{self.status} {self.raw[:600]!r}"
 
 
+def check(path, *arguments):
+    """`sluicectl check` of a store that nobody uses."""
+    return subprocess.run([program("sluicectl"), "check", *arguments, str(path)],
+                          capture_output=True, text=True, timeout=120)
+
+
 class Api:
     """One caller: a port and a token; `tls`: the context of an https gateway."""
 
@@ -200,6 +206,7 @@ class Daemon:
         self.data, self.log = self.folder / "data", self.folder / "sluiced.log"
         self.arguments, self.process = list(arguments), None
         self.tls = None  # a context, where the gateway speaks https
+        self.sound = True  # False: a test damages its store
         self.port = port or free_port()
         # Room for replicas that wait for each other; a test about slots says its own.
         self.environment = {} if config and "slots" in config else {"SLUICE_ENGINES_LOCAL_SLOTS": "64"}
@@ -261,6 +268,12 @@ class Daemon:
                      "Assertion `"):
             assert sign not in text, f"{sign} in {self.log}:\n{text[-6000:]}"
 
+    def check_store(self):
+        """However a test has ended it, what it leaves agrees with itself."""
+        if self.sound and (self.data / "store" / "data.mdb").exists():
+            done = check(self.data)
+            assert done.returncode == 0, f"{self.data}: {done.stdout[-3000:]}{done.stderr}"
+
     def close(self):
         """End jobs, the gateway and what its replicas left; then look at the log."""
         code = None
@@ -273,6 +286,7 @@ class Daemon:
                 self.kill9()
             self.end_leftovers()
         self.check_log()
+        self.check_store()
         assert code in (None, 0), f"sluiced ended with {code}: {self.tail()}"
 
     def stop_jobs(self):

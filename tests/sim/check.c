@@ -1,6 +1,7 @@
 /* What must hold after every step, read from what is committed. */
 #include "tests/sim/sim.h"
 
+#include "core/check.h"
 #include "core/ledger/erase.h"
 #include "core/ledger/kept.h"
 #include "core/ledger/line.h"
@@ -287,6 +288,23 @@ static void check_books(struct sim *s, struct store_txn *txn)
 	check_lines(s, txn, t.places, t.answers);
 }
 
+static void tell_fault(void *user, const struct check_fault *fault)
+{
+	scoped(buf_finip) struct buf words = {0};
+	buf_init(&words, 4096);
+	check_tell(fault, &words);
+	sim_wrong(user, NULL, "the store does not agree with itself: %s", buf_str(&words));
+}
+
+/* By the rules of `sluicectl check`. */
+static void check_whole(struct sim *s, struct store_txn *txn)
+{
+	struct check_config config = {.secret_key = s->secret, .fault = tell_fault, .user = s};
+	struct check_sum sum;
+	if (check_store(txn, &config, &sum))
+		sim_wrong(s, NULL, "the store cannot be checked");
+}
+
 void check_all(struct sim *s, bool thorough)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
@@ -295,8 +313,10 @@ void check_all(struct sim *s, bool thorough)
 	for (size_t i = 0; i < s->jobs; i++)
 		check_job(s, &s->job[i], txn);
 	hooks_read_feed(s);
-	if (thorough)
+	if (thorough) {
 		check_books(s, txn);
+		check_whole(s, txn);
+	}
 	if (s->engine.wrong[0])
 		sim_wrong(s, NULL, "engine: %s", s->engine.wrong);
 }
