@@ -5,7 +5,8 @@ Usage: bench/sdk.py [--rounds N] [--seconds S] [--connections N] [--language L] 
 
 The least one (plain/) is the language's own HTTP server and JSON: it checks nothing and logs
 nothing. That of the SDK (sdk/) does all that plugins-sdk/README.md promises, its log going to a
-file; once without and once with signatures. Each round asks all three one after the other with
+file. Each pair is asked without and with signatures (the least one then checks them too, with the
+same library). Each round asks all four one after the other with
 the same body of 4 KB over kept connections; a figure is the ratio within a round, of calls per
 second and of the server's own processor time per call (the better one on a busy machine). Needs wrk.
 """
@@ -139,20 +140,22 @@ def spread(values):
 
 def measure(options, language, folder):
     plain, sdk = commands(language, folder)
-    turns = {"plain": [], "sdk": [], "signed": []}
+    turns = {"plain": [], "sdk": [], "signed": [], "plain signed": []}
     for _ in range(options.rounds):
         turns["plain"].append(turn(options, folder, "plain", plain))
         turns["sdk"].append(turn(options, folder, "sdk", sdk))
+        turns["plain signed"].append(turn(options, folder, "plain signed", plain, signed=True))
         turns["signed"].append(turn(options, folder, "signed", sdk, signed=True))
     figures = {}
-    for name, what in (("sdk", "unsigned"), ("signed", "signed")):
-        rates = [a[0] / b[0] for a, b in zip(turns[name], turns["plain"])]
-        costs = [b[1] / a[1] for a, b in zip(turns[name], turns["plain"])]
+    for name, base, what in (("sdk", "plain", "unsigned"), ("signed", "plain signed", "signed")):
+        rates = [a[0] / b[0] for a, b in zip(turns[name], turns[base])]
+        costs = [b[1] / a[1] for a, b in zip(turns[name], turns[base])]
         figures[what] = {"rate": rates, "cpu": costs}
         rate, cost = (statistics.median(one[i] for one in turns[name]) for i in (0, 1))
         print(f"{language:7} {what:9} {rate:9.0f} {cost:7.1f}   {spread(rates)}   {spread(costs)}", flush=True)
-    rate, cost = (statistics.median(one[i] for one in turns["plain"]) for i in (0, 1))
-    print(f"{language:7} {'plain':9} {rate:9.0f} {cost:7.1f}", flush=True)
+    for base, what in (("plain", "plain"), ("plain signed", "plain, s.")):
+        rate, cost = (statistics.median(one[i] for one in turns[base]) for i in (0, 1))
+        print(f"{language:7} {what:9} {rate:9.0f} {cost:7.1f}", flush=True)
     return figures
 
 

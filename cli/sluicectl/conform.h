@@ -33,7 +33,8 @@ struct conform {
 	struct increment_rules *rules;
 	struct sample sample[CONFORM_CALLS_MAX];
 	size_t samples;
-	unsigned asked; /**< Calls made: makes their ids differ. */
+	unsigned asked;   /**< Calls made: makes their ids differ. */
+	bool not_its_job; /**< The made-up call was understood and refused: 400, 409 or 422. */
 };
 
 enum signing { SIGNED, UNSIGNED, SIGNED_BY_ANOTHER, SIGNED_LONG_AGO, SIGNED_TWICE };

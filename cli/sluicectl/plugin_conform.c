@@ -130,7 +130,7 @@ static int run_all(struct conform *c, const struct options *o)
 		run_check(c, check, result);
 		all->count[result->outcome]++;
 		tell(result);
-		if (i == 0 && result->outcome == FAILED && c->samples == 1 && !o->calls) {
+		if (i == 0 && result->outcome == FAILED && c->not_its_job && !o->calls) {
 			ctl_next("give it calls that it knows: --calls FILE (sluicectl plugin "
 				 "record makes one of a job)");
 		}

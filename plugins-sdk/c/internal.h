@@ -30,7 +30,8 @@ struct sluice_app {
 	atomic_int in_flight;
 	atomic_bool stopping;
 	bool silent;
-	int64_t now_s; /* for tests; 0: the clock's */
+	struct log_behind *behind; /* NULL: lines are written at once */
+	int64_t now_s;             /* for tests; 0: the clock's */
 };
 
 /* What a function said. */
@@ -77,6 +78,11 @@ void answer_fini(struct sluice_answer *answer);
 /* Facts in pairs of name and text, ended by NULL; those that are NULL or "" are left out. */
 void log_line(const struct sluice_app *app, const char *level, const char *msg, ...)
 	__attribute__((sentinel));
+/* From now on lines of level info are written at most 100 ms later; all others, and what stands
+ * before them, at once. False: out of memory, and nothing changes. */
+bool log_start(struct sluice_app *app);
+void log_flush(struct sluice_app *app);
+void log_end(struct sluice_app *app); /* when no other thread logs any more */
 
 struct mg_context;
 struct mg_context *server_start(struct sluice_app *app, const char *listen, int *ret_port);

@@ -233,6 +233,7 @@ static int serve(struct options *o, const sigset_t *ends)
 	log_line(app, idle ? "info" : "warning", "ended", "error",
 		 idle ? "" : "calls were still in progress", NULL);
 	free(address);
+	log_flush(app);
 	if (!idle)
 		_Exit(0); /* the server would wait for them */
 	mg_stop(server);
@@ -264,7 +265,11 @@ int sluice_main(struct sluice_app *app, int argc, char **argv)
 			sigaddset(&ends, SIGINT);
 			/* before the server's threads are made */
 			pthread_sigmask(SIG_BLOCK, &ends, NULL);
+			if (!log_start(app))
+				log_line(app, "warning", "each line is written by itself", "error",
+					 "out of memory", NULL);
 			status = serve(&o, &ends);
+			log_end(app);
 			curl_global_cleanup();
 		}
 	}

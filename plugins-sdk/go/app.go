@@ -42,6 +42,7 @@ type App struct {
 	plugins  map[string]*plugin
 	inFlight atomic.Int64
 	stopping atomic.Bool
+	behind   behind
 }
 
 type plugin struct {
@@ -261,8 +262,8 @@ func (r *reply) send(to http.ResponseWriter, close bool) {
 		header.Set(name, value)
 	}
 	if r.status != 204 {
-		header.Set("Content-Type", r.kind)
-		header.Set("Content-Length", strconv.Itoa(len(r.body)))
+		header["Content-Type"] = []string{r.kind}
+		header["Content-Length"] = []string{strconv.Itoa(len(r.body))}
 	}
 	if close || r.unread {
 		header.Set("Connection", "close")
@@ -294,15 +295,23 @@ func (a *App) answer(to http.ResponseWriter, request *http.Request) *reply {
 	if most == 0 {
 		most = 4 << 20
 	}
-	tooLarge := unread(problem(413, fmt.Sprintf("the body: has more than %d bytes", most)))
-	if request.ContentLength > most {
-		return tooLarge
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(to, request.Body, most))
-	if err != nil {
-		return tooLarge // or it broke off: nobody is there to read this
+	body, err := readBody(to, request, most)
+	if err != nil { // or it broke off: nobody is there to read this
+		return unread(problem(413, fmt.Sprintf("the body: has more than %d bytes", most)))
 	}
 	return a.ask(plugin, request, body)
+}
+
+func readBody(to http.ResponseWriter, request *http.Request, most int64) ([]byte, error) {
+	if request.ContentLength > most {
+		return nil, errors.New("too large")
+	}
+	if request.ContentLength < 0 {
+		return io.ReadAll(http.MaxBytesReader(to, request.Body, most))
+	}
+	body := make([]byte, request.ContentLength)
+	_, err := io.ReadFull(request.Body, body)
+	return body, err
 }
 
 func unread(answer *reply) *reply {
@@ -314,7 +323,7 @@ func unread(answer *reply) *reply {
 func (a *App) ask(plugin *plugin, request *http.Request, body []byte) *reply {
 	began := time.Now()
 	entry := Entry{Msg: "call", Plugin: a.Name, Type: plugin.kind,
-		Job: request.Header.Get("Sluice-Job-Id"), Call: request.Header.Get("webhook-id")}
+		Job: request.Header.Get("Sluice-Job-Id"), Call: request.Header.Get("Webhook-Id")}
 	answer, err := a.run(plugin, request, body, &entry.Job)
 	if err != nil {
 		entry.Error = err.Error()

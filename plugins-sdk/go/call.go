@@ -128,11 +128,11 @@ func asked(ctx context.Context, headers http.Header) (Asked, context.CancelFunc)
 	}
 	return Asked{
 		Context:     ctx,
-		CallID:      headers.Get("webhook-id"),
+		CallID:      headers.Get("Webhook-Id"),
 		Attempt:     attempt,
 		DryRun:      strings.EqualFold(headers.Get("Sluice-Dry-Run"), "true"),
 		PluginKey:   headers.Get("Sluice-Plugin-Key"),
-		Traceparent: headers.Get("traceparent"),
+		Traceparent: headers.Get("Traceparent"),
 	}, end
 }
 

@@ -171,7 +171,10 @@ func (a *App) Main() {
 	}
 	ctx, end := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer end()
-	if err := a.serve(ctx, o); err != nil {
+	a.behind.start(true)
+	err = a.serve(ctx, o)
+	a.behind.start(false)
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", a.Name, err)
 		os.Exit(1)
 	}

@@ -47,7 +47,7 @@ func Sign(key []byte, id string, timestamp int64, body []byte) string {
 // Webhooks 1.0 (https://www.standardwebhooks.com) says it. Several signatures may come and several
 // keys may be set, while one replaces the other: one pair that fits is enough.
 func IsSigned(keys [][]byte, headers http.Header, body []byte, now time.Time) bool {
-	id, stamp := headers.Get("webhook-id"), headers.Get("webhook-timestamp")
+	id, stamp := headers.Get("Webhook-Id"), headers.Get("Webhook-Timestamp")
 	if id == "" || strings.Trim(stamp, "0123456789") != "" {
 		return false
 	}
@@ -62,7 +62,7 @@ func IsSigned(keys [][]byte, headers http.Header, body []byte, now time.Time) bo
 	fits := false
 	for _, key := range keys {
 		wanted := []byte(Sign(key, id, sent, body))
-		for _, given := range strings.Fields(headers.Get("webhook-signature")) {
+		for _, given := range strings.Fields(headers.Get("Webhook-Signature")) {
 			fits = hmac.Equal([]byte(given), wanted) || fits
 		}
 	}

@@ -323,3 +323,15 @@ def test_mistakes_at_the_command_line_are_told(tmp_path):
     assert gone.returncode == 3 and "refused" in gone.stderr and "next" in gone.stderr
     (tmp_path / "none.json").write_text('{"calls": []}')
     assert conform(url, "gate", "--calls", str(tmp_path / "none.json")).returncode == 1
+
+
+def test_calls_of_ones_own_are_proposed_only_where_they_can_help():
+    """A plugin that did not want the made-up call is given others; one that is not there, or that
+    answers what is no answer, is not."""
+    def answering(status, answer):
+        return lambda handler: handler.give(status, answer)
+    for status, helps in ((400, True), (422, True), (401, False), (404, False), (500, False), (200, False)):
+        with plugin("gate", answering(status, {"error": "job.kind: must be Script"})) as url:
+            done = conform(url, "gate")
+        assert done.returncode == 1
+        assert ("--calls" in done.stdout + done.stderr) == helps, (status, done.stdout, done.stderr)

@@ -1,14 +1,34 @@
-// The least gate in Go: net/http and encoding/json, nothing checked. Usage: gate PORT-FILE
+// The least gate in Go: net/http and encoding/json, nothing checked but, with PLUGIN_SIGNING_KEY,
+// the signature. Usage: gate PORT-FILE
 package main
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 )
+
+func keyOf(text string) []byte {
+	key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
+	return key
+}
+
+var key = keyOf(os.Getenv("PLUGIN_SIGNING_KEY"))
+
+func isSigned(r *http.Request, body []byte) bool {
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "%s.%s.", r.Header.Get("webhook-id"), r.Header.Get("webhook-timestamp"))
+	mac.Write(body)
+	signature := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	return hmac.Equal([]byte(signature), []byte(r.Header.Get("webhook-signature")))
+}
 
 type call struct {
 	Factors, Header, Job map[string]any
@@ -16,6 +36,10 @@ type call struct {
 
 func gate(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
+	if len(key) > 0 && !isSigned(r, body) {
+		http.Error(w, "not signed", http.StatusUnauthorized)
+		return
+	}
 	var c call
 	if err == nil {
 		err = json.Unmarshal(body, &c)

@@ -19,12 +19,14 @@ const DECISIONS = ["pass", "suspend", "stop"];
 /** The body is over the limit. */
 export class TooLarge extends Error {}
 
-function reply(status, body, headers = { "Content-Type": "application/json" }) {
-  return { status, body, headers, close: false };
+function reply(status, body, type = "application/json") {
+  return { status, body, headers: { "Content-Type": type }, close: false };
 }
 
 export function problem(status, words, headers = {}) {
-  return reply(status, JSON.stringify({ error: words }), { "Content-Type": "application/json", ...headers });
+  const answer = reply(status, JSON.stringify({ error: words }));
+  Object.assign(answer.headers, headers);
+  return answer;
 }
 
 /** The body was not read: the connection can carry no other request. */
@@ -42,12 +44,12 @@ function isFactor(value) {
 
 /** Throws for a result that cannot be an answer of this plugin type. */
 function check(type, result) {
-  const good = {
-    FactorGenerator: () => result === undefined || [result].flat().every(isFactor),
-    AccessGate: () => isObject(result) && DECISIONS.includes(result.decision),
-    LifeHook: () => typeof result === "string" && ["OK", "RE", "EX"].includes(result.split(" ")[0]),
-  }[type] ?? (() => isObject(result));
-  if (!good()) throw new TypeError(`the function gave ${typeof result}, no answer of a ${type}`);
+  let good;
+  if (type === "AccessGate") good = isObject(result) && DECISIONS.includes(result.decision);
+  else if (type === "FactorGenerator") good = result === undefined || [result].flat().every(isFactor);
+  else if (type === "LifeHook") good = typeof result === "string" && ["OK", "RE", "EX"].includes(result.split(" ")[0]);
+  else good = isObject(result);
+  if (!good) throw new TypeError(`the function gave ${typeof result}, no answer of a ${type}`);
 }
 
 /** Waits for calls in progress. */
@@ -188,11 +190,13 @@ export class App {
       facts.job = change.jobID;
       const word = (await plugin.run(change)) ?? OK;
       check(plugin.type, word);
-      return reply(200, word, { "Content-Type": "text/plain; charset=utf-8" });
+      return reply(200, word, "text/plain; charset=utf-8");
     }
     const call = readCall(body, headers);
     facts.job = call.jobID;
-    let result = (await plugin.run(call)) ?? undefined;
+    let result = plugin.run(call);
+    if (typeof result?.then === "function") result = await result;
+    result ??= undefined;
     if (result === undefined && (plugin.type === "TemplateDecorator" || plugin.type === "SchedulerBinder")) {
       result = call.job;
     }

@@ -74,7 +74,7 @@ export class Change extends Asked {
 }
 
 function whole(text) {
-  return /^[0-9]{1,9}$/.test(text ?? "") ? Number(text) : null;
+  return text !== undefined && /^[0-9]{1,9}$/.test(text) ? Number(text) : null;
 }
 
 function isObject(value) {

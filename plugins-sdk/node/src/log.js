@@ -1,22 +1,35 @@
 // One line of JSON per event, to standard error: for people with grep, and for collectors.
 
-let lines = "";
+const BEHIND_MS = 100; // a line of level info is written so much later at most,
+const BEHIND_SIZE = 65536; // or with so many others: a write is what costs most
 
-/** Lines of one turn of the event loop leave together: a write is what costs most. */
+let lines = "";
+let timer = null;
+let told = 0; // the moment that was told last,
+let stamp = ""; // and its words
+
 function flush() {
   const some = lines;
   lines = "";
+  clearTimeout(timer);
+  timer = null;
   if (some) process.stderr.write(some);
 }
 
 export function line(level, msg, facts = {}) {
-  const entry = { time: new Date().toISOString(), level, msg };
+  const now = Date.now();
+  if (now !== told) {
+    told = now;
+    stamp = new Date(now).toISOString();
+  }
+  const entry = { time: stamp, level, msg };
   for (const name in facts) {
     const value = facts[name];
     if (value !== undefined && value !== null && value !== "") entry[name] = value;
   }
-  if (!lines) setImmediate(flush);
   lines += `${JSON.stringify(entry)}\n`;
+  if (level !== "info" || lines.length >= BEHIND_SIZE) flush();
+  else timer ??= setTimeout(flush, BEHIND_MS).unref();
 }
 
 process.on("exit", flush); // also of a fault that nobody caught

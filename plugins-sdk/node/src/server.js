@@ -23,13 +23,13 @@ function readBody(request, most) {
       else failed(new TooLarge());
     });
     request.on("end", () => done(parts.length === 1 ? parts[0] : Buffer.concat(parts)));
-    request.on("error", failed);
+    // of an error too; Node tells of that only where somebody listens
     request.on("close", () => { if (!request.complete) failed(new Error("the caller went away")); });
   });
 }
 
 function send(app, request, response, answer) {
-  const headers = { ...answer.headers };
+  const { headers } = answer;
   if (answer.status !== 204) headers["Content-Length"] = Buffer.byteLength(answer.body);
   if (answer.close || app.stopping) headers.Connection = "close";
   response.writeHead(answer.status, headers);
@@ -38,7 +38,8 @@ function send(app, request, response, answer) {
 
 async function handle(app, request, response) {
   try {
-    const path = request.url.split("?", 1)[0];
+    const query = request.url.indexOf("?");
+    const path = query < 0 ? request.url : request.url.slice(0, query);
     const read = (most) => readBody(request, most);
     send(app, request, response, await app.handle(request.method, path, request.headers, read));
   } catch (error) {

@@ -26,6 +26,8 @@ PATHS = {"TemplateTranslator": "/translate", "FactorGenerator": "/factors", "Acc
 DECISIONS = ("pass", "suspend", "stop")
 JSON = {"Content-Type": "application/json"}
 
+_encode = json.JSONEncoder(allow_nan=False).encode
+
 Reader = Callable[[int], bytes]  #: reads the body, at most so many bytes; TooLarge
 
 
@@ -211,7 +213,7 @@ class App:
         check(plugin.type, result)
         if result is None:
             return Reply(204)
-        return Reply(200, json.dumps(result, allow_nan=False).encode())
+        return Reply(200, _encode(result).encode())
 
     # -- calls in progress ----------------------------------------------------------------
 
@@ -225,7 +227,8 @@ class App:
     def _leave(self) -> None:
         with self._changed:
             self._busy -= 1
-            self._changed.notify_all()
+            if self._busy == 0:
+                self._changed.notify_all()
 
     def wait_idle(self, seconds: float) -> bool:
         """Until no call is in progress; False when some still are after these seconds."""

@@ -74,10 +74,13 @@ def _number(text: str) -> float:
     return value
 
 
+_decode = json.JSONDecoder(parse_constant=_number, parse_float=_number).decode
+
+
 def read_json(body: bytes) -> dict[str, Any]:
     """The body as an object, or Refuse."""
     try:
-        document = json.loads(body.decode("utf-8"), parse_constant=_number, parse_float=_number)
+        document = _decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise Refuse(f"the body is not JSON: {error}") from None
     if not isinstance(document, dict):

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from . import log as logging
 from .register import feature_from_file, keep_registering, signing_key_for
 from .server import Server
 from .signature import parse_keys
@@ -90,6 +91,18 @@ def _signals() -> socket.socket:
 def serve(app: App, options: argparse.Namespace) -> None:
     """Answer until SIGTERM or SIGINT, then let the calls in progress end."""
     app.keys = parse_keys(os.environ.get("PLUGIN_SIGNING_KEY", "")) or app.keys
+    if app.log is not logging.line:
+        _serve(app, options)
+        return
+    behind = logging.Behind()
+    app.log = behind.line
+    try:
+        _serve(app, options)
+    finally:
+        behind.close()
+
+
+def _serve(app: App, options: argparse.Namespace) -> None:
     app.concurrency, app.body_max = options.concurrency, options.max_body
     told, ended = _signals(), threading.Event()
     server = _listen(app, options.listen)
@@ -108,9 +121,10 @@ def serve(app: App, options: argparse.Namespace) -> None:
     told.recv(1)
     app.stopping = True
     ended.set()
-    server.shutdown()
+    idle = server.end(options.grace)
     serving.join()
-    idle = app.wait_idle(options.grace)
+    for number in (signal.SIGTERM, signal.SIGINT):  # once more: it is ending
+        signal.signal(number, signal.SIG_IGN)
     app.log("info" if idle else "warning", "ended", plugin=app.name,
             error=None if idle else "calls were still in progress")
 

@@ -1,8 +1,12 @@
 """sluicectl but for its job commands: features, tokens, who calls, errors, completion."""
 
 import os
+import pty
 import re
+import select
+import signal
 import subprocess
+import time
 import unittest
 
 from gateway_double import MANUAL, PROGRAM, Case, no, ok
@@ -288,6 +292,31 @@ class WhoAndWhere(Case):
         self.assertNotIn(b"mine-alone", b"".join(seen))
 
 
+class Terminal:
+    """A shell on a terminal of its own; what it shows is read until a text is there."""
+
+    def __init__(self, command, environment):
+        process, self.file = pty.fork()
+        if process == 0:
+            os.execvpe(command[0], command, environment)
+        self.process, self.seen = process, b""
+
+    def type(self, text):
+        os.write(self.file, text.encode())
+
+    def shows(self, text, seconds=30):
+        end = time.monotonic() + seconds
+        while text.encode() not in self.seen and time.monotonic() < end:
+            if select.select([self.file], [], [], 0.1)[0]:
+                self.seen += os.read(self.file, 65536)
+        return text.encode() in self.seen
+
+    def close(self):
+        os.kill(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
+        os.close(self.file)
+
+
 class Completion(Case):
     def complete(self, *words):
         script = self.run_ctl("completion", "bash")[0] + (
@@ -306,6 +335,38 @@ class Completion(Case):
         self.assertEqual(self.complete("-o", "j"), ["json"])
         self.assertEqual(self.complete("-o", "json", "plugin", "list", "Acc"), ["AccessGate"])
         self.assertEqual(self.complete("submit", self.file("x.yml", "")[:-3]), [self.home.name + "/x.yml"])
+
+    def test_zsh_loads_it_from_its_path(self):
+        folder = self.home.name + "/functions"
+        os.mkdir(folder)
+        with open(folder + "/_sluicectl", "w", encoding="ascii") as file:
+            file.write(self.run_ctl("completion", "zsh")[0])
+        path = os.path.dirname(os.path.realpath(PROGRAM)) + ":" + os.environ["PATH"]
+        shell = Terminal(["zsh", "-f", "-i"], {**self.environment(), "TERM": "dumb", "PATH": path,
+                                               "HOME": self.home.name, "PROMPT_EOL_MARK": ""})
+        self.addCleanup(shell.close)
+        shell.type(f"PS1='> '; fpath=({folder} $fpath); autoload -Uz compinit; compinit -u -D; echo rea''dy\n")
+        self.assertTrue(shell.shows("ready"), shell.seen)
+        for typed, wanted in (("job res", "job resume"), ("token create --priv", "create --privilege"),
+                              ("plugin list Acc", "list AccessGate"), ("job list --state susp", "--state suspended")):
+            with self.subTest(typed):
+                shell.seen = b""
+                shell.type(f"\x15sluicectl {typed}\t")
+                self.assertTrue(shell.shows(wanted), shell.seen)
+
+    def test_fish(self):
+        script = self.file("sluicectl.fish", self.run_ctl("completion", "fish")[0])
+        asked = {"se": "selector", "job res": "resume", "job list --st": "--state",
+                 "job list --state susp": "suspended", "-o j": "json", "-o json plugin list Acc": "AccessGate",
+                 "plugin new python ga": "gate", "submit " + script[:-4]: script}
+        for typed, wanted in asked.items():
+            with self.subTest(typed):
+                done = subprocess.run(
+                    ["fish", "--no-config", "-c", f"source {script}; complete -C 'sluicectl {typed}'"],
+                    text=True, capture_output=True, check=True, timeout=60,
+                    env={**self.environment(), "HOME": self.home.name, "PATH": os.environ["PATH"]})
+                self.assertEqual(done.stderr, "")
+                self.assertEqual([line.split("\t")[0] for line in done.stdout.splitlines()], [wanted])
 
     def test_every_option_is_in_every_script(self):
         for shell, form in (("bash", "--{}"), ("zsh", "--{}"), ("fish", "-l {} ")):
