@@ -57,6 +57,24 @@ void buf_add_bytes(struct buf *b, struct bytes bytes) { buf_add(b, bytes.at, byt
 void buf_add_str(struct buf *b, const char *text) { buf_add(b, text, strlen(text)); }
 void buf_add_char(struct buf *b, char c) { buf_add(b, &c, 1); }
 
+size_t number_format(uint64_t n, char out[NUMBER_TEXT_SIZE])
+{
+	char digit[NUMBER_TEXT_SIZE];
+	size_t at = sizeof(digit);
+	digit[--at] = '\0';
+	do
+		digit[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	memcpy(out, digit + at, sizeof(digit) - at);
+	return sizeof(digit) - at - 1;
+}
+
+void buf_add_number(struct buf *b, uint64_t n)
+{
+	char text[NUMBER_TEXT_SIZE];
+	buf_add(b, text, number_format(n, text));
+}
+
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap, again;

@@ -7,6 +7,8 @@
 
 #include "core/base/err.h"
 
+enum { NUMBER_TEXT_SIZE = 21 }; /**< Of a number in decimal, with its NUL. */
+
 struct buf {
 	char *at;
 	size_t len, cap, max;
@@ -23,7 +25,11 @@ void buf_add(struct buf *b, const void *at, size_t len);
 void buf_add_bytes(struct buf *b, struct bytes bytes);
 void buf_add_str(struct buf *b, const char *text);
 void buf_add_char(struct buf *b, char c);
+void buf_add_number(struct buf *b, uint64_t n); /**< In decimal, without printf's price. */
 void buf_addf(struct buf *b, const char *fmt, ...) SL_PRINTF(2, 3);
+
+/** `n` in decimal and a NUL; its length. */
+size_t number_format(uint64_t n, char out[NUMBER_TEXT_SIZE]);
 
 /** Room for `len` more bytes at the end, or NULL; advance `len` yourself. */
 void *buf_room(struct buf *b, size_t len);

@@ -4,7 +4,9 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/sha.h>
 #include <sodium.h>
+#include <stdlib.h>
 
 int crypt_start(void)
 {
@@ -16,6 +18,17 @@ int crypt_start(void)
 	return 0;
 }
 void crypt_random(void *to, size_t len) { randombytes_buf(to, len); }
+
+void crypt_pool_take(struct crypt_pool *pool, void *to, size_t len)
+{
+	if (pool->left < len) {
+		randombytes_buf(pool->at, sizeof(pool->at));
+		pool->left = sizeof(pool->at);
+	}
+	pool->left -= len;
+	memcpy(to, pool->at + pool->left, len);
+}
+
 uint32_t crypt_random_below(uint32_t limit) { return randombytes_uniform(limit); }
 
 void crypt_random_text(char *to, size_t len)
@@ -32,23 +45,80 @@ void crypt_hash(struct bytes key, struct bytes text, uint8_t ret[CRYPT_HASH_SIZE
 	crypto_generichash(ret, CRYPT_HASH_SIZE, text.at, text.len, key.at, key.len);
 }
 
-/* False when libcrypto could not do it (no memory). */
-static bool hmac_by_libcrypto(struct bytes key, const struct bytes *piece, size_t pieces,
-			      uint8_t ret[CRYPT_HASH_SIZE])
+void crypt_sha256(struct bytes text, uint8_t ret[CRYPT_HASH_SIZE])
+{
+	if (!SHA256(text.at, text.len, ret))
+		crypto_hash_sha256(ret, text.at, text.len);
+}
+
+/* ---- HMAC by libcrypto; NULL, false: it could not (no memory) ---- */
+
+static EVP_MAC_CTX *hmac_begin(struct bytes key)
 {
 	char digest[] = "SHA256";
 	const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
 				     OSSL_PARAM_construct_end()};
 	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX *ctx = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
-	size_t len = 0;
-	bool good = ctx && EVP_MAC_init(ctx, key.at, key.len, params);
-	for (size_t i = 0; good && i < pieces; i++)
-		good = EVP_MAC_update(ctx, piece[i].at, piece[i].len);
-	good = good && EVP_MAC_final(ctx, ret, &len, CRYPT_HASH_SIZE) && len == CRYPT_HASH_SIZE;
+	EVP_MAC_free(hmac); /* the context holds on to it */
+	if (ctx && EVP_MAC_init(ctx, key.at, key.len, params))
+		return ctx;
 	EVP_MAC_CTX_free(ctx);
-	EVP_MAC_free(hmac);
+	return NULL;
+}
+
+static bool hmac_over(EVP_MAC_CTX *ctx, const struct bytes *piece, size_t pieces,
+		      uint8_t ret[CRYPT_HASH_SIZE])
+{
+	size_t len = 0;
+	for (size_t i = 0; i < pieces; i++)
+		if (!EVP_MAC_update(ctx, piece[i].at, piece[i].len))
+			return false;
+	return EVP_MAC_final(ctx, ret, &len, CRYPT_HASH_SIZE) && len == CRYPT_HASH_SIZE;
+}
+
+static bool hmac_by_libcrypto(struct bytes key, const struct bytes *piece, size_t pieces,
+			      uint8_t ret[CRYPT_HASH_SIZE])
+{
+	EVP_MAC_CTX *ctx = hmac_begin(key);
+	bool good = ctx && hmac_over(ctx, piece, pieces, ret);
+	EVP_MAC_CTX_free(ctx);
 	return good;
+}
+
+struct crypt_mac {
+	EVP_MAC_CTX *ctx;
+};
+
+int crypt_mac_create(struct bytes key, struct crypt_mac **ret)
+{
+	struct crypt_mac *mac = malloc(sizeof(*mac));
+	if (!mac)
+		return SL_E_NO_MEMORY;
+	mac->ctx = hmac_begin(key);
+	if (!mac->ctx) {
+		free(mac);
+		return SL_E_NO_MEMORY;
+	}
+	*ret = mac;
+	return 0;
+}
+
+struct crypt_mac *crypt_mac_free(struct crypt_mac *mac)
+{
+	if (mac)
+		EVP_MAC_CTX_free(mac->ctx);
+	free(mac);
+	return NULL;
+}
+
+/* Without a key it begins anew with the one that it has. */
+int crypt_mac_make(struct crypt_mac *mac, const struct bytes *piece, size_t pieces,
+		   uint8_t ret[CRYPT_HASH_SIZE])
+{
+	return EVP_MAC_init(mac->ctx, NULL, 0, NULL) && hmac_over(mac->ctx, piece, pieces, ret)
+		       ? 0
+		       : SL_E_NO_MEMORY;
 }
 
 void crypt_hmac_sha256(struct bytes key, const struct bytes *piece, size_t pieces,

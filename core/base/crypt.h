@@ -8,6 +8,7 @@
 enum {
 	CRYPT_HASH_SIZE = 32,
 	CRYPT_KEY_SIZE = 32,
+	CRYPT_POOL_SIZE = 512,
 	CRYPT_ACCESS_ID_SIZE = 24,      /**< Characters of an access id. */
 	CRYPT_PASSWORD_HASH_SIZE = 128, /**< Text, with its NUL. */
 };
@@ -21,11 +22,27 @@ uint32_t crypt_random_below(uint32_t limit);
 /** `len` characters of A-Z a-z 0-9, each equally likely, and a NUL. */
 void crypt_random_text(char *to, size_t len);
 
+/** Random bytes that were fetched together: many ids cost one system call. Zeroed is empty.
+ * Not for keys. One thread at a time. */
+struct crypt_pool {
+	uint8_t at[CRYPT_POOL_SIZE];
+	size_t left;
+};
+void crypt_pool_take(struct crypt_pool *pool, void *to, size_t len); /**< At most a pool. */
+
 /** BLAKE2b; `key` may be empty. */
 void crypt_hash(struct bytes key, struct bytes text, uint8_t ret[CRYPT_HASH_SIZE]);
+void crypt_sha256(struct bytes text, uint8_t ret[CRYPT_HASH_SIZE]);
 /** HMAC-SHA256 over several pieces. */
 void crypt_hmac_sha256(struct bytes key, const struct bytes *piece, size_t pieces,
 		       uint8_t ret[CRYPT_HASH_SIZE]);
+/** The same with one key that is made ready once. One thread at a time. */
+struct crypt_mac;
+SL_MUST_USE int crypt_mac_create(struct bytes key, struct crypt_mac **ret); /**< SL_E_NO_MEMORY */
+struct crypt_mac *crypt_mac_free(struct crypt_mac *mac);
+SL_MUST_USE int crypt_mac_make(struct crypt_mac *mac, const struct bytes *piece, size_t pieces,
+			       uint8_t ret[CRYPT_HASH_SIZE]); /**< SL_E_NO_MEMORY */
+
 bool crypt_same(const void *a, const void *b, size_t len); /**< In constant time. */
 void crypt_wipe(void *at, size_t len);
 

@@ -3,6 +3,7 @@
 #include "core/base/crypt.h"
 #include "core/calls/caller_head.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,7 +14,7 @@ struct asking {
 	struct list check; /* in caller.waiting while in line */
 	struct caller *caller;
 	struct standing *standing;
-	struct ask ask; /* its texts are ours */
+	struct ask ask; /* its texts lie behind, in `texts` */
 	ask_done_fn done;
 	void *user;
 	call_id call;
@@ -29,7 +30,8 @@ struct asking {
 	bool placed;         /* holds a place */
 	bool in_line;
 	struct ask_result result;
-	char why[320];
+	char why[320]; /* cleared to its first byte only */
+	char texts[];
 };
 
 struct caller {
@@ -41,6 +43,8 @@ struct caller {
 	struct list waiting; /* asking.check: the one to be looked at next first */
 	size_t n;
 	bool freed;
+	struct signer *signer;
+	struct buf head; /* of the call that is being started */
 };
 
 static void attempt(struct asking *q);
@@ -133,13 +137,6 @@ uint32_t caller_waited_ms(const struct caller *c, ask_id id)
 
 /* ---- the course of one ask ---- */
 
-static void forget(struct asking *q)
-{
-	free((void *)(uintptr_t)q->ask.webhook_id);
-	free((void *)(uintptr_t)q->ask.traceparent);
-	free(q);
-}
-
 static void end(struct asking *q)
 {
 	struct caller *c = q->caller;
@@ -149,7 +146,7 @@ static void end(struct asking *q)
 	give_place(q);
 	standings_put(c->standings, s);
 	c->n--;
-	forget(q);
+	free(q);
 }
 
 static void tell(struct asking *q)
@@ -162,8 +159,8 @@ static void tell(struct asking *q)
 	void *user = q->user;
 	struct ask_result result = q->result;
 	char why[sizeof(q->why)];
-	memcpy(why, q->why, sizeof(why));
-	result.why = result.answered ? NULL : why;
+	if (!result.answered)
+		result.why = memcpy(why, q->why, sizeof(why));
 	ask_id id = (ask_id)(uintptr_t)q;
 	end(q);
 	done(user, id, &result);
@@ -247,7 +244,7 @@ static void on_answer(void *user, call_id id SL_UNUSED, const struct answer *ans
 	if (answer->rc)
 		snprintf(q->why, sizeof(q->why), "%s",
 			 answer->why && *answer->why ? answer->why : sl_err_text(answer->rc));
-	else
+	else if (how != ATTEMPT_ANSWERED)
 		snprintf(q->why, sizeof(q->why), "it answered with status %u", answer->status);
 	attempt_over(q, how, q->why);
 	if (how == ATTEMPT_ANSWERED) {
@@ -264,11 +261,9 @@ static int start(struct asking *q, const char *address, uint32_t timeout_ms)
 {
 	struct caller *c = q->caller;
 	const char *line[CALLER_HEADERS_MAX];
-	scoped(buf_finip) struct buf text = {0};
 	struct caller_head head = {&q->ask, q->ask.earlier + ++q->attempts, timeout_ms,
-				   clock_wall_ms(c->clock)};
-	buf_init(&text, CALLER_HEADER_BYTES_MAX);
-	int rc = caller_head_make(&head, &text, line);
+				   clock_wall_ms(c->clock), c->signer};
+	int rc = caller_head_make(&head, &c->head, line);
 	if (rc)
 		return rc;
 	struct call call = {.url = address,
@@ -325,23 +320,25 @@ static void attempt(struct asking *q)
 
 static struct asking *make(struct caller *c, const struct ask *ask)
 {
-	struct asking *q = calloc(1, sizeof(*q));
+	size_t id_size = strlen(ask->webhook_id) + 1;
+	size_t trace_size = ask->traceparent ? strlen(ask->traceparent) + 1 : 0;
+	struct asking *q = malloc(sizeof(*q) + id_size + trace_size);
 	if (!q)
 		return NULL;
+	memset(q, 0, offsetof(struct asking, why) + 1);
 	q->caller = c;
 	q->asked_us = clock_mono_us(c->clock);
 	q->ask = *ask;
 	q->result.retry_after_ms = -1;
 	list_init(&q->link);
 	list_init(&q->check);
-	q->ask.webhook_id = strdup(ask->webhook_id);
-	q->ask.traceparent = ask->traceparent ? strdup(ask->traceparent) : NULL;
+	q->ask.webhook_id = memcpy(q->texts, ask->webhook_id, id_size);
+	if (trace_size)
+		q->ask.traceparent = memcpy(q->texts + id_size, ask->traceparent, trace_size);
 	q->standing = standings_take(c->standings, ask->plugin->key);
-	if (q->ask.webhook_id && q->standing && (q->ask.traceparent || !ask->traceparent))
-		return q;
 	if (q->standing)
-		standings_put(c->standings, q->standing);
-	forget(q);
+		return q;
+	free(q);
 	return NULL;
 }
 
@@ -450,17 +447,28 @@ bool caller_freed(struct caller *c)
 
 struct standings *caller_standings(struct caller *c) { return c->standings; }
 
+static void caller_dispose(struct caller *c)
+{
+	if (!c)
+		return;
+	standings_free(c->standings);
+	signer_free(c->signer);
+	buf_fini(&c->head);
+	free(c);
+}
+
 int caller_create(const struct caller_config *config, struct executor *x, const struct clock *clock,
 		  struct caller **ret)
 {
 	struct caller *c = calloc(1, sizeof(*c));
-	if (!c || standings_create(&c->standings)) {
-		free(c);
+	if (!c || standings_create(&c->standings) || signer_create(&c->signer)) {
+		caller_dispose(c);
 		return SL_E_NO_MEMORY;
 	}
 	c->config = *config;
 	if (!c->config.patience_ms)
 		c->config.patience_ms = PATIENCE_MS;
+	buf_init(&c->head, CALLER_HEADER_BYTES_MAX);
 	c->x = x;
 	c->clock = clock;
 	list_init(&c->pausing);
@@ -488,7 +496,6 @@ struct caller *caller_free(struct caller *c)
 	drop_all(c, &c->pausing);
 	drop_all(c, &c->over);
 	drop_all(c, &c->flying);
-	standings_free(c->standings);
-	free(c);
+	caller_dispose(c);
 	return NULL;
 }

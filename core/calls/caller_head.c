@@ -2,72 +2,119 @@
 
 #include "core/base/crypt.h"
 
-#include <stdio.h>
+#include <assert.h>
 
-static void sign_with(struct buf *to, struct bytes key, const char *webhook_id,
-		      const char *timestamp, struct bytes body)
+/* ---- the signature ---- */
+
+struct signing {
+	struct signer *signer;
+	const char *webhook_id;
+	struct bytes timestamp; /* ".<seconds>." */
+	struct bytes body;
+};
+
+static void sign_with(struct buf *to, struct bytes key, const struct signing *s)
 {
 	uint8_t mac[CRYPT_HASH_SIZE];
-	const struct bytes piece[] = {bytes_str(webhook_id), BYTES("."), bytes_str(timestamp),
-				      BYTES("."), body};
-	crypt_hmac_sha256(key, piece, countof(piece), mac);
+	const struct bytes piece[] = {bytes_str(s->webhook_id), s->timestamp, s->body};
+	signer_mac(s->signer, key, piece, countof(piece), mac);
 	buf_add_str(to, "v1,");
 	crypt_base64(to, bytes_of(mac, sizeof(mac)));
+}
+
+static int sign(struct buf *to, const struct feature *feature, struct signing *s,
+		int64_t timestamp_s, int64_t now_ms)
+{
+	char text[NUMBER_TEXT_SIZE + 2] = ".";
+	size_t len = 1 + number_format((uint64_t)timestamp_s, text + 1);
+	text[len++] = '.';
+	s->timestamp = bytes_of(text, len);
+	sign_with(to, feature->signing_key, s);
+	if (feature->old_key.len && now_ms < feature->old_key_until_ms) {
+		buf_add_char(to, ' ');
+		sign_with(to, feature->old_key, s);
+	}
+	return to->rc;
 }
 
 int caller_sign(struct buf *to, const struct feature *feature, const char *webhook_id,
 		int64_t timestamp_s, struct bytes body, int64_t now_ms)
 {
-	char timestamp[24];
-	snprintf(timestamp, sizeof(timestamp), "%lld", (long long)timestamp_s);
-	sign_with(to, feature->signing_key, webhook_id, timestamp, body);
-	if (feature->old_key.len && now_ms < feature->old_key_until_ms) {
-		buf_add_char(to, ' ');
-		sign_with(to, feature->old_key, webhook_id, timestamp, body);
-	}
-	return to->rc;
+	struct signing s = {.webhook_id = webhook_id, .body = body};
+	return sign(to, feature, &s, timestamp_s, now_ms);
 }
 
-static int write_lines(const struct caller_head *h, struct buf *text)
+/* ---- the lines ---- */
+
+struct lines {
+	struct buf *text; /* may move while it grows */
+	size_t at[CALLER_HEADERS_MAX], n;
+};
+
+static struct buf *begin(struct lines *l, const char *name)
+{
+	assert(l->n + 1 < CALLER_HEADERS_MAX);
+	l->at[l->n++] = l->text->len;
+	buf_add_str(l->text, name);
+	return l->text;
+}
+
+static void end(struct lines *l) { buf_add_char(l->text, '\0'); }
+
+static void add(struct lines *l, const char *name, const char *value)
+{
+	buf_add_str(begin(l, name), value);
+	end(l);
+}
+
+static void add_number(struct lines *l, const char *name, uint64_t value)
+{
+	buf_add_number(begin(l, name), value);
+	end(l);
+}
+
+static void add_signature(struct lines *l, const struct caller_head *h)
+{
+	struct signing s = {
+		.signer = h->signer, .webhook_id = h->ask->webhook_id, .body = h->ask->body};
+	(void)sign(begin(l, "webhook-signature: "), h->ask->plugin->feature, &s, h->now_ms / 1000,
+		   h->now_ms);
+	end(l);
+}
+
+static void add_all(struct lines *l, const struct caller_head *h)
 {
 	const struct ask *ask = h->ask;
 	const struct plugin *plugin = ask->plugin;
 	char job[UUID_TEXT_SIZE];
-	buf_addf(text, "Content-Type: application/json\nwebhook-id: %s\n", ask->webhook_id);
-	buf_addf(text,
-		 "webhook-timestamp: %lld\nwebhook-signature: ", (long long)(h->now_ms / 1000));
-	int rc = caller_sign(text, plugin->feature, ask->webhook_id, h->now_ms / 1000, ask->body,
-			     h->now_ms);
-	buf_addf(text, "\nSluice-Protocol: 1\nSluice-Job-Id: %s\nSluice-Plugin-Key: %s\n",
-		 uuid_format(ask->job, job), plugin->key);
-	buf_addf(text, "Sluice-Stage: %s\nSluice-Attempt: %u\nSluice-Deadline-Ms: %u\n",
-		 plugin_type_name(plugin->type), h->attempt, h->timeout_ms);
+	add(l, "Content-Type: application/json", "");
+	add(l, "webhook-id: ", ask->webhook_id);
+	add_number(l, "webhook-timestamp: ", (uint64_t)(h->now_ms / 1000));
+	add_signature(l, h);
+	add(l, "Sluice-Protocol: 1", "");
+	add(l, "Sluice-Job-Id: ", uuid_format(ask->job, job));
+	add(l, "Sluice-Plugin-Key: ", plugin->key);
+	add(l, "Sluice-Stage: ", plugin_type_name(plugin->type));
+	add_number(l, "Sluice-Attempt: ", h->attempt);
+	add_number(l, "Sluice-Deadline-Ms: ", h->timeout_ms);
 	if (ask->dry_run)
-		buf_add_str(text, "Sluice-Dry-Run: true\n");
+		add(l, "Sluice-Dry-Run: true", "");
 	if (ask->traceparent)
-		buf_addf(text, "traceparent: %s\n", ask->traceparent);
+		add(l, "traceparent: ", ask->traceparent);
 	if (plugin->feature->authorization[0])
-		buf_addf(text, "Authorization: %s\n", plugin->feature->authorization);
-	return rc ? rc : text->rc;
-}
-
-static void split_lines(char *text, const char *line[CALLER_HEADERS_MAX])
-{
-	size_t n = 0;
-	for (char *end; n + 1 < CALLER_HEADERS_MAX && (end = strchr(text, '\n')); text = end + 1) {
-		*end = '\0';
-		line[n++] = text;
-	}
-	line[n] = NULL;
+		add(l, "Authorization: ", plugin->feature->authorization);
 }
 
 int caller_head_make(const struct caller_head *head, struct buf *text,
 		     const char *line[CALLER_HEADERS_MAX])
 {
-	int rc = write_lines(head, text);
-	if (rc)
-		return rc;
-	(void)buf_str(text);
-	split_lines(text->at, line);
-	return text->rc;
+	struct lines l = {.text = text};
+	buf_reset(text);
+	add_all(&l, head);
+	if (text->rc)
+		return text->rc;
+	for (size_t i = 0; i < l.n; i++)
+		line[i] = text->at + l.at[i];
+	line[l.n] = NULL;
+	return 0;
 }

@@ -101,9 +101,25 @@ static void test_bytes(void **state SL_UNUSED)
 	assert_true(bytes_cmp(BYTES("\xff"), BYTES("a")) > 0);
 }
 
+static void test_numbers(void **state SL_UNUSED)
+{
+	scoped(buf_finip) struct buf b = {0};
+	char text[NUMBER_TEXT_SIZE];
+	buf_init(&b, 1000);
+	buf_add_number(&b, 0);
+	buf_add_char(&b, ' ');
+	buf_add_number(&b, 1790);
+	buf_add_char(&b, ' ');
+	buf_add_number(&b, UINT64_MAX);
+	assert_string_equal(buf_str(&b), "0 1790 18446744073709551615");
+	assert_int_equal(number_format(UINT64_MAX, text), 20);
+	assert_string_equal(text, "18446744073709551615");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_appends),
 		cmocka_unit_test(test_grows_by_itself),
 		cmocka_unit_test(test_ceiling_is_exact_and_sticks),

@@ -51,6 +51,44 @@ static void test_hmac_in_pieces(void **state SL_UNUSED)
 	assert_false(crypt_same(a, b, sizeof(a)));
 }
 
+/* What is kept ready says the same as what is made each time, also the second time. */
+static void test_hmac_kept_ready(void **state SL_UNUSED)
+{
+	const struct bytes part[] = {BYTES("what do ya "), BYTES("want for nothing?")};
+	uint8_t mac[CRYPT_HASH_SIZE];
+	struct crypt_mac *kept;
+	assert_int_equal(crypt_mac_create(BYTES("Jefe"), &kept), 0);
+	for (int i = 0; i < 3; i++) {
+		memset(mac, 0, sizeof(mac));
+		assert_int_equal(crypt_mac_make(kept, part, countof(part), mac), 0);
+		assert_hex(mac, sizeof(mac),
+			   "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+	}
+	kept = crypt_mac_free(kept);
+	assert_null(crypt_mac_free(kept));
+}
+
+/* FIPS 180-2, appendix B.1. */
+static void test_sha256(void **state SL_UNUSED)
+{
+	uint8_t digest[CRYPT_HASH_SIZE];
+	crypt_sha256(BYTES("abc"), digest);
+	assert_hex(digest, sizeof(digest),
+		   "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+static void test_pool_gives_each_byte_once(void **state SL_UNUSED)
+{
+	enum { IDS = 200 };
+	struct crypt_pool pool = {0};
+	uint64_t id[IDS];
+	for (size_t i = 0; i < IDS; i++) {
+		crypt_pool_take(&pool, &id[i], sizeof(id[i]));
+		for (size_t k = 0; k < i; k++)
+			assert_true(id[i] != id[k]);
+	}
+}
+
 /* BLAKE2b-256 of nothing, as its authors publish it. */
 static void test_hash(void **state SL_UNUSED)
 {
@@ -219,12 +257,21 @@ int main(void)
 	if (crypt_start() != 0)
 		return 1;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hmac_vectors),   cmocka_unit_test(test_hmac_in_pieces),
-		cmocka_unit_test(test_hash),           cmocka_unit_test(test_base64),
-		cmocka_unit_test(test_base64_refuses), cmocka_unit_test(test_base64_at_the_ceiling),
-		cmocka_unit_test(test_seal_and_open),  cmocka_unit_test(test_seal_nothing),
-		cmocka_unit_test(test_access_ids),     cmocka_unit_test(test_random_below),
-		cmocka_unit_test(test_passwords),      cmocka_unit_test(test_wipe),
+		cmocka_unit_test(test_hmac_vectors),
+		cmocka_unit_test(test_hmac_in_pieces),
+		cmocka_unit_test(test_hmac_kept_ready),
+		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_pool_gives_each_byte_once),
+		cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_base64_refuses),
+		cmocka_unit_test(test_base64_at_the_ceiling),
+		cmocka_unit_test(test_seal_and_open),
+		cmocka_unit_test(test_seal_nothing),
+		cmocka_unit_test(test_access_ids),
+		cmocka_unit_test(test_random_below),
+		cmocka_unit_test(test_passwords),
+		cmocka_unit_test(test_wipe),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
