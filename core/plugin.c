@@ -1,5 +1,7 @@
 #include "core/plugin.h"
 
+#include "core/base/crypt.h"
+
 static const char *const type_names[PLUGIN_TYPES] = {
 	"TemplateTranslator", "FactorGenerator", "AccessGate",
 	"TemplateDecorator",  "SchedulerBinder", "LifeHook",
@@ -18,4 +20,14 @@ int plugin_type_parse(struct bytes text, enum plugin_type *ret)
 			return 0;
 		}
 	return SL_E_PLUGIN_TYPE;
+}
+
+void plugin_tag(struct bytes key, char ret[PLUGIN_TAG_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t hash[CRYPT_HASH_SIZE];
+	crypt_hash(bytes_of("", 0), key, hash);
+	for (size_t i = 0; i < PLUGIN_TAG_SIZE - 1; i++)
+		ret[i] = digits[i % 2 ? hash[i / 2] & 15 : hash[i / 2] >> 4];
+	ret[PLUGIN_TAG_SIZE - 1] = '\0';
 }

@@ -25,6 +25,7 @@ enum failure_policy { FAILURE_FAIL, FAILURE_WAIT, FAILURE_IGNORE };
 struct feature;
 
 enum { PLUGIN_ADDRESSES_MAX = 16, FEATURE_PLUGINS_MAX = 64, FEATURE_NAME_MAX = 63 };
+enum { PLUGIN_TAG_SIZE = 13 };
 
 /** What the operator sets in place of what is registered. */
 struct plugin_override {
@@ -44,8 +45,9 @@ enum { PLUGIN_TIMEOUT_MAX_MS = 300000, PLUGIN_RETRIES_MAX = 10, PLUGIN_IN_FLIGHT
 struct plugin {
 	const struct feature *feature;
 	enum plugin_type type;
-	const char *key;  /**< "<pluginType>.<featureName>.<author>[.<name>]" */
-	const char *name; /**< Or "". */
+	const char *key;           /**< "<pluginType>.<featureName>.<author>[.<name>]" */
+	char tag[PLUGIN_TAG_SIZE]; /**< Hex of a digest of its key, for webhook-ids. */
+	const char *name;          /**< Or "". */
 	const char *description;
 	const char *address[PLUGIN_ADDRESSES_MAX];
 	uint32_t addresses;
@@ -77,6 +79,7 @@ SL_BEGIN_DECLS
 
 const char *plugin_type_name(enum plugin_type type);
 int plugin_type_parse(struct bytes text, enum plugin_type *ret); /**< 0 or SL_E_PLUGIN_TYPE. */
+void plugin_tag(struct bytes key, char ret[PLUGIN_TAG_SIZE]);
 const char *failure_policy_name(enum failure_policy policy);
 
 SL_END_DECLS

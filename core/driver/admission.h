@@ -99,6 +99,7 @@ struct admission {
 	struct stage_given given[PLUGIN_STAGES];
 	struct buf body; /* the request of the present stage */
 	uint32_t body_stage;
+	bool body_old;    /* what it is made of has changed since */
 	int64_t began_ms; /* monotonic */
 	struct observed observed;
 	uint32_t waited_ms;        /* for places at plugins: no active time */
@@ -167,6 +168,8 @@ void ask_waits(void *user, ask_id id);
 void journal_event(struct admission *a, const struct event *event);
 /** The stage's body is made: keep what it was given. */
 void journal_given(struct admission *a, uint32_t stage);
+/** It is the body of this earlier stage. */
+void journal_given_again(struct admission *a, uint32_t stage, uint32_t before);
 /** The stage has made the present TaskSet of this one. */
 void journal_changed(struct admission *a, uint32_t stage, const struct json *before);
 /** Progress is written behind: a little later, and with whatever comes before that. */

@@ -3,12 +3,19 @@
 #include "core/driver/admission.h"
 #include "core/driver/line.h"
 
-#include <stdio.h>
+enum { WEBHOOK_ID_SIZE = 4 + UUID_TEXT_SIZE + 1 + PLUGIN_TAG_SIZE + 1 + NUMBER_TEXT_SIZE };
 
 static int make_body(struct admission *a, uint32_t stage)
 {
-	if (a->body_stage == stage)
+	uint32_t before = a->body_stage;
+	if (before == stage)
 		return 0;
+	if (before < PLUGIN_STAGES && before != PLUGIN_TRANSLATOR && !a->body_old) {
+		journal_given_again(a, stage, before); /* gates change nothing */
+		a->body_stage = stage;
+		return 0;
+	}
+	a->body_old = false;
 	buf_reset(&a->body);
 	kept_body(buf_bytes(&a->factors), a->from->header,
 		  stage == PLUGIN_TRANSLATOR ? a->from->submitted : buf_bytes(&a->taskset_text),
@@ -21,13 +28,12 @@ static int make_body(struct admission *a, uint32_t stage)
 
 /* Stable over attempts and restarts of one call, another one for each time a gate is
  * asked anew. */
-static void make_webhook_id(const struct admission *a, const struct plugin *plugin, char out[96])
+static void make_webhook_id(const struct admission *a, const struct plugin *plugin,
+			    char out[WEBHOOK_ID_SIZE])
 {
-	uint8_t hash[CRYPT_HASH_SIZE];
-	crypt_hash(bytes_of("", 0), bytes_str(plugin->key), hash);
-	snprintf(out, 96, "msg_%s_%02x%02x%02x%02x%02x%02x_%u", a->id_text, hash[0], hash[1],
-		 hash[2], hash[3], hash[4], hash[5],
-		 progress_times(&a->progress, bytes_str(plugin->key)));
+	char *to = stpcpy(stpcpy(stpcpy(stpcpy(out, "msg_"), a->id_text), "_"), plugin->tag);
+	*to++ = '_';
+	number_format(progress_times(&a->progress, bytes_str(plugin->key)), to);
 }
 
 /* Its turn has come, after it was parked or while a pass lets it go. */
@@ -69,7 +75,7 @@ void ask_waits(void *user, ask_id id SL_UNUSED)
 
 int ask_plugin(struct admission *a, uint32_t stage, struct step *step)
 {
-	char webhook_id[96], traceparent[TRACE_TEXT_SIZE];
+	char webhook_id[WEBHOOK_ID_SIZE], traceparent[TRACE_TEXT_SIZE];
 	uint32_t used = admission_used_ms(a), budget = a->driver->config.budget_ms;
 	const struct plugin *plugin = a->plan->plugin[step->index];
 	int rc = make_body(a, stage);

@@ -28,7 +28,7 @@ static int adopt(struct admission *a, struct buf *text, struct sl_error *err)
 	buf_fini(&a->taskset_text);
 	a->taskset_text = *text;
 	*text = (struct buf){0};
-	a->has_taskset = a->taskset_dirty = true;
+	a->has_taskset = a->taskset_dirty = a->body_old = true;
 	return json_parse(&a->taskset, buf_bytes(&a->taskset_text), &limits, err);
 }
 
@@ -125,7 +125,7 @@ static int compose_factors(struct admission *a, const struct plan_stage *stage)
 	buf_fini(&a->factors);
 	a->factors = text;
 	text = (struct buf){0};
-	a->factors_dirty = true;
+	a->factors_dirty = a->body_old = true;
 	return 0;
 }
 

@@ -5,7 +5,8 @@
 #include "core/wire.h"
 
 enum {
-	RECORD_VERSION = 1,
+	RECORD_BLAKE2B = 1, /* of earlier versions: the digest is BLAKE2b */
+	RECORD_VERSION = 2, /* it is SHA-256 */
 	CHANGED = 1,
 	GONE = 2,
 	TEXT_MAX = 64 << 20,
@@ -16,7 +17,7 @@ enum {
 
 void kept_encode(const struct kept_stage *record, struct buf *to)
 {
-	wire_put(to, RECORD_VERSION, 1);
+	wire_put(to, record->blake2b ? RECORD_BLAKE2B : RECORD_VERSION, 1);
 	wire_put(to, (record->changed ? CHANGED : 0u) | (record->gone ? GONE : 0u), 1);
 	wire_put(to, record->generation, 8);
 	buf_add(to, record->digest, sizeof(record->digest));
@@ -26,10 +27,13 @@ void kept_encode(const struct kept_stage *record, struct buf *to)
 static int decode(struct bytes text, struct kept_stage *ret)
 {
 	struct wire w = wire_of(text);
-	if (wire_get(&w, 1) != RECORD_VERSION)
+	unsigned version = (unsigned)wire_get(&w, 1);
+	if (version != RECORD_VERSION && version != RECORD_BLAKE2B)
 		return SL_E_CORRUPT;
 	unsigned flags = (unsigned)wire_get(&w, 1);
-	*ret = (struct kept_stage){.changed = flags & CHANGED, .gone = flags & GONE};
+	*ret = (struct kept_stage){.blake2b = version == RECORD_BLAKE2B,
+				   .changed = flags & CHANGED,
+				   .gone = flags & GONE};
 	ret->generation = wire_get(&w, 8);
 	if (w.bad || (size_t)(w.end - w.at) < sizeof(ret->digest))
 		return SL_E_CORRUPT;
@@ -63,7 +67,10 @@ void kept_body(struct bytes factors, struct bytes header, struct bytes document,
 bool kept_matches(const struct kept *k, struct bytes body)
 {
 	uint8_t digest[CRYPT_HASH_SIZE];
-	crypt_hash(bytes_of("", 0), body, digest);
+	if (k->blake2b)
+		crypt_hash(bytes_of("", 0), body, digest);
+	else
+		crypt_sha256(body, digest);
 	return !k->called || memcmp(digest, k->digest, sizeof(digest)) == 0;
 }
 
@@ -137,6 +144,7 @@ static int read_record(struct store_txn *txn, struct uuid id, enum plugin_type s
 	if (rc)
 		return rc;
 	k->called = true;
+	k->blake2b = record.blake2b;
 	k->generation = record.generation;
 	memcpy(k->digest, record.digest, sizeof(k->digest));
 	return 0;

@@ -22,7 +22,8 @@ struct kept {
 	struct bytes header, factors;
 	bool called; /**< Plugins were asked; else the next two are not known. */
 	uint64_t generation;
-	uint8_t digest[CRYPT_HASH_SIZE]; /**< Of the body that was sent. */
+	uint8_t digest[CRYPT_HASH_SIZE]; /**< Of the body that was sent: SHA-256. */
+	bool blake2b;                    /**< No, BLAKE2b: an earlier version wrote it. */
 	struct buf text;                 /**< kept_fini(). */
 };
 
@@ -30,6 +31,7 @@ struct kept {
 struct kept_stage {
 	uint64_t generation;
 	uint8_t digest[CRYPT_HASH_SIZE];
+	bool blake2b;       /**< Written by an earlier version: else it is SHA-256. */
 	bool changed;       /**< The stage changed the TaskSet: `patch` takes it back. */
 	bool gone;          /**< Only the digest is left. */
 	struct bytes patch; /**< Borrowed. */

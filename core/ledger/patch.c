@@ -23,15 +23,32 @@ static const char *text_of(const struct json *j) { return (const char *)j->text.
 
 /* ---- stretches ---- */
 
+static size_t alike(const char *x, const char *y, size_t most)
+{
+	uint64_t a, b;
+	size_t n = 0;
+	for (; most - n >= sizeof(a); n += sizeof(a)) {
+		memcpy(&a, x + n, sizeof(a));
+		memcpy(&b, y + n, sizeof(b));
+		if (a != b)
+			break;
+	}
+	while (n < most && x[n] == y[n])
+		n++;
+	return n;
+}
+
 /* Whatever follows in both is alike as far as it is: brackets, commas, keys. */
 static void grow(struct making *m, size_t upto)
 {
-	const char *later = text_of(m->later), *earlier = text_of(m->earlier);
-	while (m->told < upto && m->off + m->len < m->later->text.len &&
-	       later[m->off + m->len] == earlier[m->told]) {
-		m->len++;
-		m->told++;
-	}
+	size_t later = m->off + m->len, most = m->later->text.len - later;
+	if (m->told >= upto)
+		return;
+	if (most > upto - m->told)
+		most = upto - m->told;
+	size_t n = alike(text_of(m->later) + later, text_of(m->earlier) + m->told, most);
+	m->len += n;
+	m->told += n;
 }
 
 static void put_stretch(struct making *m, size_t upto)

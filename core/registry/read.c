@@ -230,6 +230,7 @@ static int make_key(struct reading *r, struct plugin *p, json_at at)
 				r, at, SL_E_INVALID,
 				"name: a second plugin of type %s needs a name of its own",
 				plugin_type_name(p->type));
+	plugin_tag(bytes_str(key), p->tag);
 	p->key = arena_strdup(r->arena, bytes_str(key));
 	return p->key ? 0 : SL_E_NO_MEMORY;
 }

@@ -42,7 +42,11 @@ static void put_stage(struct store_txn *txn, struct uuid id, enum plugin_type st
 		record.patch = buf_bytes(&patch);
 	}
 	kept_body(bytes_str(with), bytes_str(header), bytes_str(given), &body);
-	crypt_hash(bytes_of("", 0), buf_bytes(&body), record.digest);
+	record.blake2b = stage == PLUGIN_FACTOR; /* as an earlier version wrote it */
+	if (record.blake2b)
+		crypt_hash(bytes_of("", 0), buf_bytes(&body), record.digest);
+	else
+		crypt_sha256(buf_bytes(&body), record.digest);
 	kept_encode(&record, &text);
 	ledger_put_doc(txn, id, kept_part(stage), buf_bytes(&text));
 }
