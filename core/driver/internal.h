@@ -118,7 +118,8 @@ struct driver {
 	uint64_t lines_generation;
 	size_t changes_open; /* submitted, not yet back */
 	struct intake intake;
-	uint64_t serial; /* of the newest admission or run */
+	uint64_t serial;        /* of the newest admission or run */
+	struct crypt_pool lots; /* for ids of spans */
 };
 
 void driver_post(struct driver *d, struct note *note);

@@ -52,7 +52,7 @@ static void begin_stage(struct admission *a, uint32_t stage)
 	o->stage = stage;
 	o->stage_us = now_us(a);
 	if (is_traced(a))
-		crypt_random(o->stage_span, TRACE_SPAN_SIZE);
+		crypt_pool_take(&a->driver->lots, o->stage_span, TRACE_SPAN_SIZE);
 }
 
 void observe_stage_over(struct admission *a)
@@ -80,7 +80,7 @@ void observe_ask(struct admission *a, uint32_t stage, struct step *step,
 {
 	if (a->observed.stage != stage)
 		begin_stage(a, stage);
-	crypt_random(step->span, TRACE_SPAN_SIZE);
+	crypt_pool_take(&a->driver->lots, step->span, TRACE_SPAN_SIZE);
 	trace_format(&a->observed.trace, step->span, ret_traceparent);
 }
 

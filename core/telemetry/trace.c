@@ -2,7 +2,6 @@
 
 #include "core/base/crypt.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { PARENT_LEN = TRACE_TEXT_SIZE - 1, ID_AT = 3, SPAN_AT = 36, FLAGS_AT = 53 };
@@ -70,10 +69,11 @@ void trace_hex(const uint8_t *at, size_t len, char *out)
 void trace_format(const struct trace *trace, const uint8_t span[TRACE_SPAN_SIZE],
 		  char out[TRACE_TEXT_SIZE])
 {
-	char id[2 * TRACE_ID_SIZE + 1], span_id[2 * TRACE_SPAN_SIZE + 1];
-	trace_hex(trace->id, TRACE_ID_SIZE, id);
-	trace_hex(span, TRACE_SPAN_SIZE, span_id);
-	snprintf(out, TRACE_TEXT_SIZE, "00-%s-%s-%s", id, span_id, trace->sampled ? "01" : "00");
+	memcpy(out, "00-", ID_AT);
+	trace_hex(trace->id, TRACE_ID_SIZE, out + ID_AT);
+	out[SPAN_AT - 1] = '-';
+	trace_hex(span, TRACE_SPAN_SIZE, out + SPAN_AT);
+	memcpy(out + FLAGS_AT - 1, trace->sampled ? "-01" : "-00", 4);
 }
 
 /* ---- spans ---- */
