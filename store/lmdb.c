@@ -182,6 +182,8 @@ static int begin(struct store *store, enum store_mode mode, struct store_txn **r
 		return SL_E_NO_MEMORY;
 	t->store = s;
 	int rc = code_of(mdb_txn_begin(s->env, NULL, mode == STORE_READ ? MDB_RDONLY : 0, &t->txn));
+	if (rc == SL_E_IO && mode == STORE_WRITE) /* a meta page was lost half way, it says */
+		store_break(store);
 	if (!rc && mode == STORE_WRITE && (rc = begin_growth(t)))
 		mdb_txn_abort(t->txn);
 	if (rc)
@@ -215,6 +217,8 @@ static int commit(struct store_txn *txn)
 	free(t);
 	if (rc == EIO && disk_free(s->dir.fd) < DISK_FULL_BELOW)
 		return SL_E_FULL;
+	if (code_of(rc) == SL_E_IO)
+		store_break(&s->base);
 	return code_of(rc);
 }
 

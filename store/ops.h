@@ -35,7 +35,13 @@ struct store_ops {
 
 struct store {
 	const struct store_ops *ops;
+	int is_broken; /**< Set once, by store_break(). */
+	void (*broken)(void *user);
+	void *user;
 };
+
+/** Nobody knows what of a commit is on the disk: nothing is written from here on. */
+void store_break(struct store *store);
 
 struct store_txn {
 	const struct store_ops *ops;

@@ -11,11 +11,27 @@ struct store *store_close(struct store *store)
 
 int store_room(struct store *store, struct store_room *ret) { return store->ops->room(store, ret); }
 
+/* ---- when the disk has failed ---- */
+
+void store_on_broken(struct store *store, void (*broken)(void *user), void *user)
+{
+	store->broken = broken;
+	store->user = user;
+}
+
+void store_break(struct store *store)
+{
+	if (!__atomic_exchange_n(&store->is_broken, 1, __ATOMIC_ACQ_REL) && store->broken)
+		store->broken(store->user);
+}
+
 /* ---- transactions ---- */
 
 int store_begin(struct store *store, enum store_mode mode, struct store_txn **ret)
 {
 	struct store_txn *txn;
+	if (mode == STORE_WRITE && __atomic_load_n(&store->is_broken, __ATOMIC_ACQUIRE))
+		return SL_E_IO;
 	int rc = store->ops->begin(store, mode, &txn);
 	if (rc)
 		return rc;

@@ -67,6 +67,12 @@ SL_MUST_USE int store_open_mem(struct store **ret);
 /** Close; NULL is fine; returns NULL. No transaction may be open. */
 struct store *store_close(struct store *store);
 
+/** When a commit could not be flushed nobody knows what of it is on the disk, and flushing
+ * again would not tell: the kernel forgets that it has failed. So nothing is written any
+ * more (writing transactions are SL_E_IO, reading goes on), and `broken` is told once, on
+ * the thread that committed. To be called before anything is written. */
+void store_on_broken(struct store *store, void (*broken)(void *user), void *user);
+
 SL_MUST_USE int store_begin(struct store *store, enum store_mode mode, struct store_txn **ret);
 
 /** Look up; SL_E_NOT_FOUND when absent. `*ret` is borrowed until the next put or delete

@@ -54,9 +54,21 @@ struct gateway {
 	struct api api;
 	struct tls *tls; /* NULL: the API speaks no TLS */
 	struct server *server;
+	int store_lost; /* set once, by the writer's thread */
 };
 
 /* ---- parts, in their order ---- */
+
+static void store_lost(void *user)
+{
+	struct gateway *g = user;
+	log_line(g->log, LOG_ERROR, "store",
+		 "the disk refused what was to be made durable: nothing is written any more, "
+		 "sluiced ends; look at the disk (dmesg), then start it again",
+		 NULL);
+	__atomic_store_n(&g->store_lost, 1, __ATOMIC_RELEASE);
+	kill(getpid(), SIGTERM); /* taken by main, which stops in good order */
+}
 
 static int open_store(struct gateway *g, struct sl_error *err)
 {
@@ -68,6 +80,8 @@ static int open_store(struct gateway *g, struct sl_error *err)
 		.readers_max = (unsigned)g->config->limits.connections + THREADS_BESIDE_API,
 	};
 	int rc = store_open_lmdb(&store, &g->store, err);
+	if (!rc)
+		store_on_broken(g->store, store_lost, g);
 	if (!rc)
 		rc = writer_create(g->store, WRITER_QUEUE_MAX, &g->writer);
 	return rc ? rc : writer_start(g->writer);
@@ -230,7 +244,12 @@ static void spawner_lost(void *user)
 	kill(getpid(), SIGTERM); /* taken by main, which stops in good order */
 }
 
-bool gateway_is_broken(const struct gateway *g) { return api_engine_lost(&g->api); }
+int gateway_fault(const struct gateway *g)
+{
+	if (__atomic_load_n(&g->store_lost, __ATOMIC_ACQUIRE))
+		return SL_E_IO;
+	return api_engine_lost(&g->api) ? SL_E_INTERNAL : 0;
+}
 
 static uint32_t slots_of(const struct config *config)
 {
@@ -492,6 +511,13 @@ static int open_all(struct gateway *g, const struct gateway_host *host, struct s
 	return rc;
 }
 
+static const char *why_not_open(int rc)
+{
+	return rc == SL_E_NO_MEMORY ? "it cannot start: out of memory, or no thread left "
+				      "(ulimit -u, TasksMax of the service)"
+				    : sl_err_text(rc);
+}
+
 int gateway_open(const struct config *config, const struct gateway_host *host, struct log *log,
 		 struct gateway **ret, struct sl_error *err)
 {
@@ -503,7 +529,7 @@ int gateway_open(const struct config *config, const struct gateway_host *host, s
 	int rc = open_all(g, host, err);
 	if (rc) {
 		if (err && !err->code)
-			sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));
+			sl_fail(err, (enum sl_err)rc, "%s", why_not_open(rc));
 		gateway_close(g, 0);
 		return rc;
 	}

@@ -23,9 +23,9 @@ SL_BEGIN_DECLS
  * allowed), others; `err` has the words. `config` is borrowed. */
 SL_MUST_USE int gateway_open(const struct config *config, const struct gateway_host *host,
 			     struct log *log, struct gateway **ret, struct sl_error *err);
-/** Has it lost what it needs to start replicas? Then it has asked this process to stop, with
- * SIGTERM, so that it is started anew. */
-bool gateway_is_broken(const struct gateway *g);
+/** Has it lost what it needs to write (SL_E_IO) or to start replicas (SL_E_INTERNAL)? Then it
+ * has asked this process to stop, with SIGTERM, so that it is started anew. 0: no. */
+int gateway_fault(const struct gateway *g);
 /** Take over the settings of `fresh` that take effect while it runs. SL_E_INVALID,
  * SL_E_NO_MEMORY: none of them was. `fresh` is not needed afterwards. */
 SL_MUST_USE int gateway_reconfigure(struct gateway *g, const struct config *fresh,

@@ -79,7 +79,8 @@ static const char doc[] =
 	"Without a configuration it runs on defaults: everything in ./sluice-data, listening on "
 	"127.0.0.1:8080. SIGTERM stops it in good order, SIGHUP reads the configuration again.\n\n"
 	"Exit status: 0 stopped as asked, 64 usage, 65 a damaged, foreign or newer store, "
-	"69 cannot listen, 70 the spawner died or another fault, 78 bad configuration.\n\n"
+	"69 cannot listen, 70 the spawner died or another fault, 74 the disk failed, "
+	"78 bad configuration.\n\n"
 	"Example: sluiced --data /var/lib/sluice --listen 127.0.0.1:8080";
 
 static int exit_code(int rc)
@@ -94,6 +95,8 @@ static int exit_code(int rc)
 	case SL_E_LACK:
 	case SL_E_DENIED:
 		return EX_CONFIG;
+	case SL_E_IO:
+		return EX_IOERR;
 	default:
 		return EX_SOFTWARE;
 	}
@@ -252,11 +255,11 @@ static int serve(const struct options *o, const struct config *config,
 	log_line(log, LOG_INFO, "sluiced", "stopping", NULL);
 	signal(SIGHUP, SIG_IGN);
 	obey_second_signal(&set);
-	int code = gateway_is_broken(gateway) ? EX_SOFTWARE : 0;
+	int fault = gateway_fault(gateway);
 	gateway_close(gateway, (uint32_t)in_force(&running)->shutdown_grace_ms);
 	config_free(running.newest);
 	log_line(log, LOG_INFO, "sluiced", "stopped", NULL);
-	return code;
+	return fault ? exit_code(fault) : 0;
 }
 
 /* Secrets are in memory: no core dumps, and no looking in from other processes of the same

@@ -431,6 +431,8 @@ static int start_thread(struct local *l)
 	return l->has_thread ? 0 : SL_E_IO;
 }
 
+#define START_WORDS "out of memory, or no thread left (ulimit -u, TasksMax of the service)"
+
 int local_create(const struct local_config *config, const struct spawner *spawner,
 		 const struct local_hooks *hooks, struct engine **ret, struct sl_error *err)
 {
@@ -464,7 +466,8 @@ int local_create(const struct local_config *config, const struct spawner *spawne
 	if (!rc)
 		rc = start_thread(l);
 	if (rc) {
-		sl_fail(err, (enum sl_err)rc, "the local engine: %s", strerror(errno));
+		sl_fail(err, (enum sl_err)rc, "the local engine: %s",
+			rc == SL_E_IO ? strerror(errno) : START_WORDS);
 		local_free(&l->base);
 		return rc;
 	}

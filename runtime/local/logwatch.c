@@ -128,8 +128,10 @@ static int start(struct logwatch *w)
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	w->has_thread = pthread_create(&w->thread, NULL, run, w) == 0;
+	int error = pthread_create(&w->thread, NULL, run, w);
+	w->has_thread = error == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
 	return w->has_thread ? 0 : SL_E_IO;
 }
 

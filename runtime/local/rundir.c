@@ -78,12 +78,14 @@ static int open_job(int data, struct uuid job)
 	char path[RUNDIR_PATH_SIZE];
 	if (mkdirat(data, "run", 0700) == 0)
 		fsync(data);
+	else if (errno != EEXIST)
+		return -1;
 	int run = open_dir(data, "run");
 	if (run < 0)
 		return -1;
 	const char *id = job_path(job, path) + strlen("run/");
 	bool fresh = mkdirat(run, id, 0700) == 0;
-	int dir = open_dir(run, id);
+	int dir = fresh || errno == EEXIST ? open_dir(run, id) : -1;
 	int saved = errno;
 	if (fresh && dir >= 0 && fsync(run) < 0)
 		saved = errno; /* the directory is there; it may not survive a power cut */

@@ -308,8 +308,9 @@ class Scene:
         """Every job comes to its end, once; every subscriber has heard of it."""
         self.plugin.suspends = False
         self.hang.set()
-        for one in self.api.list(state="suspended", pageSize=1000):
-            self.api.put(f"/v1/job/resume/{one['jobID']}", {})
+        while (suspended := self.api.list(state="suspended", pageSize=1000)):
+            for one in suspended:
+                self.api.put(f"/v1/job/resume/{one['jobID']}", {})
         for one in self.kept:
             if one.endless and not one.stopped:
                 self.api.put(f"/v1/job/stop/{one.id}", {})

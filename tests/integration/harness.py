@@ -18,10 +18,13 @@ BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build")).resolve()
 
 def program(name):
     """A program of the build, wherever its folder is."""
-    for place in (name, f"cli/{name}", f"cli/{name}/{name}", f"plugins-sdk/{name}"):
+    for place in (name, f"cli/{name}", f"cli/{name}/{name}", f"plugins-sdk/{name}", f"tests/lib/{name}"):
         if (BUILD / place).is_file():
             return str(BUILD / place)
     raise FileNotFoundError(f"{BUILD} holds no {name}: build first, or set SLUICE_BUILD")
+
+
+library = program
 
 
 FINAL = {"succeeded", "failed", "stopped"}
@@ -207,6 +210,7 @@ class Daemon:
         self.arguments, self.process = list(arguments), None
         self.tls = None  # a context, where the gateway speaks https
         self.sound = True  # False: a test damages its store
+        self.program = "sluiced"
         self.port = port or free_port()
         # Room for replicas that wait for each other; a test about slots says its own.
         self.environment = {} if config and "slots" in config else {"SLUICE_ENGINES_LOCAL_SLOTS": "64"}
@@ -226,7 +230,7 @@ class Daemon:
         environment.update(self.environment)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [program("sluiced"), "--data", str(self.data),
+                [program(self.program), "--data", str(self.data),
                  "--listen", f"127.0.0.1:{self.port}", *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 cwd=self.folder)

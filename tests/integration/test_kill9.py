@@ -24,7 +24,7 @@ class Load(Scene):
                                 self.local("sleep 0.1")])
         how = dice.choice([{}, {}, {}, {"how": "hold"}])
         kept = self.submit(document, key=dice.random() < 0.6, header=how, ends=("succeeded", "stopped"))
-        if how and dice.random() < 0.5:
+        if how and dice.random() < 0.7:
             self.move(kept, "resume")
         elif dice.random() < 0.15:
             self.move(kept, "stop")
