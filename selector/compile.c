@@ -1,4 +1,5 @@
 #include "selector/internal.h"
+#include "selector/pool.h"
 
 #include <stdlib.h>
 
@@ -226,7 +227,11 @@ static int finish(struct work *w, struct program *program, struct selector **ret
 		program_fini(program);
 		return sl_fail(err, SL_E_NO_MEMORY, "out of memory");
 	}
-	*s = (struct selector){take_ptr(&w->arena), list, w->n, 0, *program};
+	s->arena = take_ptr(&w->arena);
+	s->condition = list;
+	s->n = w->n;
+	s->program = *program;
+	atomic_init(&s->refs, 1);
 	for (unsigned i = 0; i < w->n; i++) {
 		list[i] = w->merged[i];
 		s->regexes += list[i].used && list[i].kind == CONDITION_REGEX;
@@ -277,10 +282,18 @@ int selector_check_feature(struct selector_source feature, struct sl_error *err)
 	return rc;
 }
 
+struct selector *selector_share(struct selector *s)
+{
+	atomic_fetch_add(&s->refs, 1);
+	return s;
+}
+
 struct selector *selector_free(struct selector *s)
 {
-	if (!s)
+	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
 		return NULL;
+	if (s->pool)
+		pool_leave(s->pool, s);
 	for (unsigned i = 0; i < s->n; i++)
 		condition_fini(&s->condition[i]);
 	free(s->condition);

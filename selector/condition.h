@@ -20,6 +20,9 @@ struct condition {
 	enum condition_kind kind;
 	bool used;           /**< Does the expression mention it? */
 	struct regex *regex; /**< Owned; NULL for CONDITION_EXACT and before compiling. */
+	/* once its selector has joined a pool (selector/pool.h), for those that are used */
+	uint32_t id, key_id;
+	struct shared *shared, *shared_key;
 };
 
 SL_BEGIN_DECLS

@@ -1,4 +1,4 @@
-#include "selector/internal.h"
+#include "selector/indexing.h"
 
 #include <stdlib.h>
 
@@ -7,12 +7,6 @@ enum {
 	VALUE_KEPT = 64 * 1024,
 	CPU_US = 2000, /* for all patterns of one evaluation; each has its share */
 	CPU_US_LEAST = 250,
-};
-
-struct selector_scratch {
-	struct selector_limits limits;
-	struct regex_scratch *regex;
-	struct buf value;
 };
 
 /* One evaluation. A condition that is mentioned twice is asked once. */
@@ -47,6 +41,7 @@ struct selector_scratch *selector_scratch_free(struct selector_scratch *scratch)
 {
 	if (scratch) {
 		regex_scratch_free(scratch->regex);
+		indexing_free(scratch->indexing);
 		buf_fini(&scratch->value);
 		free(scratch);
 	}
@@ -55,8 +50,8 @@ struct selector_scratch *selector_scratch_free(struct selector_scratch *scratch)
 
 /* ---- one condition ---- */
 
-static enum verdict fail_search(const struct condition *c, enum regex_result why, uint32_t steps,
-				struct sl_error *err)
+enum verdict match_fail_search(const struct condition *c, enum regex_result why, uint32_t steps,
+			       struct sl_error *err)
 {
 	if (why == REGEX_STEPS)
 		sl_fail(err, SL_E_LIMIT, "condition \"%.*s\": the pattern needs more than %u steps",
@@ -70,30 +65,44 @@ static enum verdict fail_search(const struct condition *c, enum regex_result why
 	return VERDICT_UNKNOWN;
 }
 
+enum verdict match_fail_long(const struct condition *c, size_t len, size_t max,
+			     struct sl_error *err)
+{
+	sl_fail(err, SL_E_LIMIT,
+		"condition \"%.*s\": the value has %zu bytes, patterns are tried on at most %zu",
+		BYTES_FMT(c->name), len, max);
+	return VERDICT_UNKNOWN;
+}
+
+enum verdict match_fail_memory(const struct condition *c, struct sl_error *err)
+{
+	sl_fail(err, SL_E_NO_MEMORY, "condition \"%.*s\": out of memory", BYTES_FMT(c->name));
+	return VERDICT_UNKNOWN;
+}
+
 /* Steps and time are shared out evenly beforehand: a condition's verdict must not depend
  * on which others were tried before it. */
+struct regex_limits match_share(const struct selector *s, const struct selector_limits *limits)
+{
+	unsigned shares = s->regexes ? s->regexes : 1;
+	uint32_t cpu = CPU_US / shares;
+	return (struct regex_limits){
+		.steps = limits->steps_max / shares,
+		.cpu_us = cpu > CPU_US_LEAST ? cpu : CPU_US_LEAST,
+	};
+}
+
 static enum verdict search(const struct selector *s, const struct condition *c,
 			   struct selector_scratch *scratch, struct bytes value,
 			   struct sl_error *err)
 {
-	const struct selector_limits *l = &scratch->limits;
-	if (value.len > l->regex_value_max) {
-		sl_fail(err, SL_E_LIMIT,
-			"condition \"%.*s\": the value has %zu bytes, patterns are tried on at "
-			"most %zu",
-			BYTES_FMT(c->name), value.len, l->regex_value_max);
-		return VERDICT_UNKNOWN;
-	}
-	unsigned shares = s->regexes ? s->regexes : 1;
-	uint32_t cpu = CPU_US / shares;
-	struct regex_limits limits = {
-		.steps = l->steps_max / shares,
-		.cpu_us = cpu > CPU_US_LEAST ? cpu : CPU_US_LEAST,
-	};
+	if (value.len > scratch->limits.regex_value_max)
+		return match_fail_long(c, value.len, scratch->limits.regex_value_max, err);
+	struct regex_limits limits = match_share(s, &scratch->limits);
 	enum regex_result found = regex_search(c->regex, scratch->regex, value, limits);
 	if (found == REGEX_YES || found == REGEX_NO)
 		return found == REGEX_YES ? VERDICT_TRUE : VERDICT_FALSE;
-	return fail_search(c, found, limits.steps, err);
+	return match_fail_search(c, found, limits.steps, err);
 }
 
 static enum verdict compare(const struct selector *s, const struct condition *c,
@@ -117,8 +126,7 @@ static enum verdict match_value(const struct selector *s, const struct condition
 	if (condition_text(header, at, &scratch->value, &value) == 0)
 		v = compare(s, c, scratch, value, err);
 	else
-		sl_fail(err, SL_E_NO_MEMORY, "condition \"%.*s\": out of memory",
-			BYTES_FMT(c->name));
+		match_fail_memory(c, err);
 	buf_reset(&scratch->value);
 	if (scratch->value.cap > VALUE_KEPT)
 		buf_fini(&scratch->value);
@@ -164,6 +172,32 @@ enum verdict selector_match(const struct selector *s, struct selector_scratch *s
 	if (v == VERDICT_UNKNOWN && err)
 		*err = why;
 	return v;
+}
+
+/* ---- a job that is made for another ---- */
+
+struct meeting {
+	const struct selector *selector, *other;
+	struct selector_scratch *scratch;
+};
+
+static enum verdict ask_other(void *user, unsigned condition)
+{
+	struct meeting *m = user;
+	const struct condition *c = &m->selector->condition[condition];
+	for (unsigned i = 0; i < m->other->n; i++) {
+		const struct condition *o = &m->other->condition[i];
+		if (o->used && bytes_eq(o->key, c->key))
+			return compare(m->selector, c, m->scratch, o->expect, NULL);
+	}
+	return VERDICT_FALSE;
+}
+
+bool selector_meets(const struct selector *s, const struct selector *other,
+		    struct selector_scratch *scratch)
+{
+	struct meeting m = {s, other, scratch};
+	return program_evaluate(&s->program, ask_other, &m) == VERDICT_TRUE;
 }
 
 enum verdict selector_condition_match(const struct selector *s, size_t i,

@@ -2,6 +2,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,6 +10,8 @@ enum { STACK_FIRST = 32 * 1024, STACK_MAX = 1024 * 1024, CLOCK_EVERY = 16 };
 
 struct regex {
 	pcre2_code *code;
+	struct literals *literals;
+	atomic_uint refs;
 	unsigned clock_every; /* steps between two looks at the clock */
 };
 
@@ -123,23 +126,44 @@ int regex_compile(struct bytes pattern, unsigned flags, struct regex **ret, stru
 	scoped(regex_freep) struct regex *regex = calloc(1, sizeof(*regex));
 	if (!regex)
 		return sl_fail(err, SL_E_NO_MEMORY, "out of memory");
+	atomic_init(&regex->refs, 1);
 	rc = compile(pattern, options | PCRE2_AUTO_CALLOUT, &regex->code, err);
 	if (!rc)
 		rc = compile_jit(regex->code, err);
 	if (rc)
 		return rc;
+	rc = literals_create(pattern, flags & REGEX_I, flags & REGEX_X, &regex->literals);
+	if (rc)
+		return sl_fail(err, SL_E_NO_MEMORY, "out of memory");
 	regex->clock_every = clock_every(pattern);
 	*ret = take_ptr(&regex);
 	return 0;
 }
 
+struct regex *regex_share(struct regex *regex)
+{
+	atomic_fetch_add(&regex->refs, 1);
+	return regex;
+}
+
 struct regex *regex_free(struct regex *regex)
 {
-	if (regex) {
+	if (regex && atomic_fetch_sub(&regex->refs, 1) <= 1) {
 		pcre2_code_free(regex->code);
+		literals_free(regex->literals);
 		free(regex);
 	}
 	return NULL;
+}
+
+const struct literals *regex_literals(const struct regex *regex) { return regex->literals; }
+
+size_t regex_size(const struct regex *regex)
+{
+	size_t code = 0, jit = 0;
+	pcre2_pattern_info(regex->code, PCRE2_INFO_SIZE, &code);
+	pcre2_pattern_info(regex->code, PCRE2_INFO_JITSIZE, &jit);
+	return code + jit;
 }
 
 /* ---- searching ---- */
@@ -191,6 +215,8 @@ enum regex_result regex_search(const struct regex *regex, struct regex_scratch *
 		.cpu_max_ns = (int64_t)limits.cpu_us * 1000,
 		.stopped = REGEX_STACK,
 	};
+	if (regex->literals && !literals_in(regex->literals, value))
+		return REGEX_NO;
 	if (regex->clock_every < CLOCK_EVERY)
 		out_of_time(&scratch->watch); /* starts the clock */
 	int rc = pcre2_match(regex->code, (PCRE2_SPTR)(value.len ? value.at : ""), value.len, 0,
@@ -199,6 +225,8 @@ enum regex_result regex_search(const struct regex *regex, struct regex_scratch *
 		return REGEX_YES;
 	return rc == PCRE2_ERROR_NOMATCH ? REGEX_NO : scratch->watch.stopped;
 }
+
+uint32_t regex_steps(const struct regex_scratch *scratch) { return scratch->watch.steps; }
 
 int regex_scratch_create(struct regex_scratch **ret)
 {

@@ -8,11 +8,14 @@
  * thousand ranges, grapheme clusters) are stopped by the thread's own processor time.
  * A search that was stopped says so; it never says "not found".
  *
- * A compiled pattern is immutable and shared between threads; a scratch belongs to one
- * thread. Values must be UTF-8, as everything that passed the JSON index is. */
+ * A value that holds none of the texts that the pattern needs (selector/literal.h) is not
+ * searched at all: that is "not found", whatever the steps.
+ *
+ * A compiled pattern is immutable, counted and shared between threads; a scratch belongs to
+ * one thread. Values must be UTF-8, as everything that passed the JSON index is. */
 #pragma once
 
-#include "core/base/err.h"
+#include "selector/literal.h"
 
 struct regex;
 struct regex_scratch; /* match data and a stack of its own for compiled code */
@@ -42,7 +45,13 @@ SL_BEGIN_DECLS
 /** 0; SL_E_INVALID with words; SL_E_NO_MEMORY. `flags` are REGEX_ bits. */
 SL_MUST_USE int regex_compile(struct bytes pattern, unsigned flags, struct regex **ret,
 			      struct sl_error *err);
+/** One more owner; each calls regex_free(). */
+struct regex *regex_share(struct regex *regex);
 struct regex *regex_free(struct regex *regex);
+/** NULL: none are known. */
+const struct literals *regex_literals(const struct regex *regex);
+/** Bytes it holds in memory, machine code included. */
+size_t regex_size(const struct regex *regex);
 
 SL_MUST_USE int regex_scratch_create(struct regex_scratch **ret);
 struct regex_scratch *regex_scratch_free(struct regex_scratch *scratch);
@@ -50,6 +59,8 @@ struct regex_scratch *regex_scratch_free(struct regex_scratch *scratch);
 /** Is the pattern found anywhere in `value`? */
 enum regex_result regex_search(const struct regex *regex, struct regex_scratch *scratch,
 			       struct bytes value, struct regex_limits limits);
+/** Steps that the last search took. */
+uint32_t regex_steps(const struct regex_scratch *scratch);
 
 SL_DEFINE_SCOPED(struct regex, regex_free)
 SL_DEFINE_SCOPED(struct regex_scratch, regex_scratch_free)

@@ -7,7 +7,8 @@
 
 #include "core/json/index.h"
 
-struct selector;         /* immutable once compiled; any thread may match it */
+struct selector;         /* immutable once compiled and joined; any thread may match it */
+struct selector_pool;    /* keys and conditions that selectors have in common */
 struct selector_scratch; /* matching memory; one per thread, never shared */
 
 enum {
@@ -20,6 +21,8 @@ enum {
 	SELECTOR_REGEX_VALUE_MAX = 1024,     /**< Default of regex_value_max. */
 	SELECTOR_REGEX_VALUE_CEILING = 2048, /**< More is taken as this. */
 	SELECTOR_STEPS_MAX = 50000,          /**< Default of steps_max. */
+
+	SELECTOR_PATTERNS_MAX = 100000, /**< Different patterns of one pool. */
 };
 
 /** false, true, or unknown: a limit was hit while a condition was evaluated. */
@@ -54,8 +57,30 @@ SL_MUST_USE int selector_compile(struct selector_source feature, struct selector
  * over its own conditions, also where no plugin uses it. */
 SL_MUST_USE int selector_check_feature(struct selector_source feature, struct sl_error *err);
 
-/** Free; NULL is fine; returns NULL. Selectors are not reference-counted. */
+/** One more owner; each calls selector_free(). */
+struct selector *selector_share(struct selector *s);
+/** NULL is fine; returns NULL. */
 struct selector *selector_free(struct selector *s);
+
+/** Would a job that is made for `other` be seen by `s` as well? (That is a header in which
+ * each key that `other` looks at has the text it expects; patterns are taken as texts.) */
+bool selector_meets(const struct selector *s, const struct selector *other,
+		    struct selector_scratch *scratch);
+
+/* ---- many of them: selector/index.h ---- */
+
+SL_MUST_USE int selector_pool_create(struct selector_pool **ret);
+/** Gone when all selectors that joined are. */
+struct selector_pool *selector_pool_free(struct selector_pool *pool);
+/** Make `s`, which nobody else has seen yet, one of the pool's, once. `owner` is whom it
+ * decides for, handed back when it matches. SL_E_BUSY: there are too many patterns;
+ * SL_E_NO_MEMORY. */
+SL_MUST_USE int selector_join(struct selector *s, struct selector_pool *pool, const void *owner,
+			      struct sl_error *err);
+/** A number below the pool's greatest number of selectors at one time. */
+uint32_t selector_number(const struct selector *s);
+/** How many different patterns the pool has. */
+size_t selector_pool_patterns(struct selector_pool *pool);
 
 SL_MUST_USE int selector_scratch_create(const struct selector_limits *limits,
 					struct selector_scratch **ret);
@@ -84,6 +109,7 @@ enum verdict selector_condition_match(const struct selector *s, size_t i,
 bool selector_uses_key(const struct selector *s, struct bytes key);
 
 SL_DEFINE_SCOPED(struct selector, selector_free)
+SL_DEFINE_SCOPED(struct selector_pool, selector_pool_free)
 SL_DEFINE_SCOPED(struct selector_scratch, selector_scratch_free)
 
 SL_END_DECLS

@@ -1,4 +1,6 @@
 /* Out of memory is an ordinary error: each allocation in turn is made to fail. */
+#include "selector/index.h"
+
 #include "tests/unit/selector/util.h"
 
 static long left = -1; /* allocations until one fails; negative: none does */
@@ -90,12 +92,80 @@ static void test_match(void **state SL_UNUSED)
 	doc_fini(&d);
 }
 
+/* A change of an index, and a question to it, either fail whole or come out right. */
+static void count(void *user, const void *owner SL_UNUSED, enum verdict verdict,
+		  const struct sl_error *err SL_UNUSED)
+{
+	*(unsigned *)user += verdict == VERDICT_TRUE;
+}
+
+static struct selector *joined(struct selector_pool *pool, unsigned i)
+{
+	char text[300];
+	snprintf(text, sizeof(text),
+		 "{'conditions': [{'name': 'a', 'key': 'a.0.b', 'expect': '/x%u|y/'},"
+		 "{'name': 'b', 'key': 'k', 'expect': '1'}], 'expression': 'a || b'}",
+		 i);
+	struct selector *s = compiled(text);
+	long kept = left;
+	left = -1;
+	assert_int_equal(selector_join(s, pool, NULL, NULL), 0);
+	left = kept;
+	return s;
+}
+
+static void test_join(void **state SL_UNUSED)
+{
+	scoped(selector_pool_freep) struct selector_pool *pool = NULL;
+	int rc = SL_E_NO_MEMORY;
+	assert_int_equal(selector_pool_create(&pool), 0);
+	for (long n = 0; rc; n++) {
+		struct selector *s = compiled("{'conditions': [{'name': 'a', 'key': 'k', 'expect': "
+					      "'/x/'}], 'expression': 'a'}");
+		left = n;
+		rc = selector_join(s, pool, NULL, NULL);
+		left = -1;
+		assert_true(rc == 0 || rc == SL_E_NO_MEMORY);
+		assert_int_equal(selector_pool_patterns(pool), rc == 0);
+		selector_free(s);
+		assert_int_equal(selector_pool_patterns(pool), 0);
+	}
+}
+
+static void test_index(void **state SL_UNUSED)
+{
+	scoped(selector_pool_freep) struct selector_pool *pool = NULL;
+	scoped(selector_index_freep) struct selector_index *none = NULL;
+	struct doc job = doc_of("{'k': '1', '\\u0061': [{'\\u0062': 'x1'}]}");
+	int rc = SL_E_NO_MEMORY;
+	assert_int_equal(selector_pool_create(&pool), 0);
+	assert_int_equal(selector_index_create(pool, &none), 0);
+	struct selector *come[2] = {joined(pool, 1), joined(pool, 2)};
+	for (long n = 0; rc; n++) {
+		scoped(selector_scratch_freep) struct selector_scratch *scratch = NULL;
+		scoped(selector_index_freep) struct selector_index *index = NULL;
+		unsigned found = 0;
+		default_scratch(&scratch);
+		left = n;
+		rc = selector_index_change(none, NULL, 0, come, 2, &index);
+		if (!rc)
+			rc = selector_index_match(index, scratch, &job.json, count, &found);
+		left = -1;
+		assert_true(rc == 0 || rc == SL_E_NO_MEMORY);
+		if (!rc)
+			assert_int_equal(found, 2);
+	}
+	selector_free(come[0]);
+	selector_free(come[1]);
+	doc_fini(&job);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compile),
-		cmocka_unit_test(test_scratch),
-		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_compile), cmocka_unit_test(test_scratch),
+		cmocka_unit_test(test_match),   cmocka_unit_test(test_join),
+		cmocka_unit_test(test_index),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

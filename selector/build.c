@@ -1,0 +1,566 @@
+/* Building a segment (selector/segment.h): what is counted and sorted on the way. */
+#include "selector/hash.h"
+#include "selector/need.h"
+#include "selector/segment.h"
+
+#include <stdlib.h>
+
+enum {
+	ARENA_MAX = 1 << 30,
+	COST_EXACT = 2,
+	COST_TEXT = 3,   /* of a pattern with a text of four bytes and more */
+	COST_PLAIN = 64, /* of one without */
+	PLACES_MAX = 32, /* looked at in a text for four bytes that others have not */
+};
+
+/* A condition that selectors of the segment use. */
+struct used {
+	const struct condition *c;
+	uint32_t count; /* how many use it */
+	uint32_t key;
+	uint32_t anchored; /* how many stand under it */
+	uint32_t anchor;
+};
+
+struct pair {
+	uint32_t used, selector;
+};
+
+struct piece { /* a pattern's anchor needs this text */
+	uint32_t anchor, literal;
+};
+
+struct builder {
+	struct segment *s;
+	struct used *used;
+	uint32_t n_used;
+	uint32_t *table; /* by a condition's number */
+	uint32_t mask;
+	struct pair *pair;
+	uint32_t pairs;
+	struct piece *piece;
+	uint32_t pieces;
+	uint32_t *texts; /* literals by their hash */
+	uint32_t text_mask;
+	uint16_t *seen; /* how often four bytes occur */
+	uint32_t seen_mask;
+};
+
+static void builder_fini(struct builder *b)
+{
+	free(b->used);
+	free(b->table);
+	free(b->pair);
+	free(b->piece);
+	free(b->texts);
+	free(b->seen);
+	segment_free(b->s);
+}
+
+/* At least twice `n`, a power of two, less one. */
+static uint32_t mask_for(size_t n)
+{
+	uint32_t size = 8;
+	while (size < 2 * n)
+		size *= 2;
+	return size - 1;
+}
+
+static uint32_t *make_table(uint32_t mask)
+{
+	size_t size = ((size_t)mask + 1) * sizeof(uint32_t);
+	uint32_t *t = malloc(size);
+	return t ? memset(t, 0xff, size) : NULL;
+}
+
+static uint32_t *make_own_table(struct builder *b, uint32_t mask)
+{
+	size_t size = ((size_t)mask + 1) * sizeof(uint32_t);
+	uint32_t *t = arena_alloc(b->s->arena, size);
+	return t ? memset(t, 0xff, size) : NULL;
+}
+
+#define NEW(b, n, type) (type *)arena_alloc((b)->s->arena, ((n) ? (n) : 1) * sizeof(type))
+
+/* ---- the selectors, and which conditions they use ---- */
+
+static int take_selectors(struct builder *b, struct selector *const *selector, uint32_t n)
+{
+	b->s->selector = NEW(b, n, struct selector *);
+	b->s->number = NEW(b, n, uint32_t);
+	if (!b->s->selector || !b->s->number)
+		return SL_E_NO_MEMORY;
+	for (; b->s->n < n; b->s->n++) {
+		b->s->selector[b->s->n] = selector_share(selector[b->s->n]);
+		b->s->number[b->s->n] = selector[b->s->n]->number;
+	}
+	return 0;
+}
+
+static struct used *find_used(struct builder *b, const struct condition *c)
+{
+	for (uint32_t at = (uint32_t)hash_mix(c->id) & b->mask;; at = (at + 1) & b->mask) {
+		if (b->table[at] == SEGMENT_NONE) {
+			b->table[at] = b->n_used;
+			b->used[b->n_used].c = c;
+			return &b->used[b->n_used++];
+		}
+		if (b->used[b->table[at]].c->id == c->id)
+			return &b->used[b->table[at]];
+	}
+}
+
+static int count_used(struct builder *b)
+{
+	size_t total = 0;
+	for (uint32_t i = 0; i < b->s->n; i++)
+		total += b->s->selector[i]->n;
+	b->mask = mask_for(total);
+	b->table = make_table(b->mask);
+	b->used = calloc(total + 1, sizeof(*b->used));
+	b->pair = malloc((total + 1) * sizeof(*b->pair));
+	if (!b->table || !b->used || !b->pair)
+		return SL_E_NO_MEMORY;
+	for (uint32_t i = 0; i < b->s->n; i++)
+		for (unsigned k = 0; k < b->s->selector[i]->n; k++)
+			if (b->s->selector[i]->condition[k].used)
+				find_used(b, &b->s->selector[i]->condition[k])->count++;
+	return 0;
+}
+
+/* ---- keys ---- */
+
+/* A path of more parts than a document can have levels is only tried as a name. */
+static size_t dots_of(struct bytes key)
+{
+	size_t n = 0;
+	const char *at = key.at;
+	for (size_t i = 0; i < key.len; i++)
+		n += at[i] == '.';
+	return n < JSON_DEPTH_MAX ? n : 0;
+}
+
+static uint32_t add_key(struct builder *b, struct bytes name)
+{
+	struct segment *s = b->s;
+	uint64_t hash = hash_bytes(name, 0);
+	uint32_t at = (uint32_t)hash & s->key_mask, found = segment_find_key(s, name, hash);
+	if (found != SEGMENT_NONE)
+		return found;
+	while (s->key_table[at] != SEGMENT_NONE)
+		at = (at + 1) & s->key_mask;
+	s->key[s->keys] = (struct segment_key){.name = name, .hash = hash, .id = SEGMENT_NONE};
+	s->name_lengths |= segment_name_bit(name.len);
+	return s->key_table[at] = s->keys++;
+}
+
+/* "0", "17", but not "017". */
+static bool is_index(struct bytes text, uint32_t *ret)
+{
+	const char *at = text.at;
+	if (!text.len || text.len > 9 || (at[0] == '0' && text.len > 1))
+		return false;
+	*ret = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (at[i] < '0' || at[i] > '9')
+			return false;
+		*ret = *ret * 10 + (uint32_t)(at[i] - '0');
+	}
+	return true;
+}
+
+/* `name` and the keys on the way to it. */
+static uint32_t add_path(struct builder *b, struct bytes name)
+{
+	struct segment *s = b->s;
+	const char *from = name.at, *end = from + name.len, *part = from;
+	uint32_t parent = SEGMENT_NONE;
+	if (!dots_of(name))
+		return add_key(b, name);
+	for (;;) {
+		const char *dot = memchr(part, '.', (size_t)(end - part));
+		const char *stop = dot ? dot : end;
+		uint32_t before = s->keys, index;
+		uint32_t k = add_key(b, bytes_of(from, (size_t)(stop - from)));
+		if (parent != SEGMENT_NONE) {
+			s->key[parent].inner = true;
+			if (k == before && is_index(bytes_of(part, (size_t)(stop - part)), &index))
+				s->element[s->elements++] =
+					(struct segment_element){parent, index, k};
+		}
+		if (!dot)
+			return k;
+		parent = k;
+		part = dot + 1;
+	}
+}
+
+static int by_element(const void *a, const void *b)
+{
+	const struct segment_element *x = a, *y = b;
+	if (x->parent != y->parent)
+		return x->parent < y->parent ? -1 : 1;
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+/* "a.0" may have been met as a way ("a.0.b") or as an end, but is made once. */
+static void sort_elements(struct segment *s)
+{
+	qsort(s->element, s->elements, sizeof(*s->element), by_element);
+	for (uint32_t i = 0; i < s->elements; i++) {
+		struct segment_key *parent = &s->key[s->element[i].parent];
+		if (!parent->elements++)
+			parent->element = i;
+	}
+}
+
+static int make_keys(struct builder *b)
+{
+	struct segment *s = b->s;
+	size_t most = 0;
+	for (uint32_t i = 0; i < b->n_used; i++)
+		most += 1 + dots_of(b->used[i].c->key);
+	s->key_mask = mask_for(most);
+	s->key = NEW(b, most, struct segment_key);
+	s->key_table = make_own_table(b, s->key_mask);
+	s->element = NEW(b, most - b->n_used, struct segment_element);
+	if (!s->key || !s->key_table || !s->element)
+		return SL_E_NO_MEMORY;
+	for (uint32_t i = 0; i < b->n_used; i++) {
+		uint32_t k = add_path(b, b->used[i].c->key);
+		b->used[i].key = k;
+		s->key[k].id = b->used[i].c->key_id;
+	}
+	sort_elements(s);
+	return 0;
+}
+
+/* ---- anchors ---- */
+
+static uint64_t cost_of(const struct used *u)
+{
+	const struct literals *l =
+		u->c->kind == CONDITION_REGEX ? regex_literals(u->c->regex) : NULL;
+	size_t least = 4;
+	if (u->c->kind == CONDITION_EXACT)
+		return (uint64_t)u->count * COST_EXACT;
+	if (!l)
+		return (uint64_t)u->count * COST_PLAIN;
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->at[i].len < least)
+			least = l->at[i].len;
+	return ((uint64_t)u->count * COST_TEXT << (4 - least)) + l->n;
+}
+
+static void anchor_selectors(struct builder *b)
+{
+	struct segment *s = b->s;
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct selector *selector = s->selector[i];
+		struct used *used[SELECTOR_CONDITIONS_MAX] = {0};
+		uint64_t cost[SELECTOR_CONDITIONS_MAX] = {0};
+		for (unsigned k = 0; k < selector->n; k++)
+			if (selector->condition[k].used) {
+				used[k] = find_used(b, &selector->condition[k]);
+				cost[k] = cost_of(used[k]);
+			}
+		struct need need = need_find(&selector->program, cost);
+		if (need.cost == NEED_NONE)
+			s->always[s->n_always++] = i;
+		for (uint64_t set = need.set; set; set &= set - 1) {
+			struct used *u = used[__builtin_ctzll(set)];
+			u->anchored++;
+			b->pair[b->pairs++] = (struct pair){(uint32_t)(u - b->used), i};
+		}
+	}
+}
+
+/* An anchor's place among those of its key. */
+enum { CLASS_EXACT, CLASS_PLAIN, CLASS_TEXT, CLASSES };
+
+static int class_of(const struct used *u)
+{
+	if (u->c->kind == CONDITION_EXACT)
+		return CLASS_EXACT;
+	return regex_literals(u->c->regex) ? CLASS_TEXT : CLASS_PLAIN;
+}
+
+/* Where each class of each key begins. */
+static uint32_t place_anchors(struct builder *b, uint32_t *first)
+{
+	struct segment *s = b->s;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < b->n_used; i++)
+		if (b->used[i].anchored)
+			first[b->used[i].key * CLASSES + (uint32_t)class_of(&b->used[i])]++;
+	for (uint32_t k = 0; k < s->keys; k++) {
+		uint32_t *count = first + (size_t)k * CLASSES;
+		s->key[k].exact = count[CLASS_EXACT] != 0;
+		s->key[k].pattern = n + count[CLASS_EXACT];
+		s->key[k].plain = count[CLASS_PLAIN];
+		s->key[k].patterns = count[CLASS_PLAIN] + count[CLASS_TEXT];
+		s->key[k].literals = count[CLASS_TEXT] != 0;
+		for (int class = 0; class < CLASSES; class ++) {
+			uint32_t here = count[class];
+			count[class] = n;
+			n += here;
+		}
+	}
+	return n;
+}
+
+static int make_anchors(struct builder *b)
+{
+	struct segment *s = b->s;
+	uint32_t *first = calloc((size_t)s->keys * CLASSES + 1, sizeof(*first));
+	if (!first)
+		return SL_E_NO_MEMORY;
+	s->anchors = place_anchors(b, first);
+	s->anchor = NEW(b, s->anchors, struct segment_anchor);
+	s->posting = NEW(b, b->pairs, uint32_t);
+	for (uint32_t i = 0; s->anchor && i < b->n_used; i++) {
+		struct used *u = &b->used[i];
+		if (!u->anchored)
+			continue;
+		u->anchor = first[u->key * CLASSES + (uint32_t)class_of(u)]++;
+		s->anchor[u->anchor] = (struct segment_anchor){
+			.condition = u->c, .key = u->key, .entries = u->anchored};
+	}
+	free(first);
+	return s->anchor && s->posting ? 0 : SL_E_NO_MEMORY;
+}
+
+static void make_postings(struct builder *b)
+{
+	struct segment *s = b->s;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->anchors; i++) {
+		s->anchor[i].entry = n;
+		n += s->anchor[i].entries;
+		s->anchor[i].entries = 0;
+	}
+	for (uint32_t i = 0; i < b->pairs; i++) {
+		struct segment_anchor *a = &s->anchor[b->used[b->pair[i].used].anchor];
+		s->posting[a->entry + a->entries++] = b->pair[i].selector;
+	}
+}
+
+/* ---- anchors that compare ---- */
+
+static int make_exact(struct builder *b)
+{
+	struct segment *s = b->s;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->anchors; i++)
+		n += s->anchor[i].condition->kind == CONDITION_EXACT;
+	s->exact_mask = mask_for(n);
+	s->exact_table = make_own_table(b, s->exact_mask);
+	if (!s->exact_table)
+		return SL_E_NO_MEMORY;
+	for (uint32_t i = 0; i < s->anchors; i++) {
+		const struct condition *c = s->anchor[i].condition;
+		struct segment_key *key = &s->key[s->anchor[i].key];
+		if (c->kind != CONDITION_EXACT)
+			continue;
+		if (c->text.len > key->exact_max)
+			key->exact_max = c->text.len;
+		uint32_t at = (uint32_t)segment_exact_hash(key, c->text) & s->exact_mask;
+		while (s->exact_table[at] != SEGMENT_NONE)
+			at = (at + 1) & s->exact_mask;
+		s->exact_table[at] = i;
+	}
+	return 0;
+}
+
+/* ---- texts that patterns need ---- */
+
+static const struct literals *texts_of(const struct segment_anchor *a)
+{
+	return a->condition->kind == CONDITION_REGEX ? regex_literals(a->condition->regex) : NULL;
+}
+
+static uint32_t add_literal(struct builder *b, uint32_t key, struct bytes text)
+{
+	struct segment *s = b->s;
+	uint32_t at = (uint32_t)hash_bytes(text, s->key[key].hash) & b->text_mask;
+	for (; b->texts[at] != SEGMENT_NONE; at = (at + 1) & b->text_mask) {
+		const struct segment_literal *l = &s->literal[b->texts[at]];
+		if (l->key == key && bytes_eq(l->text, text))
+			return b->texts[at];
+	}
+	s->literal[s->literals] =
+		(struct segment_literal){.text = text, .key = key, .next = SEGMENT_NONE};
+	return b->texts[at] = s->literals++;
+}
+
+static void add_texts(struct builder *b, uint32_t anchor, char **to)
+{
+	const struct literals *l = texts_of(&b->s->anchor[anchor]);
+	for (uint32_t i = 0; l && i < l->n; i++) {
+		literal_lower(*to, l->at[i]);
+		uint32_t found =
+			add_literal(b, b->s->anchor[anchor].key, bytes_of(*to, l->at[i].len));
+		b->piece[b->pieces++] = (struct piece){anchor, found};
+		*to += l->at[i].len;
+	}
+}
+
+static void list_anchors(struct builder *b)
+{
+	struct segment *s = b->s;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < b->pieces; i++)
+		s->literal[b->piece[i].literal].anchors++;
+	for (uint32_t i = 0; i < s->literals; i++) {
+		s->literal[i].anchor = n;
+		n += s->literal[i].anchors;
+		s->literal[i].anchors = 0;
+	}
+	for (uint32_t i = 0; i < b->pieces; i++) {
+		struct segment_literal *l = &s->literal[b->piece[i].literal];
+		s->literal_anchor[l->anchor + l->anchors++] = b->piece[i].anchor;
+	}
+}
+
+static int make_literals(struct builder *b)
+{
+	struct segment *s = b->s;
+	size_t n = 0, size = 0;
+	for (uint32_t i = 0; i < s->anchors; i++) {
+		const struct literals *l = texts_of(&s->anchor[i]);
+		for (uint32_t k = 0; l && k < l->n; k++, n++)
+			size += l->at[k].len;
+	}
+	char *text = NEW(b, size, char);
+	b->text_mask = mask_for(n);
+	b->texts = make_table(b->text_mask);
+	b->piece = malloc((n + 1) * sizeof(*b->piece));
+	s->literal = NEW(b, n, struct segment_literal);
+	s->literal_anchor = NEW(b, n, uint32_t);
+	if (!text || !b->texts || !b->piece || !s->literal || !s->literal_anchor)
+		return SL_E_NO_MEMORY;
+	for (uint32_t i = 0; i < s->anchors; i++)
+		add_texts(b, i, &text);
+	list_anchors(b);
+	return 0;
+}
+
+/* ---- the bytes under which a text is found ---- */
+
+static int which_window(const struct segment_literal *l)
+{
+	return l->text.len >= 4 ? WINDOW_4 : l->text.len >= 2 ? WINDOW_2 : WINDOW_1;
+}
+
+static uint32_t hash_at(const struct segment *s, const struct segment_literal *l, size_t at)
+{
+	return segment_window_hash(&s->key[l->key], (const char *)l->text.at + at, which_window(l));
+}
+
+static size_t places(const struct segment_literal *l)
+{
+	size_t n = l->text.len - segment_window_len(which_window(l)) + 1;
+	return n < PLACES_MAX ? n : PLACES_MAX;
+}
+
+/* The place whose bytes the fewest others have. */
+static void choose_place(const struct builder *b, struct segment_literal *l)
+{
+	uint16_t least = UINT16_MAX;
+	for (size_t at = 0; at < places(l); at++) {
+		uint16_t n = b->seen[hash_at(b->s, l, at) & b->seen_mask];
+		if (n < least) {
+			least = n;
+			l->at = (uint32_t)at;
+		}
+	}
+}
+
+static int choose_places(struct builder *b)
+{
+	struct segment *s = b->s;
+	size_t n = 0;
+	for (uint32_t i = 0; i < s->literals; i++)
+		n += places(&s->literal[i]);
+	b->seen_mask = mask_for(n);
+	b->seen = calloc((size_t)b->seen_mask + 1, sizeof(*b->seen));
+	if (!b->seen)
+		return SL_E_NO_MEMORY;
+	for (uint32_t i = 0; i < s->literals; i++)
+		for (size_t at = 0; at < places(&s->literal[i]); at++) {
+			uint16_t *seen = &b->seen[hash_at(s, &s->literal[i], at) & b->seen_mask];
+			*seen += *seen < UINT16_MAX;
+		}
+	for (uint32_t i = 0; i < s->literals; i++)
+		choose_place(b, &s->literal[i]);
+	return 0;
+}
+
+static int make_window(struct builder *b, int which, uint32_t n)
+{
+	struct segment_windows *w = &b->s->window[which];
+	if (!n)
+		return 0;
+	for (w->bits = 6; (UINT32_C(1) << w->bits) < 2 * n; w->bits++)
+		;
+	w->head = make_own_table(b, (UINT32_C(1) << w->bits) - 1);
+	w->filter = NEW(b, (size_t)1 << (w->bits + 3 - 6), uint64_t);
+	return w->head && w->filter ? 0 : SL_E_NO_MEMORY;
+}
+
+static int make_windows(struct builder *b)
+{
+	struct segment *s = b->s;
+	uint32_t n[WINDOWS] = {0};
+	int rc = choose_places(b);
+	for (uint32_t i = 0; i < s->literals; i++)
+		n[which_window(&s->literal[i])]++;
+	for (int which = 0; !rc && which < WINDOWS; which++)
+		rc = make_window(b, which, n[which]);
+	for (uint32_t i = 0; !rc && i < s->literals; i++) {
+		struct segment_literal *l = &s->literal[i];
+		struct segment_windows *w = &s->window[which_window(l)];
+		uint32_t hash = hash_at(s, l, l->at), bit = hash >> (32 - w->bits - 3);
+		w->filter[bit / 64] |= UINT64_C(1) << bit % 64;
+		l->next = w->head[hash >> (32 - w->bits)];
+		w->head[hash >> (32 - w->bits)] = i;
+	}
+	return rc;
+}
+
+/* ---- the whole ---- */
+
+static int build(struct builder *b, struct selector *const *selector, uint32_t n)
+{
+	int rc = arena_create(ARENA_MAX, &b->s->arena);
+	if (!rc)
+		rc = take_selectors(b, selector, n);
+	if (!rc)
+		rc = count_used(b);
+	if (!rc)
+		rc = make_keys(b);
+	if (rc || !(b->s->always = NEW(b, n, uint32_t)))
+		return SL_E_NO_MEMORY;
+	anchor_selectors(b);
+	rc = make_anchors(b);
+	if (rc)
+		return rc;
+	make_postings(b);
+	rc = make_exact(b);
+	if (!rc)
+		rc = make_literals(b);
+	return rc ? rc : make_windows(b);
+}
+
+int segment_build(struct selector *const *selector, uint32_t n, struct segment **ret)
+{
+	struct builder b = {.s = calloc(1, sizeof(*b.s))};
+	if (!b.s)
+		return SL_E_NO_MEMORY;
+	atomic_init(&b.s->refs, 1);
+	int rc = build(&b, selector, n);
+	if (!rc)
+		*ret = take_ptr(&b.s);
+	builder_fini(&b);
+	return rc;
+}
