@@ -1,0 +1,143 @@
+"""The time of day jumps, by hours, while it runs and over restarts: ids go on increasing, what
+waits for a time waits for it, nothing spins, and nothing takes less than no time."""
+
+import datetime
+import os
+import time
+
+import pytest
+
+from faults import Faults
+from harness import ALL, feature, job, plugin, role, taskset, until
+from plugin_double import Answer, passes
+
+NULL = taskset(role("main", "true"), engine="null")
+HOURS = 3600
+
+
+@pytest.fixture
+def shifted(make_daemon, tmp_path_factory):
+    daemon, faults = make_daemon(), Faults(tmp_path_factory.mktemp("clock"))
+    daemon.environment.update(faults.environment())
+    yield daemon.start(), faults
+
+
+def used_s(daemon):
+    """Processor time so far."""
+    fields = open(f"/proc/{daemon.process.pid}/stat", encoding="utf-8").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def assert_idle(daemon):
+    """It does not spin: over a second of waiting it uses little of a processor."""
+    before, end = used_s(daemon), time.monotonic() + 1
+    until(lambda: time.monotonic() > end, 3, "a second is over")
+    assert used_s(daemon) - before < 0.7, "it spins"
+
+
+JUMPS = [0, 5 * HOURS, -7 * HOURS, 20 * 24 * HOURS, -1, 400, -8 * 24 * HOURS]
+
+
+def test_ids_increase_over_jumps(shifted):
+    daemon, faults = shifted
+    ids = []
+    for jump in JUMPS:
+        faults.set_wall(jump)
+        ids += [daemon.api.submit(job(NULL)) for _ in range(3)]
+    for jump in reversed(JUMPS):
+        faults.set_wall(jump)
+        daemon.kill9()
+        daemon.start()
+        ids += [daemon.api.submit(job(NULL)) for _ in range(3)]
+    assert ids == sorted(ids) and len(set(ids)) == len(ids)
+    for one in ids:
+        assert daemon.api.wait_final(one)["state"] == "succeeded"
+    assert [one["jobID"] for one in daemon.api.list(pageSize=1000)] == sorted(ids, reverse=True)
+
+
+@pytest.mark.parametrize("jump", [9 * HOURS, -9 * HOURS])
+def test_a_jump_in_the_middle_of_all(shifted, plugin_server, tmp_path, jump):
+    """Calls in progress, running replicas, deliveries: none of them minds."""
+    daemon, faults = shifted
+    release = tmp_path / "go"
+
+    def slow(_call):
+        until(release.exists, 20, "the clock has jumped")
+        return {"decision": "pass"}
+
+    heard = plugin_server.on("/ears", Answer(200, b"OK"))
+    daemon.api.register(feature("ears", plugin("LifeHook", heard, jobSelector={**ALL, "states": ["*"]})))
+    daemon.api.register(feature("slow", plugin("AccessGate", plugin_server.on("/g", slow), timeoutMs=30000)))
+    waits = taskset(role("main", f"while [ ! -e {release} ]; do sleep 0.02; done"), activeDeadlineSeconds=3600)
+    called = daemon.api.submit(job(NULL))
+    plugin_server.wait_calls("/g", 1)
+    daemon.api.turn("slow", "off")
+    running = daemon.api.submit(job(waits))
+    daemon.api.wait_state(running, "running")
+    faults.set_wall(jump)
+    assert_idle(daemon)
+    release.touch()
+    assert daemon.api.wait_final(called)["state"] == "succeeded"
+    end = daemon.api.wait_final(running)
+    # A deadline is a time of day: forward by nine hours it has come, backward it has not.
+    assert end["state"] == ("failed" if jump > 0 else "succeeded"), end
+    assert end["reasonCode"] == ("deadline_exceeded" if jump > 0 else "succeeded")
+    for one in (called, running):
+        for event in daemon.api.events(one):
+            assert event.get("durationUs", 0) >= 0, event
+    for line in daemon.api.get("/metrics").raw.decode().splitlines():
+        assert line.startswith("#") or float(line.rsplit(" ", 1)[1]) >= 0 or "NaN" in line, line
+    states = {call.body["id"]: call.body["current_state"] for call in plugin_server.at("/ears")}
+    until(lambda: {call.body["id"]: call.body["current_state"] for call in plugin_server.at("/ears")}
+          == {called: "succeeded", running: end["state"]}, 20, f"the subscriber heard it all: {states}")
+
+
+def rfc3339(seconds):
+    at = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_what_waits_for_a_time(shifted, plugin_server):
+    """A gate that is asked again in an hour, and one whose job ends in two, with a clock that
+    goes forward: both come when it says so, at once or after a restart."""
+    daemon, faults = shifted
+    later = iter([{"decision": "suspend", "reason": "later", "retryAfterSec": 3600}])
+    daemon.api.register(feature("again", plugin("AccessGate", plugin_server.on(
+        "/again", lambda call: next(later, {"decision": "pass"}))), selector={
+            "conditions": [{"name": "n", "key": "how", "expect": "again"}], "expression": "n"}))
+    daemon.api.register(feature("ends", plugin("AccessGate", plugin_server.on(
+        "/ends", {"decision": "suspend", "reason": "no", "expiresAt": rfc3339(time.time() + 7200)})), selector={
+            "conditions": [{"name": "n", "key": "how", "expect": "ends"}], "expression": "n"}))
+    again = daemon.api.submit(job(NULL, header={"how": "again"}))
+    ends = daemon.api.submit(job(NULL, header={"how": "ends"}))
+    for one in (again, ends):
+        daemon.api.wait_state(one, "suspended")
+    faults.set_wall(-5 * HOURS)
+    assert_idle(daemon)
+    assert daemon.api.state(again) == daemon.api.state(ends) == "suspended", "it is further off now"
+    faults.set_wall(1.3 * HOURS)
+    # Timers are looked at when something happens, and at the latest every so often.
+    daemon.api.submit(job(NULL))
+    assert daemon.api.wait_final(again)["state"] == "succeeded"
+    assert daemon.api.state(ends) == "suspended"
+    faults.set_wall(3 * HOURS)
+    daemon.restart()
+    end = daemon.api.wait_final(ends)
+    assert (end["state"], end["reasonCode"]) == ("stopped", "expired")
+
+
+def test_tokens_and_keys_over_jumps(shifted, plugin_server):
+    daemon, faults = shifted
+    daemon.api.register(feature("f", plugin("AccessGate", plugin_server.on("/g", passes))))
+    reader = daemon.api.token_for("read_job", expiresAt=rfc3339(time.time() + 3600))
+    assert reader.get("/v1/job/list").status == 200
+    key = {"Idempotency-Key": "over-the-jump"}
+    first = daemon.api.submit(job(NULL), headers=key)
+    faults.set_wall(-2 * HOURS)
+    assert reader.get("/v1/job/list").status == 200
+    assert daemon.api.submit(job(NULL), headers=key) == first
+    faults.set_wall(2 * HOURS)
+    assert reader.get("/v1/job/list").status == 401, "its time is over"
+    assert daemon.api.submit(job(NULL), headers=key) == first
+    faults.set_wall(25 * HOURS)
+    assert daemon.api.submit(job(NULL), headers=key) != first, "a key is kept for a day"
