@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <time.h>
 
+/* Years of four digits. */
+static const int64_t YEAR_0_S = -62167219200, YEAR_10000_S = 253402300800;
+
 static int64_t read_us(clockid_t which)
 {
 	struct timespec ts;
@@ -32,8 +35,8 @@ const char *time_format(int64_t wall_ms, char out[TIME_TEXT_SIZE])
 	struct tm tm;
 	char date[24];
 	gmtime_r(&sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out, TIME_TEXT_SIZE, "%s.%03dZ", date, ms);
+	strftime(date, sizeof(date), "%m-%dT%H:%M:%S", &tm);
+	snprintf(out, TIME_TEXT_SIZE, "%04d-%s.%03dZ", tm.tm_year + 1900, date, ms);
 	return out;
 }
 
@@ -99,6 +102,9 @@ int time_parse(struct bytes text, int64_t *ret_wall_ms)
 	int east_min;
 	if (!read_zone(at, &east_min))
 		return SL_E_INVALID;
-	*ret_wall_ms = (sec - east_min * 60) * 1000 + ms;
+	sec -= east_min * 60;
+	if (sec < YEAR_0_S || sec >= YEAR_10000_S)
+		return SL_E_INVALID; /* its zone takes it to a year that cannot be written */
+	*ret_wall_ms = sec * 1000 + ms;
 	return 0;
 }

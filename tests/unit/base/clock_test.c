@@ -26,6 +26,7 @@ static void test_format(void **state SL_UNUSED)
 	assert_string_equal(time_format(951782400000, out), "2000-02-29T00:00:00.000Z");
 	assert_string_equal(time_format(253402300799999, out), "9999-12-31T23:59:59.999Z");
 	assert_string_equal(time_format(-1, out), "1969-12-31T23:59:59.999Z");
+	assert_string_equal(time_format(-60505660800000, out), "0052-08-26T00:00:00.000Z");
 	assert_string_equal(time_format(-1000, out), "1969-12-31T23:59:59.000Z");
 }
 
@@ -70,6 +71,8 @@ static void test_parse_refuses(void **state SL_UNUSED)
 		"2026-11-21T20:60:00Z",
 		"2026-11-21T20:00:61Z",
 		"2026-11-21T20:00:00+0200",
+		"9999-12-31T23:59:59-00:01",
+		"0000-01-01T00:00:00+00:01",
 		"2026-11-21T20:00:00+2:00",
 		"2026-11-21T20:00:00+24:00",
 		"2026-11-21T20:00:00+02:60",
