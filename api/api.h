@@ -43,6 +43,10 @@ struct api {
 	unsigned json_depth_max;
 	unsigned rate, rate_burst; /**< Requests a second for each token; rate 0: no limit. */
 	bool rate_loopback;        /**< Also for callers on this machine. */
+	const char *backup_dir;    /**< Where backups may be put, or "". */
+	const char *data_dir;
+	const uint8_t *secret_key; /**< Seals what is secret in the store. */
+	int backing_up;            /**< One at a time: api/handlers/backup.c. */
 	const struct route_group *const *routes; /**< Ended by NULL: api_routes. */
 	int engine_lost;                         /**< Set once, by api_set_engine_lost(). */
 	int state;                               /**< enum api_state, by api_set_state(). */
@@ -84,6 +88,7 @@ extern const struct route_group *const api_routes[];
 
 /* One a file of handlers. */
 extern const struct route_group group_admission;
+extern const struct route_group group_backup;
 extern const struct route_group group_events;
 extern const struct route_group group_feature_replay;
 extern const struct route_group group_features;

@@ -87,6 +87,9 @@ struct config {
 		} local;
 	} engines;
 	struct {
+		const char *dir; /**< "": none. */
+	} backup;
+	struct {
 		const char *password_file; /**< "": none. */
 	} admin;
 	struct {

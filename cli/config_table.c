@@ -190,6 +190,12 @@ static const struct config_key engines_local[] = {
 	 "Kept output of one replica's stdout or stderr.", RESTART},
 };
 
+static const struct config_key backup[] = {
+	{"dir", CONFIG_TEXT, AT(backup.dir), 0, 0, NULL, "",
+	 "Folder below which POST /v1/admin/backup may make backups; empty means nowhere.",
+	 RESTART},
+};
+
 static const struct config_key admin[] = {
 	{"password_file", CONFIG_TEXT, AT(admin.password_file), 0, 0, NULL, "",
 	 "File with the admin's first password; used as long as none was set.", RESTART},
@@ -234,6 +240,7 @@ const struct config_section config_sections[] = {
 	SECTION("run", "The process.", run),
 	SECTION("engines", "Where TaskSets run.", engines),
 	SECTION("engines.local", "Processes on this machine.", engines_local),
+	SECTION("backup", "Copies of the store.", backup),
 	SECTION("admin", "The one admin.", admin),
 	SECTION("log", "The log, on standard error.", log_keys),
 	SECTION("otel", "Traces.", otel),

@@ -29,7 +29,7 @@ struct check_config {
 	void (*fault)(void *user, const struct check_fault *fault);
 	/** So many of about so many entries are seen; often. May be NULL. */
 	void (*progress)(void *user, uint64_t done, uint64_t all);
-	/** A feature whose secrets cannot be opened with the key. May be NULL. */
+	/** A feature whose secrets cannot be opened with the key, or without one. May be NULL. */
 	void (*sealed)(void *user, struct bytes feature);
 	void *user;
 };

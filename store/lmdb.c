@@ -10,9 +10,11 @@
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
-	OWN_READERS = 2,           /* counting free pages, beside whoever reads */
+	COPY_PIECE = 256 << 10,
+	OWN_READERS = 3,           /* counting free pages, beside whoever reads */
 	DISK_FULL_BELOW = 1 << 20, /* LMDB calls a short write an I/O error */
 };
 
@@ -146,8 +148,62 @@ static int room(struct store *store, struct store_room *ret)
 		return rc;
 	uint64_t disk = disk_free(s->dir.fd), file = file_bytes(s);
 	uint64_t can = disk > UINT64_MAX - file ? UINT64_MAX : file + disk;
-	*ret = (struct store_room){used, can < s->room.size_max ? can : s->room.size_max};
+	*ret = (struct store_room){used, can < s->room.size_max ? can : s->room.size_max, file};
 	return 0;
+}
+
+/* ---- a copy ---- */
+
+struct copying {
+	MDB_env *env;
+	int to; /* the pipe's end that LMDB writes to */
+	int rc;
+};
+
+static void *write_copy(void *user)
+{
+	struct copying *c = user;
+	c->rc = mdb_env_copyfd2(c->env, c->to, MDB_CP_COMPACT);
+	close(c->to);
+	return NULL;
+}
+
+static int read_copy(int from, int (*piece)(void *user, struct bytes piece), void *user)
+{
+	char *at = malloc(COPY_PIECE);
+	int rc = at ? 0 : SL_E_NO_MEMORY;
+	while (!rc) {
+		ssize_t n = read(from, at, COPY_PIECE);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			rc = n ? SL_E_IO : 0;
+			break;
+		}
+		rc = piece(user, bytes_of(at, (size_t)n));
+	}
+	free(at);
+	return rc;
+}
+
+/* LMDB writes into a pipe on a thread of its own, so that it can be broken off: its write
+ * fails when nobody reads any more. */
+static int copy(struct store *store, int (*piece)(void *user, struct bytes piece), void *user)
+{
+	int ends[2];
+	pthread_t thread;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return SL_E_IO;
+	struct copying c = {.env = of_store(store)->env, .to = ends[1]};
+	if (pthread_create(&thread, NULL, write_copy, &c) != 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return SL_E_NO_MEMORY;
+	}
+	int rc = read_copy(ends[0], piece, user);
+	close(ends[0]);
+	pthread_join(thread, NULL);
+	return rc ? rc : code_of(c.rc);
 }
 
 static int begin_growth(struct lmdb_txn *t)
@@ -339,6 +395,7 @@ static const struct store_ops ops = {
 	.cursor_free = cursor_free,
 	.move = move,
 	.room = room,
+	.copy = copy,
 };
 
 static int open_tables(struct lmdb_store *s, MDB_txn *txn, size_t tables, unsigned flags)

@@ -287,7 +287,7 @@ static int room(struct store *store, struct store_room *ret)
 {
 	struct mem_store *s = of_store(store);
 	pthread_mutex_lock(&s->lock);
-	*ret = (struct store_room){s->now.bytes, s->size_max};
+	*ret = (struct store_room){s->now.bytes, s->size_max, s->now.bytes};
 	pthread_mutex_unlock(&s->lock);
 	return 0;
 }

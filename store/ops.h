@@ -30,6 +30,8 @@ struct store_ops {
 	int (*move)(struct store_cursor *c, enum store_move how, struct bytes from,
 		    struct bytes *key, struct bytes *val);
 
+	/** NULL: cannot. */
+	int (*copy)(struct store *store, int (*piece)(void *user, struct bytes piece), void *user);
 	int (*room)(struct store *store, struct store_room *ret);
 };
 

@@ -25,6 +25,11 @@ void store_break(struct store *store)
 		store->broken(store->user);
 }
 
+int store_copy(struct store *store, int (*piece)(void *user, struct bytes piece), void *user)
+{
+	return store->ops->copy ? store->ops->copy(store, piece, user) : SL_E_METHOD;
+}
+
 /* ---- transactions ---- */
 
 int store_begin(struct store *store, enum store_mode mode, struct store_txn **ret)

@@ -126,8 +126,16 @@ SL_MUST_USE int store_prev(struct store_cursor *c, struct bytes *key, struct byt
 
 struct store_room {
 	uint64_t used, max; /**< Bytes of the map; the disk's free space lowers max. */
+	uint64_t file;      /**< Bytes of the file: what was freed is used again first. */
 };
 int store_room(struct store *store, struct store_room *ret); /**< For the 95 % rule and metrics. */
+
+/** Hand out, piece by piece, a file that holds what the store holds at this moment and no
+ * more; `piece` may sleep, and a negative return breaks it off with that. Until it is done
+ * nothing that is freed can be used again: the store grows by what is written. Other threads
+ * go on. In memory: SL_E_METHOD. */
+SL_MUST_USE int store_copy(struct store *store, int (*piece)(void *user, struct bytes piece),
+			   void *user);
 
 SL_DEFINE_SCOPED(struct store_txn, store_abort)
 SL_DEFINE_SCOPED(struct store, store_close)

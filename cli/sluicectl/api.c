@@ -72,6 +72,7 @@ static int outgoing_send(struct ctl *ctl, const struct api_call *call, struct ap
 	answer->head[API_HEAD_RETRY_AFTER].name = "Retry-After";
 	answer->head[API_HEAD_NEXT_CURSOR].name = "X-Next-Cursor";
 	answer->head[API_HEAD_TYPE].name = "Content-Type";
+	answer->head[API_HEAD_LENGTH].name = "Content-Length";
 	answer->reply.headers = answer->head;
 	answer->reply.header_count = API_HEADS;
 	struct request request = {.method = call->method,

@@ -17,7 +17,7 @@ struct api_call {
 	void *user;
 };
 
-enum { API_HEAD_RETRY_AFTER, API_HEAD_NEXT_CURSOR, API_HEAD_TYPE, API_HEADS };
+enum { API_HEAD_RETRY_AFTER, API_HEAD_NEXT_CURSOR, API_HEAD_TYPE, API_HEAD_LENGTH, API_HEADS };
 
 /** An answer in the API's envelope. Zero it before, api_answer_fini() after. */
 struct api_answer {

@@ -1,13 +1,15 @@
 #include "core/check.h"
+#include "cli/sluicectl/bar.h"
 #include "cli/sluicectl/output.h"
 #include "cli/sluicectl/store_path.h"
+#include "core/backup.h"
 #include "core/base/crypt.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum { FAULTS_SHOWN = 1000, BAR = 30 };
+enum { FAULTS_SHOWN = 1000 };
 
 struct check_options {
 	bool quiet;
@@ -21,25 +23,13 @@ static const struct command_option options[] = {
 struct run {
 	const struct ctl *ctl;
 	uint64_t shown;
-	int percent; /* drawn last; -1: nothing */
+	struct bar bar;
 };
 
-static void clear_bar(struct run *r)
-{
-	if (r->percent >= 0 && r->ctl->err_tty)
-		fputs("\r\033[K", stderr);
-	r->percent = -1;
-}
-
-static void draw_bar(void *user, uint64_t done, uint64_t all)
+static void step(void *user, uint64_t done, uint64_t all)
 {
 	struct run *r = user;
-	int percent = all ? (int)(done >= all ? 100 : done * 100 / all) : 100;
-	if (!r->ctl->err_tty || percent == r->percent)
-		return;
-	r->percent = percent;
-	fprintf(stderr, "\rchecking [%.*s%*s] %3d %%", percent * BAR / 100,
-		"##############################", BAR - percent * BAR / 100, "", percent);
+	bar_draw(&r->bar, done, all);
 }
 
 static void tell_fault(void *user, const struct check_fault *fault)
@@ -48,7 +38,7 @@ static void tell_fault(void *user, const struct check_fault *fault)
 	scoped(buf_finip) struct buf words = {0};
 	if (r->shown++ >= FAULTS_SHOWN)
 		return;
-	clear_bar(r);
+	bar_clear(&r->bar);
 	buf_init(&words, 8192);
 	check_tell(fault, &words);
 	printf("%s\n", buf_str(&words));
@@ -56,7 +46,8 @@ static void tell_fault(void *user, const struct check_fault *fault)
 
 static void tell_sealed(void *user, struct bytes feature)
 {
-	clear_bar(user);
+	struct run *r = user;
+	bar_clear(&r->bar);
 	printf("features %.*s: its secrets cannot be opened with this secret.key\n",
 	       BYTES_FMT(feature));
 }
@@ -80,15 +71,15 @@ static int check(struct run *r, struct store *store, const struct store_path *pa
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	uint8_t key[CRYPT_KEY_SIZE];
 	struct check_config config = {.fault = tell_fault,
-				      .progress = draw_bar,
-				      .sealed = tell_sealed,
+				      .progress = step,
 				      .user = r,
 				      .secret_key = read_key(path, key) ? key : NULL};
+	config.sealed = config.secret_key ? tell_sealed : NULL;
 	int rc = store_begin(store, STORE_READ, &txn);
 	if (!rc)
 		rc = check_store(txn, &config, ret);
 	crypt_wipe(key, sizeof(key));
-	clear_bar(r);
+	bar_clear(&r->bar);
 	return rc ? ctl_fail(CTL_REFUSED, "%s: cannot be checked: %s", path->dir, sl_err_text(rc))
 		  : CTL_DONE;
 }
@@ -114,13 +105,29 @@ static int tell_sum(const struct run *r, const struct store_path *path, const st
 	return CTL_DONE;
 }
 
+/* A backup says of itself what it must be. */
+static int check_backup(const char *path)
+{
+	struct backup_manifest m;
+	struct sl_error err = {0};
+	int rc = backup_verify(path, &m, &err);
+	if (rc == SL_E_NOT_FOUND)
+		return CTL_DONE; /* no backup: a data directory or a store */
+	if (!rc)
+		return CTL_DONE;
+	ctl_fail(CTL_REFUSED, "%s", err.text);
+	return rc == SL_E_CORRUPT ? STORE_UNREADABLE : CTL_REFUSED;
+}
+
 static int run(struct ctl *ctl)
 {
 	scoped(store_closep) struct store *store = NULL;
-	struct run r = {.ctl = ctl, .percent = -1};
-	struct store_path path;
+	struct run r = {.ctl = ctl, .bar = {.ctl = ctl, .word = "checking"}};
+	scoped(store_path_fini) struct store_path path = {.linked = false};
 	struct check_sum sum;
 	int code = store_path_find(ctl->args[0], &path);
+	if (!code)
+		code = check_backup(ctl->args[0]);
 	if (!code && crypt_start())
 		code = ctl_fail(CTL_REFUSED, "no randomness on this machine");
 	if (!code)
@@ -132,7 +139,7 @@ static int run(struct ctl *ctl)
 
 const struct command command_check = {
 	.name = "check",
-	.args = "DIR",
+	.args = "WHAT",
 	.args_min = 1,
 	.args_max = 1,
 	.arg_kind = ARG_FILE,
@@ -141,7 +148,8 @@ const struct command command_check = {
 		 "counters, timers and logs, the event stream with the jobs, deliveries with "
 		 "subscribers, features with their order, and so on. It changes nothing, and says "
 		 "what is wrong and where, a line each.\n\n"
-		 "DIR is a data directory, the store in it, or a backup.\n\n"
+		 "WHAT is a data directory, the store in it, or a backup, of which the digest "
+		 "is compared, too.\n\n"
 		 "Exit status: 0 clean, 1 something is wrong, 65 it cannot be read at all.\n\n"
 		 "Example:\n"
 		 "  sluicectl check /var/lib/sluice/data",

@@ -101,7 +101,9 @@ extern const struct command command_events;
 extern const struct command command_hooks_list;
 extern const struct command command_hooks_redeliver;
 extern const struct command command_bench;
+extern const struct command command_backup;
 extern const struct command command_check;
+extern const struct command command_restore;
 extern const struct command command_completion;
 
 SL_END_DECLS

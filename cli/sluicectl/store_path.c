@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { READERS_MAX = 8 };
 
@@ -23,6 +25,32 @@ static int join(char to[PATH_MAX], const char *dir, const char *name)
 				      : CTL_DONE;
 }
 
+/* A backup in one file begins with the store: it gets the name that it needs by a link. */
+static int find_file(const char *path, struct store_path *ret)
+{
+	char whole[PATH_MAX], name[PATH_MAX + 16];
+	const char *tmp = getenv("TMPDIR");
+	snprintf(ret->dir, sizeof(ret->dir), "%s/sluicectl-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (!realpath(path, whole) || !mkdtemp(ret->dir)) {
+		*ret->dir = '\0';
+		return ctl_fail(CTL_REFUSED, "%s: %s", path, strerror(errno));
+	}
+	ret->linked = true;
+	snprintf(name, sizeof(name), "%s/data.mdb", ret->dir);
+	return symlink(whole, name) < 0 ? ctl_fail(CTL_REFUSED, "%s: %s", name, strerror(errno))
+					: CTL_DONE;
+}
+
+void store_path_fini(struct store_path *path)
+{
+	char name[PATH_MAX + 16];
+	if (!path->linked)
+		return;
+	snprintf(name, sizeof(name), "%s/data.mdb", path->dir);
+	unlink(name);
+	rmdir(path->dir);
+}
+
 int store_path_find(const char *path, struct store_path *ret)
 {
 	struct stat st;
@@ -30,7 +58,7 @@ int store_path_find(const char *path, struct store_path *ret)
 	if (stat(path, &st) != 0)
 		return ctl_fail(CTL_REFUSED, "%s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return ctl_fail(CTL_REFUSED, "%s: is not a directory", path);
+		return find_file(path, ret);
 	if (has_file(path, "data.mdb"))
 		return join(ret->dir, path, "");
 	if (has_file(path, "store")) {

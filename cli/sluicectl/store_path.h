@@ -14,6 +14,7 @@ enum { STORE_UNREADABLE = 65 };
 
 struct store_path {
 	char dir[PATH_MAX];  /**< The directory with data.mdb. */
+	bool linked;         /**< `dir` was made for this: store_path_fini(). */
 	char data[PATH_MAX]; /**< The data directory it is part of, or "". */
 };
 
@@ -21,6 +22,7 @@ SL_BEGIN_DECLS
 
 /** Find it. CTL_DONE, or an error (told). */
 int store_path_find(const char *path, struct store_path *ret);
+void store_path_fini(struct store_path *path); /**< Zeroed, or found. */
 /** Open for reading. CTL_DONE, or an error (told). */
 int store_path_open(const struct store_path *path, struct store **ret);
 

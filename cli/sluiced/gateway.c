@@ -393,6 +393,9 @@ static void prepare_api(struct gateway *g, bool single_user)
 		.rate = (unsigned)c->limits.rate,
 		.rate_burst = (unsigned)c->limits.rate_burst,
 		.rate_loopback = c->limits.rate_loopback,
+		.backup_dir = c->backup.dir,
+		.data_dir = c->data,
+		.secret_key = g->secret_key,
 		.routes = api_routes,
 	};
 }

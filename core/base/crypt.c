@@ -51,6 +51,25 @@ void crypt_sha256(struct bytes text, uint8_t ret[CRYPT_HASH_SIZE])
 		crypto_hash_sha256(ret, text.at, text.len);
 }
 
+void crypt_digest_begin(struct crypt_digest *d)
+{
+	_Static_assert(sizeof(d->state) >= sizeof(crypto_generichash_state), "room for the state");
+	crypto_generichash_init((crypto_generichash_state *)(void *)d->state, NULL, 0,
+				CRYPT_HASH_SIZE);
+}
+
+void crypt_digest_add(struct crypt_digest *d, struct bytes piece)
+{
+	crypto_generichash_update((crypto_generichash_state *)(void *)d->state, piece.at,
+				  piece.len);
+}
+
+void crypt_digest_end(struct crypt_digest *d, uint8_t ret[CRYPT_HASH_SIZE])
+{
+	crypto_generichash_final((crypto_generichash_state *)(void *)d->state, ret,
+				 CRYPT_HASH_SIZE);
+}
+
 /* ---- HMAC by libcrypto; NULL, false: it could not (no memory) ---- */
 
 static EVP_MAC_CTX *hmac_begin(struct bytes key)
@@ -199,4 +218,43 @@ int crypt_open(const uint8_t key[CRYPT_KEY_SIZE], struct bytes sealed, struct bu
 		return SL_E_CORRUPT;
 	to->len += sealed.len - around;
 	return 0;
+}
+
+/* ---- under a password: a version, the salt, then what crypt_seal() makes ---- */
+
+enum { SEALED_VERSION = 1, SEALED_HEAD = 1 + crypto_pwhash_SALTBYTES };
+
+static int key_of_password(struct bytes password, const uint8_t *salt, uint8_t ret[CRYPT_KEY_SIZE])
+{
+	return crypto_pwhash(ret, CRYPT_KEY_SIZE, password.at, password.len, salt,
+			     crypto_pwhash_OPSLIMIT_MODERATE, crypto_pwhash_MEMLIMIT_MODERATE,
+			     crypto_pwhash_ALG_ARGON2ID13)
+		       ? SL_E_NO_MEMORY
+		       : 0;
+}
+
+int crypt_seal_password(struct bytes password, struct bytes plain, struct buf *to)
+{
+	uint8_t head[SEALED_HEAD] = {SEALED_VERSION}, key[CRYPT_KEY_SIZE];
+	randombytes_buf(head + 1, crypto_pwhash_SALTBYTES);
+	int rc = key_of_password(password, head + 1, key);
+	if (rc)
+		return rc;
+	buf_add(to, head, sizeof(head));
+	crypt_seal(key, plain, to);
+	sodium_memzero(key, sizeof(key));
+	return to->rc;
+}
+
+int crypt_open_password(struct bytes password, struct bytes sealed, struct buf *to)
+{
+	const uint8_t *at = sealed.at;
+	uint8_t key[CRYPT_KEY_SIZE];
+	if (sealed.len < SEALED_HEAD || at[0] != SEALED_VERSION)
+		return SL_E_CORRUPT;
+	int rc = key_of_password(password, at + 1, key);
+	if (!rc)
+		rc = crypt_open(key, bytes_of(at + SEALED_HEAD, sealed.len - SEALED_HEAD), to);
+	sodium_memzero(key, sizeof(key));
+	return rc;
 }

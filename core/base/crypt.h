@@ -43,6 +43,14 @@ struct crypt_mac *crypt_mac_free(struct crypt_mac *mac);
 SL_MUST_USE int crypt_mac_make(struct crypt_mac *mac, const struct bytes *piece, size_t pieces,
 			       uint8_t ret[CRYPT_HASH_SIZE]); /**< SL_E_NO_MEMORY */
 
+/** BLAKE2b of what comes in pieces. */
+struct crypt_digest {
+	_Alignas(64) unsigned char state[384];
+};
+void crypt_digest_begin(struct crypt_digest *d);
+void crypt_digest_add(struct crypt_digest *d, struct bytes piece);
+void crypt_digest_end(struct crypt_digest *d, uint8_t ret[CRYPT_HASH_SIZE]);
+
 bool crypt_same(const void *a, const void *b, size_t len); /**< In constant time. */
 void crypt_wipe(void *at, size_t len);
 
@@ -58,5 +66,11 @@ bool crypt_password_matches(const char *hash, struct bytes password);
 void crypt_seal(const uint8_t key[CRYPT_KEY_SIZE], struct bytes plain, struct buf *to);
 int crypt_open(const uint8_t key[CRYPT_KEY_SIZE], struct bytes sealed,
 	       struct buf *to); /**< SL_E_CORRUPT */
+
+/** The same under a key that Argon2id makes of a password (256 MiB, about a second), with
+ * what that needs in front. SL_E_NO_MEMORY. */
+SL_MUST_USE int crypt_seal_password(struct bytes password, struct bytes plain, struct buf *to);
+/** SL_E_CORRUPT: another password, or damaged. */
+SL_MUST_USE int crypt_open_password(struct bytes password, struct bytes sealed, struct buf *to);
 
 SL_END_DECLS

@@ -87,7 +87,7 @@ static void see_feature(void *user, const struct registry_stored *s)
 	}
 	if (!bytes_is(s->name, s->feature->name))
 		wrong(c, s->name, "its record has another name");
-	if (s->sealed && c->config->secret_key && c->config->sealed)
+	if (s->sealed && c->config->sealed)
 		c->config->sealed(c->config->user, s->name);
 	note_plugins(c, s->feature);
 }
