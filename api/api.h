@@ -45,8 +45,8 @@ struct api {
 	bool rate_loopback;        /**< Also for callers on this machine. */
 	const char *backup_dir;    /**< Where backups may be put, or "". */
 	const char *data_dir;
-	const uint8_t *secret_key; /**< Seals what is secret in the store. */
-	int backing_up;            /**< One at a time: api/handlers/backup.c. */
+	const uint8_t *secret_key;               /**< Seals what is secret in the store. */
+	int backing_up;                          /**< One at a time: api/handlers/backup.c. */
 	const struct route_group *const *routes; /**< Ended by NULL: api_routes. */
 	int engine_lost;                         /**< Set once, by api_set_engine_lost(). */
 	int state;                               /**< enum api_state, by api_set_state(). */
