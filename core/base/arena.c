@@ -3,7 +3,9 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-enum { BLOCK_SIZE = 8192, ALIGN = alignof(max_align_t) };
+/* The first block comes with the arena, in a size that malloc() has at hand: most arenas need
+ * no other. */
+enum { FIRST_SIZE = 912, BLOCK_SIZE = 8192, ALIGN = alignof(max_align_t) };
 
 struct block {
 	struct block *next;
@@ -14,13 +16,19 @@ struct block {
 struct arena {
 	struct block *head;
 	size_t used, max;
+	alignas(max_align_t) char first[sizeof(struct block) + FIRST_SIZE];
 };
+
+static struct block *first_of(struct arena *a) { return (struct block *)(void *)a->first; }
 
 int arena_create(size_t max, struct arena **ret)
 {
-	struct arena *a = calloc(1, sizeof(*a));
+	struct arena *a = malloc(sizeof(*a));
 	if (!a)
 		return SL_E_NO_MEMORY;
+	a->head = first_of(a);
+	*a->head = (struct block){.size = FIRST_SIZE};
+	a->used = 0;
 	a->max = max;
 	*ret = a;
 	return 0;
@@ -32,7 +40,8 @@ struct arena *arena_free(struct arena *a)
 		return NULL;
 	for (struct block *b = a->head, *next; b; b = next) {
 		next = b->next;
-		free(b);
+		if (b != first_of(a))
+			free(b);
 	}
 	free(a);
 	return NULL;
@@ -40,15 +49,16 @@ struct arena *arena_free(struct arena *a)
 
 static struct block *block_for(struct arena *a, size_t len)
 {
-	if (a->head && a->head->size - a->head->used >= len)
+	if (a->head->size - a->head->used >= len)
 		return a->head;
-	size_t size = len > BLOCK_SIZE ? len : BLOCK_SIZE;
+	bool large = len > BLOCK_SIZE / 2;
+	size_t size = large ? len : BLOCK_SIZE;
 	struct block *b = malloc(sizeof(*b) + size);
 	if (!b)
 		return NULL;
 	*b = (struct block){.next = a->head, .size = size};
 	/* A large piece goes behind the head, so that the head's room is not lost. */
-	if (a->head && len > BLOCK_SIZE / 2) {
+	if (large) {
 		b->next = a->head->next;
 		a->head->next = b;
 	} else {
@@ -57,7 +67,7 @@ static struct block *block_for(struct arena *a, size_t len)
 	return b;
 }
 
-void *arena_alloc(struct arena *a, size_t len)
+static void *take(struct arena *a, size_t len)
 {
 	if (len > a->max)
 		return NULL;
@@ -70,14 +80,23 @@ void *arena_alloc(struct arena *a, size_t len)
 	void *at = b->at + b->used;
 	b->used += len;
 	a->used += len;
-	return memset(at, 0, len);
+	return at;
+}
+
+void *arena_alloc(struct arena *a, size_t len)
+{
+	void *at = take(a, len);
+	return at ? memset(at, 0, len) : NULL;
 }
 
 char *arena_strdup(struct arena *a, struct bytes text)
 {
-	char *at = arena_alloc(a, text.len + 1);
-	if (at && text.len)
+	char *at = take(a, text.len + 1);
+	if (!at)
+		return NULL;
+	if (text.len)
 		memcpy(at, text.at, text.len);
+	at[text.len] = '\0';
 	return at;
 }
 

@@ -3,7 +3,7 @@
 #include "core/base/err.h"
 
 #include <ctype.h>
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* Years of four digits. */
@@ -28,15 +28,35 @@ static int64_t system_mono_us(const struct clock *clock SL_UNUSED)
 
 const struct clock clock_system = {system_wall_ms, system_mono_us};
 
+static char *put_two(char *to, int n)
+{
+	to[0] = (char)('0' + n / 10);
+	to[1] = (char)('0' + n % 10);
+	return to + 2;
+}
+
+/* By hand: it is done for each event and each delivery, and strftime() asks the locale. */
 const char *time_format(int64_t wall_ms, char out[TIME_TEXT_SIZE])
 {
 	int ms = (int)((wall_ms % 1000 + 1000) % 1000);
 	time_t sec = (time_t)((wall_ms - ms) / 1000);
-	struct tm tm;
-	char date[24];
+	struct tm tm = {0};
 	gmtime_r(&sec, &tm);
-	strftime(date, sizeof(date), "%m-%dT%H:%M:%S", &tm);
-	snprintf(out, TIME_TEXT_SIZE, "%04d-%s.%03dZ", tm.tm_year + 1900, date, ms);
+	char *to = put_two(out, (tm.tm_year + 1900) / 100 % 100);
+	to = put_two(to, (tm.tm_year + 1900) % 100);
+	*to++ = '-';
+	to = put_two(to, tm.tm_mon + 1);
+	*to++ = '-';
+	to = put_two(to, tm.tm_mday);
+	*to++ = 'T';
+	to = put_two(to, tm.tm_hour);
+	*to++ = ':';
+	to = put_two(to, tm.tm_min);
+	*to++ = ':';
+	to = put_two(to, tm.tm_sec);
+	*to++ = '.';
+	*to++ = (char)('0' + ms / 100);
+	memcpy(put_two(to, ms % 100), "Z", 2);
 	return out;
 }
 
