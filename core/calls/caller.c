@@ -175,9 +175,9 @@ static void fail_later(struct asking *q, const char *why)
 	list_push(&q->caller->over, &q->link);
 }
 
-static uint32_t time_left(const struct asking *q)
+static uint32_t time_left(const struct asking *q, int64_t now)
 {
-	int64_t left = q->deadline_ms - now_ms(q->caller);
+	int64_t left = q->deadline_ms - now;
 	uint32_t timeout = q->ask.plugin->timeout_ms;
 	return left <= 0 ? 0 : left < timeout ? (uint32_t)left : timeout;
 }
@@ -257,7 +257,7 @@ static void on_answer(void *user, call_id id SL_UNUSED, const struct answer *ans
 	}
 }
 
-static int start(struct asking *q, const char *address, uint32_t timeout_ms)
+static int start(struct asking *q, const char *address, uint32_t timeout_ms, int64_t now)
 {
 	struct caller *c = q->caller;
 	const char *line[CALLER_HEADERS_MAX];
@@ -275,22 +275,22 @@ static int start(struct asking *q, const char *address, uint32_t timeout_ms)
 	if (rc)
 		return rc;
 	q->address = address;
-	standing_begin(c->standings, q->standing, q->ask.plugin, address, now_ms(c), &q->attempt);
+	standing_begin(c->standings, q->standing, q->ask.plugin, address, now, &q->attempt);
 	return 0;
 }
 
 /* Another address for another attempt; jobs spread over all of them. Those behind which
  * nobody listens are left out. NULL: there is none, and q->why says why. */
-static const char *choose_address(struct asking *q)
+static const char *choose_address(struct asking *q, int64_t now)
 {
 	struct caller *c = q->caller;
 	const struct plugin *plugin = q->ask.plugin;
 	uint32_t first = q->ask.job.at[15] + q->ask.earlier + q->attempts;
-	if (!standing_lets(c->standings, q->standing, plugin, now_ms(c), q->why, sizeof(q->why)))
+	if (!standing_lets(c->standings, q->standing, plugin, now, q->why, sizeof(q->why)))
 		return NULL;
 	for (uint32_t i = 0; i < plugin->addresses; i++) {
 		const char *address = plugin->address[(first + i) % plugin->addresses];
-		if (standings_place_lets(c->standings, address, now_ms(c), q->why, sizeof(q->why)))
+		if (standings_place_lets(c->standings, address, now, q->why, sizeof(q->why)))
 			return address;
 	}
 	return NULL;
@@ -298,13 +298,14 @@ static const char *choose_address(struct asking *q)
 
 static void attempt(struct asking *q)
 {
+	int64_t now_us = clock_mono_us(q->caller->clock), now = now_us / 1000;
 	if (!q->first_us) {
-		q->first_us = clock_mono_us(q->caller->clock);
-		q->deadline_ms = q->first_us / 1000 + q->ask.budget_ms;
+		q->first_us = now_us;
+		q->deadline_ms = now + q->ask.budget_ms;
 	}
-	uint32_t timeout_ms = time_left(q);
-	const char *address = timeout_ms ? choose_address(q) : NULL;
-	int rc = timeout_ms && address ? start(q, address, timeout_ms) : SL_E_TIMEOUT;
+	uint32_t timeout_ms = time_left(q, now);
+	const char *address = timeout_ms ? choose_address(q, now) : NULL;
+	int rc = timeout_ms && address ? start(q, address, timeout_ms, now) : SL_E_TIMEOUT;
 	if (rc) {
 		q->result.timed_out = !timeout_ms;
 		fail_later(q, !timeout_ms ? "no time is left for it"
