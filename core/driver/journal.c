@@ -77,7 +77,9 @@ void journal_flush(struct admission *a, struct change *c)
 	if (a->provenance_dirty) {
 		scoped(buf_finip) struct buf list = {0};
 		buf_init(&list, OWN_BYTES_MAX);
-		buf_addf(&list, "[%s]", buf_str(&a->provenance));
+		buf_add_char(&list, '[');
+		buf_add_bytes(&list, buf_bytes(&a->provenance));
+		buf_add_char(&list, ']');
 		change_add_doc(c, PART_PROVENANCE, buf_bytes(&list));
 	}
 	if (a->factors_dirty)

@@ -42,9 +42,10 @@ struct line {
 	struct list hot;  /* in hooks->hot: something may be sent or read */
 	uint64_t number;
 	char *key;
-	bool held;  /* its feature is off, or it is gone */
-	bool dirty; /* there may be more in the store */
-	bool sick;  /* the last answer was none; told in the log */
+	char tag[PLUGIN_TAG_SIZE]; /* of the key, for webhook-ids */
+	bool held;                 /* its feature is off, or it is gone */
+	bool dirty;                /* there may be more in the store */
+	bool sick;                 /* the last answer was none; told in the log */
 	struct list ready;
 	unsigned ready_n, flying, window;
 	unsigned going;   /* answers 410 that are not yet written */

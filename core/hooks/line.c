@@ -17,6 +17,7 @@ static struct line *line_create(struct hooks *h, const struct subscriber *s)
 		free(line);
 		return NULL;
 	}
+	plugin_tag(s->key, line->tag);
 	line->number = s->number;
 	line->window = WINDOW_FIRST;
 	list_init(&line->hot);

@@ -29,12 +29,11 @@ bool sending_known(const struct hooks *h, uint64_t subscriber, uint64_t number)
 static void make_webhook_id(const struct line *line, const struct delivery *d,
 			    char out[WEBHOOK_SIZE])
 {
-	uint8_t hash[CRYPT_HASH_SIZE];
 	char id[UUID_TEXT_SIZE];
-	crypt_hash(bytes_of("", 0), bytes_str(line->key), hash);
-	snprintf(out, WEBHOOK_SIZE, "msg_%s_%02x%02x%02x%02x%02x%02x_%u",
-		 uuid_format(d->entry.job, id), hash[0], hash[1], hash[2], hash[3], hash[4],
-		 hash[5], d->entry.sequence);
+	uuid_format(d->entry.job, id);
+	char *to = stpcpy(stpcpy(stpcpy(stpcpy(out, "msg_"), id), "_"), line->tag);
+	*to++ = '_';
+	number_format(d->entry.sequence, to);
 }
 
 /* Everything of `d` into memory of its own. */

@@ -174,21 +174,26 @@ int feed_read(struct store_txn *txn, uint64_t after, feed_entry_fn each, void *u
 
 static void add_text(struct buf *to, const char *key, struct bytes text)
 {
-	buf_addf(to, ", \"%s\": ", key);
+	buf_add_str(to, ", \"");
+	buf_add_str(to, key);
+	buf_add_str(to, "\": ");
 	json_quote(to, text);
 }
 
 void feed_body(const struct feed_entry *e, struct buf *to)
 {
 	char id[UUID_TEXT_SIZE], time[TIME_TEXT_SIZE];
-	buf_addf(to, "{\"id\": \"%s\", \"current_state\": \"%s\", \"previous_state\": ",
-		 uuid_format(e->job, id), job_state_name(e->state));
+	buf_add_str(to, "{\"id\": \"");
+	buf_add_str(to, uuid_format(e->job, id));
+	buf_add_str(to, "\"");
+	add_text(to, "current_state", bytes_str(job_state_name(e->state)));
 	if (e->sequence > 1)
-		buf_addf(to, "\"%s\"", job_state_name(e->previous));
+		add_text(to, "previous_state", bytes_str(job_state_name(e->previous)));
 	else
-		buf_add_str(to, "null");
-	buf_addf(to, ", \"sequence\": %u, \"time\": \"%s\"", e->sequence,
-		 time_format(e->time_ms, time));
+		buf_add_str(to, ", \"previous_state\": null");
+	buf_add_str(to, ", \"sequence\": ");
+	buf_add_number(to, e->sequence);
+	add_text(to, "time", bytes_str(time_format(e->time_ms, time)));
 	add_text(to, "userID", e->user);
 	add_text(to, "jobName", e->name);
 	add_text(to, "jobKind", e->kind);
