@@ -1,9 +1,11 @@
-/* GET /v1/job/count: how many jobs match, as a whole or in groups. */
+/* GET /v1/job/count: how many jobs match, as a whole or in groups. Counters tell it where they
+ * know; else the jobs are walked, in pieces, so that no reading transaction lasts long. */
 #include "api/handlers/job_filter.h"
+#include "core/ledger/walk.h"
 
 #include <stdlib.h>
 
-enum { FIELDS = 5, GROUPS_MAX = 1000, SLOTS = 4096 };
+enum { FIELDS = 5, GROUPS_MAX = 1000, SLOTS = 4096, PIECE = 20000 };
 
 const struct route_query job_count_query[] = {
 	JOB_FILTER_QUERY,
@@ -87,9 +89,8 @@ static int add_group(struct tally *t, const struct group *like, struct group **s
 	return 0;
 }
 
-static bool count_one(void *user, const struct job *job)
+static int count_some(struct tally *t, const struct job *job, uint64_t jobs)
 {
-	struct tally *t = user;
 	struct group key = {.fields = t->fields};
 	for (size_t i = 0; i < t->fields; i++)
 		key.text[i] = t->field[i]->of(job);
@@ -99,11 +100,13 @@ static bool count_one(void *user, const struct job *job)
 	if (!t->group[at])
 		t->rc = add_group(t, &key, &t->group[at]);
 	if (t->rc)
-		return false;
-	t->group[at]->n++;
-	t->n++;
-	return true;
+		return t->rc;
+	t->group[at]->n += jobs;
+	t->n += jobs;
+	return 0;
 }
+
+static bool count_one(void *user, const struct job *job) { return count_some(user, job, 1) == 0; }
 
 /* ---- what is asked for ---- */
 
@@ -175,27 +178,85 @@ static void put_groups(struct tally *t, struct json_object *to)
 	jb_put(to, "groups", list);
 }
 
-static int count_groups(struct store_txn *txn, const struct job_query *q, struct tally *t,
-			struct sl_error *err)
+/* ---- counting ---- */
+
+struct groups_in {
+	struct tally *tally;
+	const struct job_filter *filter;
+};
+
+static void count_group(void *user, const struct job_group *group, uint64_t jobs)
 {
-	static const struct uuid nil = {{0}};
-	int rc = q->nothing ? 0 : ledger_walk(txn, &q->f, true, nil, count_one, t);
+	struct groups_in *in = user;
+	struct job like = {
+		.state = group->state, .reason_code = group->code, .plugin = group->plugin};
+	if (!in->tally->rc && job_filter_matches(in->filter, &like))
+		count_some(in->tally, &like, jobs);
+}
+
+/* Do the counters of states, codes and plugins know both what is asked and how it is grouped? */
+static bool groups_know(const struct tally *t, const struct job_filter *f)
+{
+	bool known = !f->users && !f->kinds && !f->name.len && !f->from_ms && !f->to_ms;
+	for (size_t i = 0; i < t->fields; i++)
+		known = known && t->field[i]->of != kind_of && t->field[i]->of != user_of;
+	return known;
+}
+
+static int count_by_groups(struct store_txn *txn, const struct job_filter *f, struct tally *t)
+{
+	struct groups_in in = {t, f};
+	int rc = ledger_groups(txn, SIZE_MAX, count_group, &in);
+	return rc ? rc : ledger_final_groups(txn, count_group, &in);
+}
+
+/* One reading transaction. */
+static int count_piece(struct store *store, struct job_walk *w, struct tally *t)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	int rc = store_begin(store, STORE_READ, &txn);
+	w->most = w->misses = PIECE;
+	if (!rc)
+		rc = job_walk(txn, w, t->fields ? count_one : NULL, t);
+	if (!rc && !t->fields)
+		t->n += PIECE - w->most;
+	return rc;
+}
+
+static int count_by_walk(struct store *store, const struct job_filter *f, struct tally *t)
+{
+	struct job_walk w = {.filter = f, .newest_first = true, .more = true};
+	int rc = 0;
+	while (w.more && !rc && !t->rc)
+		rc = count_piece(store, &w, t);
+	return rc;
+}
+
+/* SL_E_NOT_FOUND: the jobs must be walked. */
+static int count_quickly(struct store *store, const struct job_filter *f, struct tally *t)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	int rc = store_begin(store, STORE_READ, &txn);
+	if (rc)
+		return rc;
+	if (!t->fields)
+		return ledger_count_quickly(txn, f, &t->n);
+	return groups_know(t, f) ? count_by_groups(txn, f, t) : SL_E_NOT_FOUND;
+}
+
+static int count(struct api *api, const struct job_query *q, struct tally *t, struct sl_error *err)
+{
+	if (q->nothing)
+		return 0;
+	int rc = count_quickly(api->store, &q->f, t);
+	if (rc == SL_E_NOT_FOUND)
+		rc = count_by_walk(api->store, &q->f, t);
 	rc = rc ? rc : t->rc;
 	return rc == SL_E_TOO_BIG
 		       ? sl_fail(err, rc,
 				 "more than %d groups; narrow the filter or group by fewer things",
 				 GROUPS_MAX)
 		       : rc;
-}
-
-static int count(struct api *api, const struct job_query *q, struct tally *t, struct sl_error *err)
-{
-	scoped(store_abortp) struct store_txn *txn = NULL;
-	bool more;
-	int rc = store_begin(api->store, STORE_READ, &txn);
-	if (rc || t->fields)
-		return rc ? rc : count_groups(txn, q, t, err);
-	return q->nothing ? 0 : ledger_count(txn, &q->f, UINT64_MAX, &t->n, &more);
 }
 
 int job_read_count(struct api *api, struct request *req, struct reply *reply)

@@ -1,7 +1,14 @@
 /* GET /v1/job/list. */
 #include "api/handlers/job_filter.h"
+#include "core/ledger/walk.h"
 
-enum { PAGE_DEFAULT = 20, PAGE_MAX = 1000, DEEP_MAX = 100000, COUNT_UPTO = 10000 };
+enum {
+	PAGE_DEFAULT = 20,
+	PAGE_MAX = 1000,
+	DEEP_MAX = 100000,
+	COUNT_UPTO = 10000,
+	MISSES_MAX = 100000, /* jobs read in vain for one page */
+};
 
 const struct route_query job_list_query[] = {
 	JOB_FILTER_QUERY,
@@ -16,8 +23,8 @@ static const char list_names[] = JOB_FILTER_NAMES ",pageNumber,pageSize,order,cu
 
 struct page {
 	struct json_object *list;
-	int64_t skip, size, n;
-	struct uuid last;
+	int64_t skip, size;
+	struct uuid after; /* where it begins, then the cursor of the next one */
 	bool more;
 };
 
@@ -48,7 +55,7 @@ static int read_page(struct request *req, struct page *page, struct sl_error *er
 		return sl_fail(err, SL_E_INVALID,
 			       "pageNumber: at most %d entries deep; use cursor to walk further",
 			       DEEP_MAX);
-	if (cursor.len && uuid_parse(cursor, &page->last))
+	if (cursor.len && uuid_parse(cursor, &page->after))
 		return sl_fail(err, SL_E_INVALID, "cursor: must be the X-Next-Cursor of a page");
 	return 0;
 }
@@ -72,25 +79,48 @@ static struct json_object *show(const struct job *job)
 static bool add(void *user, const struct job *job)
 {
 	struct page *page = user;
-	if (page->skip > 0) {
-		page->skip--;
-		return true;
-	}
-	if (page->n == page->size) {
-		page->more = true;
-		return false;
-	}
-	page->n++;
-	page->last = job->id;
 	jb_add(page->list, show(job));
 	return true;
 }
 
+/* The page, and whether there is another one. A page for which too many jobs would have to be
+ * read in vain ends early, with a cursor for the rest. */
+static int fill(struct store_txn *txn, const struct job_query *q, bool newest_first,
+		struct page *page)
+{
+	struct job_walk w = {.filter = &q->f,
+			     .newest_first = newest_first,
+			     .after = page->after,
+			     .skip = (uint64_t)page->skip,
+			     .most = (uint64_t)page->size,
+			     .misses = MISSES_MAX};
+	int rc = job_walk(txn, &w, add, page);
+	page->after = w.after;
+	page->more = w.more;
+	if (rc || !w.more || w.most)
+		return rc;
+	w.most = 1;
+	rc = job_walk(txn, &w, NULL, NULL);
+	page->more = w.most == 0 || w.more;
+	return rc;
+}
+
+/* Exact where counters know it, or where a short walk finds them all; else at least so many. */
 static int put_total(struct store_txn *txn, const struct job_query *q, struct reply *reply)
 {
+	struct job_walk w = {.filter = &q->f,
+			     .newest_first = true,
+			     .most = COUNT_UPTO + 1,
+			     .misses = MISSES_MAX};
 	uint64_t n = 0;
 	bool more = false;
-	int rc = q->nothing ? 0 : ledger_count(txn, &q->f, COUNT_UPTO, &n, &more);
+	int rc = q->nothing ? 0 : ledger_count_quickly(txn, &q->f, &n);
+	if (rc == SL_E_NOT_FOUND) {
+		rc = job_walk(txn, &w, NULL, NULL);
+		more = w.more;
+		n = COUNT_UPTO + 1 - w.most;
+		n = n > COUNT_UPTO ? COUNT_UPTO : n;
+	}
 	if (!rc)
 		reply_header(reply, "X-Total-Count", "%llu%s", (unsigned long long)n,
 			     more ? "+" : "");
@@ -117,10 +147,10 @@ int job_read_list(struct api *api, struct request *req, struct reply *reply)
 		return rc;
 	page.list = reply->payload = jb_array();
 	if (!q.nothing)
-		rc = ledger_walk(txn, &q.f, newest_first, page.last, add, &page);
+		rc = fill(txn, &q, newest_first, &page);
 	if (!rc)
 		rc = put_total(txn, &q, reply);
 	if (page.more)
-		reply_header(reply, "X-Next-Cursor", "%s", uuid_format(page.last, cursor));
+		reply_header(reply, "X-Next-Cursor", "%s", uuid_format(page.after, cursor));
 	return rc;
 }

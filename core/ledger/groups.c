@@ -1,19 +1,20 @@
-/* How many unfinished jobs are alike in state, reason code and plugin, without walking
- * them: counters in the transaction that moves a job, COUNTS 'n'+plugin+0+state+code.
+/* How many jobs are alike in state, reason code and plugin, without walking them: counters
+ * in the transaction that moves a job, COUNTS 'n'+plugin+0+state+code; 'm' for final jobs.
  *
  * A job on its usual way (what usual_codes say, no plugin) has no counter of its own: there
  * are as many of those as the state's counter has more than the others of the state. So
- * jobs that nothing holds up cost nothing here. COUNTS 'N' says that all were counted. */
+ * jobs that nothing holds up cost nothing here. COUNTS 'N' says which were counted: "1"
+ * unfinished ones, "2" all. */
 #include "core/ledger/ledger.h"
 #include "core/wire.h"
 
 enum { PLUGIN_KEY_MAX = 255, GROUP_KEY_MAX = 1 + PLUGIN_KEY_MAX + 1 + 1 + JOB_REASON_CODE_MAX };
 
 static const char *const usual_codes[] = {
-	[JOB_PREPARING] = "in_admission",
-	[JOB_SUSPENDED] = "gate_suspended",
-	[JOB_WAITING] = "waiting_for_slot",
-	[JOB_RUNNING] = "running",
+	[JOB_PREPARING] = "in_admission",   [JOB_SUSPENDED] = "gate_suspended",
+	[JOB_WAITING] = "waiting_for_slot", [JOB_RUNNING] = "running",
+	[JOB_SUCCEEDED] = "succeeded",      [JOB_FAILED] = "replica_failed",
+	[JOB_STOPPED] = "stopped_by_user",
 };
 
 struct group_key {
@@ -23,8 +24,7 @@ struct group_key {
 
 static bool is_counted(const struct job_group *g)
 {
-	return g->there && !job_final(g->state) &&
-	       (g->plugin.len || !bytes_is(g->code, usual_codes[g->state]));
+	return g->there && (g->plugin.len || !bytes_is(g->code, usual_codes[g->state]));
 }
 
 static bool same(const struct job_group *a, const struct job_group *b)
@@ -40,7 +40,7 @@ static void key_add(struct group_key *k, struct bytes part)
 
 static struct group_key key_of(const struct job_group *g)
 {
-	struct group_key k = {.at = {'n'}, .len = 1};
+	struct group_key k = {.at = {job_final(g->state) ? 'm' : 'n'}, .len = 1};
 	if (g->plugin.len)
 		key_add(&k, bytes_cut(g->plugin, PLUGIN_KEY_MAX));
 	k.at[k.len++] = 0;
@@ -86,6 +86,11 @@ void ledger_regroup(struct store_txn *txn, struct job *job)
 	job->group = now;
 }
 
+void ledger_ungroup(struct store_txn *txn, const struct job *job)
+{
+	count(txn, &job->group, false);
+}
+
 /* ---- reading ---- */
 
 struct reading {
@@ -96,10 +101,10 @@ struct reading {
 };
 
 /* A key of ours taken apart; false: it is none. */
-static bool group_of(struct bytes key, struct job_group *ret)
+static bool group_of(struct bytes key, char letter, struct job_group *ret)
 {
 	const uint8_t *at = key.at;
-	const uint8_t *end = key.len > 3 && at[0] == 'n' ? memchr(at + 1, 0, key.len - 1) : NULL;
+	const uint8_t *end = key.len > 3 && at[0] == letter ? memchr(at + 1, 0, key.len - 1) : NULL;
 	if (!end || end + 1 >= at + key.len || end[1] >= JOB_STATES)
 		return false;
 	ret->there = true;
@@ -109,15 +114,17 @@ static bool group_of(struct bytes key, struct job_group *ret)
 	return true;
 }
 
-static int read_counted(struct store_txn *txn, struct reading *r)
+static int read_counted(struct store_txn *txn, struct reading *r, char letter)
 {
+	const uint8_t from = (uint8_t)letter;
 	scoped(store_cursor_freep) struct store_cursor *c = NULL;
 	struct bytes key, val;
 	struct job_group g;
 	int rc = store_cursor_open(txn, STORE_COUNTS, &c);
 	if (rc)
 		return rc;
-	for (rc = store_seek(c, BYTES("n"), &key, &val); rc == 0 && r->left && group_of(key, &g);
+	for (rc = store_seek(c, bytes_of(&from, 1), &key, &val);
+	     rc == 0 && r->left && group_of(key, letter, &g);
 	     rc = store_next(c, &key, &val), r->left--) {
 		r->seen[g.state] += number_of(val);
 		r->each(r->user, &g, number_of(val));
@@ -125,19 +132,36 @@ static int read_counted(struct store_txn *txn, struct reading *r)
 	return rc == SL_E_NOT_FOUND ? 0 : rc;
 }
 
-int ledger_groups(struct store_txn *txn, size_t most, ledger_group_fn each, void *user)
+/* What a state's counter has more than its groups. */
+static void tell_rest(struct store_txn *txn, struct reading *r, enum job_state state)
+{
+	uint64_t all = ledger_count_state(txn, state);
+	struct job_group g = {true, state, BYTES("other"), BYTES("other")};
+	if (r->left)
+		g.code = bytes_str(usual_codes[state]), g.plugin = BYTES("");
+	if (all > r->seen[state])
+		r->each(r->user, &g, all - r->seen[state]);
+}
+
+static int read_groups(struct store_txn *txn, bool final, size_t most, ledger_group_fn each,
+		       void *user)
 {
 	struct reading r = {.each = each, .user = user, .left = most};
-	int rc = read_counted(txn, &r);
-	for (int state = 0; !rc && !job_final((enum job_state)state); state++) {
-		uint64_t all = ledger_count_state(txn, (enum job_state)state);
-		struct job_group g = {true, (enum job_state)state, BYTES("other"), BYTES("other")};
-		if (r.left)
-			g.code = bytes_str(usual_codes[state]), g.plugin = BYTES("");
-		if (all > r.seen[state])
-			each(user, &g, all - r.seen[state]);
-	}
+	int rc = read_counted(txn, &r, final ? 'm' : 'n');
+	for (int state = 0; !rc && state < JOB_STATES; state++)
+		if (job_final((enum job_state)state) == final)
+			tell_rest(txn, &r, (enum job_state)state);
 	return rc;
+}
+
+int ledger_groups(struct store_txn *txn, size_t most, ledger_group_fn each, void *user)
+{
+	return read_groups(txn, false, most, each, user);
+}
+
+int ledger_final_groups(struct store_txn *txn, ledger_group_fn each, void *user)
+{
+	return read_groups(txn, true, SIZE_MAX, each, user);
 }
 
 uint64_t ledger_count_state(struct store_txn *txn, enum job_state state)
@@ -150,28 +174,37 @@ uint64_t ledger_count_state(struct store_txn *txn, enum job_state state)
 
 struct counting {
 	struct store_txn *txn;
+	bool unfinished; /* too */
 };
 
 static bool count_one(void *user, const struct job *job)
 {
 	struct counting *q = user;
 	struct job_group g = {true, job->state, job->reason_code, job->plugin};
-	count(q->txn, &g, true);
+	char name[JOB_NAME_MAX];
+	struct job named = {.id = job->id, .name = bytes_cut(job->name, JOB_NAME_MAX)};
+	if (named.name.len) /* the first write takes away what was read */
+		memcpy(name, named.name.at, named.name.len);
+	named.name.at = name;
+	if (q->unfinished || job_final(job->state))
+		count(q->txn, &g, true);
+	ledger_put_name(q->txn, &named, true);
 	return true;
 }
 
 int ledger_count_groups(struct store_txn *txn)
 {
 	static const struct uuid nil = {{0}};
-	struct counting q = {txn};
-	int rc = 0;
-	if (store_has(txn, STORE_COUNTS, BYTES("N")))
-		return 0;
-	for (int state = 0; !rc && !job_final((enum job_state)state); state++) {
-		struct job_filter filter = {.states = 1u << state};
-		rc = ledger_walk(txn, &filter, false, nil, count_one, &q);
+	struct job_filter all = {0};
+	struct counting q = {txn, true};
+	struct bytes value;
+	if (store_get(txn, STORE_COUNTS, BYTES("N"), &value) == 0) {
+		if (bytes_is(value, "2"))
+			return 0;
+		q.unfinished = false;
 	}
+	int rc = ledger_walk(txn, &all, false, nil, count_one, &q);
 	if (!rc)
-		store_put(txn, STORE_COUNTS, BYTES("N"), BYTES("1"));
+		store_put(txn, STORE_COUNTS, BYTES("N"), BYTES("2"));
 	return rc;
 }

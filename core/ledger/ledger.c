@@ -103,6 +103,18 @@ static void index_put(struct store_txn *txn, enum facet facet, const struct job 
 		store_del(txn, STORE_INDEX, key_bytes(&k));
 }
 
+void ledger_put_name(struct store_txn *txn, const struct job *job, bool there)
+{
+	struct key k = {.at = {'j'}, .len = 1};
+	key_add(&k, bytes_cut(job->name, JOB_NAME_MAX));
+	k.at[k.len++] = 0;
+	key_add(&k, id_bytes(&job->id));
+	if (there)
+		store_put(txn, STORE_INDEX, key_bytes(&k), BYTES(""));
+	else
+		store_del(txn, STORE_INDEX, key_bytes(&k));
+}
+
 static bool is_held(const struct job_group *g)
 {
 	return g->there && g->state == JOB_PREPARING && bytes_is(g->code, JOB_CODE_HELD);
@@ -289,6 +301,7 @@ void ledger_insert(struct store_txn *txn, struct job *job)
 {
 	for (int facet = 0; facet < FACETS; facet++)
 		index_put(txn, (enum facet)facet, job, true);
+	ledger_put_name(txn, job, true);
 	job->group = (struct job_group){0}; /* a write may be tried twice */
 	job->line = (struct job_line){0};
 	ledger_put_child(txn, job, true);
@@ -301,6 +314,8 @@ void ledger_drop(struct store_txn *txn, const struct job *job)
 {
 	for (int facet = 0; facet < FACETS; facet++)
 		index_put(txn, (enum facet)facet, job, false);
+	ledger_put_name(txn, job, false);
+	ledger_ungroup(txn, job);
 	set_timer(txn, job->id, job->next_ms, false);
 	store_del(txn, STORE_JOBS, id_bytes(&job->id));
 }

@@ -5,7 +5,8 @@
  * two who want different things one wins and the other is told.
  *
  * Keys:  JOBS id · DOCS id+part · EVENTS id+be32(number) · REPLICAS id+be32(role)+be32(index)
- *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, 'h'+id of held ones, and as
+ *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, 'j'+name+0+id, 'h'+id of held
+ *        ones, and as
  *        ledger_kin.c, ledger_line.h, kept.h, ledger_erase.h say · COUNTS 'a', 's'+state,
  *        'u'+user, 'k'+kind, 'h', and as ledger_groups.c says
  *        TIMERS be64(due ms)+id · SEEN hash · SEEN 't'+be64(time)+hash
@@ -117,12 +118,15 @@ bool job_filter_matches(const struct job_filter *f, const struct job *job);
 
 typedef bool (*ledger_job_fn)(void *user, const struct job *job);
 /** Walk the jobs that match, in the order of submission or newest first, beginning
- * behind `after` (nil: at the beginning); `each` returns false to end. Walks the
- * narrowest index that fits the filter. */
+ * behind `after` (nil: at the beginning); `each` returns false to end. core/ledger/walk.h
+ * has it in pieces. */
 SL_MUST_USE int ledger_walk(struct store_txn *txn, const struct job_filter *f, bool newest_first,
 			    struct uuid after, ledger_job_fn each, void *user);
-/** How many match: exact at once without a filter or with one state, user or kind; else
- * counted by walking up to `most`, then `*ret_more` is set. */
+/** How many match, as counters know it: without a filter, of one user or kind, or of any
+ * states, reason codes and plugin. SL_E_NOT_FOUND: they must be walked. */
+SL_MUST_USE int ledger_count_quickly(struct store_txn *txn, const struct job_filter *f,
+				     uint64_t *ret);
+/** Likewise; otherwise counted by walking up to `most`, then `*ret_more` is set. */
 SL_MUST_USE int ledger_count(struct store_txn *txn, const struct job_filter *f, uint64_t most,
 			     uint64_t *ret, bool *ret_more);
 
@@ -134,16 +138,21 @@ SL_MUST_USE int ledger_ids_held(struct store_txn *txn, struct uuid after, struct
 				size_t max, size_t *ret_n);
 uint64_t ledger_count_held(struct store_txn *txn);
 
-/* ---- unfinished jobs by state, reason code and plugin ---- */
+/* ---- jobs by state, reason code and plugin ---- */
 
 typedef void (*ledger_group_fn)(void *user, const struct job_group *group, uint64_t jobs);
-/** Each group with its number of jobs, by plugin; no walk over jobs. Behind `most` groups the
- * rest of each state is one group, code and plugin "other". */
+/** Each group of unfinished jobs with its number, by plugin; no walk over jobs. Behind `most`
+ * groups the rest of each state is one group, code and plugin "other". */
 SL_MUST_USE int ledger_groups(struct store_txn *txn, size_t most, ledger_group_fn each, void *user);
+/** Likewise of jobs that have ended, all groups. */
+SL_MUST_USE int ledger_final_groups(struct store_txn *txn, ledger_group_fn each, void *user);
 uint64_t ledger_count_state(struct store_txn *txn, enum job_state state);
-/** Count them once in a store that was made before they were counted. */
+/** Count them, and index names, once in a store that was made before that was done. */
 SL_MUST_USE int ledger_count_groups(struct store_txn *txn);
-void ledger_regroup(struct store_txn *txn, struct job *job); /**< For core/ledger/ledger.c. */
+/* For core/ledger/ledger.c; the last one for groups.c: */
+void ledger_regroup(struct store_txn *txn, struct job *job);
+void ledger_ungroup(struct store_txn *txn, const struct job *job);
+void ledger_put_name(struct store_txn *txn, const struct job *job, bool there);
 
 /* ---- timers ---- */
 

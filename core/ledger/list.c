@@ -1,5 +1,5 @@
-/* Lists and counts of jobs: which index a filter walks, and the walk. */
-#include "core/ledger/ledger.h"
+/* Lists and counts of jobs: what a filter finds, and what counters know without a walk. */
+#include "core/ledger/walk.h"
 #include "core/wire.h"
 
 static bool any_of(struct bytes text, const struct bytes *list, size_t n)
@@ -21,170 +21,118 @@ bool job_filter_matches(const struct job_filter *f, const struct job *job)
 	       (!f->to_ms || job->created_ms <= f->to_ms);
 }
 
-struct prefix {
-	uint8_t at[1 + JOB_NAME_MAX + 1];
-	size_t len;
-};
-
-static struct prefix text_prefix(char letter, struct bytes text)
-{
-	struct prefix p = {.at = {(uint8_t)letter}, .len = 1};
-	if (text.len <= JOB_NAME_MAX) {
-		memcpy(p.at + 1, text.at, text.len);
-		p.len += text.len;
-	}
-	p.at[p.len++] = 0;
-	return p;
-}
-
-/* The one index that holds every match; length 0: none is narrower than all jobs. */
-static struct prefix narrowest(const struct job_filter *f)
-{
-	if (f->users == 1)
-		return text_prefix('u', f->user[0]);
-	if (f->states && (f->states & (f->states - 1)) == 0) {
-		struct prefix p = {.at = {'s', (uint8_t)__builtin_ctz(f->states)}, .len = 2};
-		return p;
-	}
-	if (f->kinds == 1)
-		return text_prefix('k', f->kind[0]);
-	return (struct prefix){.len = 0};
-}
-
-struct walk {
-	struct store_txn *txn;
-	struct store_cursor *cursor;
-	struct prefix prefix;
-	bool newest_first;
-};
-
-static int step(struct walk *w, struct bytes *key)
-{
-	struct bytes val;
-	return w->newest_first ? store_prev(w->cursor, key, &val)
-			       : store_next(w->cursor, key, &val);
-}
-
-/* Stand on the first entry behind `after` in the direction of the walk. */
-static int start(struct walk *w, struct uuid after, struct bytes *key)
-{
-	uint8_t from[sizeof(w->prefix.at) + 16];
-	struct bytes val;
-	bool fresh = uuid_is_nil(after);
-	memcpy(from, w->prefix.at, w->prefix.len);
-	memset(from + w->prefix.len, w->newest_first ? 0xff : 0, 16);
-	if (!fresh)
-		memcpy(from + w->prefix.len, after.at, 16);
-	struct bytes at = bytes_of(from, w->prefix.len + 16);
-	int rc = w->newest_first ? store_seek_last(w->cursor, at, key, &val)
-				 : store_seek(w->cursor, at, key, &val);
-	if (rc == 0 && !fresh && bytes_eq(*key, at))
-		rc = step(w, key);
-	return rc;
-}
-
-static bool inside(const struct walk *w, struct bytes key)
-{
-	return key.len == w->prefix.len + 16 &&
-	       (w->prefix.len == 0 || memcmp(key.at, w->prefix.at, w->prefix.len) == 0);
-}
-
-/* Ids carry their time: outside of it a walk can end (1) or go on (0, -1: not yet in). */
-static int against_time(const struct job_filter *f, struct uuid id, bool newest_first)
-{
-	int64_t ms = uuid_time_ms(id), slack = 24 * 3600 * 1000;
-	bool before = f->from_ms && ms < f->from_ms - slack,
-	     past = f->to_ms && ms > f->to_ms + slack;
-	return newest_first ? before : past;
-}
-
 int ledger_walk(struct store_txn *txn, const struct job_filter *f, bool newest_first,
 		struct uuid after, ledger_job_fn each, void *user)
 {
-	scoped(store_cursor_freep) struct store_cursor *cursor = NULL;
-	struct walk w = {.txn = txn, .prefix = narrowest(f), .newest_first = newest_first};
-	struct bytes key;
-	int rc = store_cursor_open(txn, w.prefix.len ? STORE_INDEX : STORE_JOBS, &cursor);
-	if (rc)
-		return rc;
-	w.cursor = cursor;
-	for (rc = start(&w, after, &key); rc == 0 && inside(&w, key); rc = step(&w, &key)) {
-		struct uuid id;
-		struct job job;
-		memcpy(id.at, (const uint8_t *)key.at + w.prefix.len, 16);
-		if (against_time(f, id, newest_first))
-			break;
-		int got = ledger_get(txn, id, &job);
-		if (got)
-			return got;
-		if (job_filter_matches(f, &job) && !each(user, &job))
-			break;
-	}
-	return rc == SL_E_NOT_FOUND ? 0 : rc;
+	struct job_walk w = {.filter = f,
+			     .newest_first = newest_first,
+			     .after = after,
+			     .most = UINT64_MAX,
+			     .misses = SIZE_MAX};
+	return job_walk(txn, &w, each, user);
 }
 
-struct tally {
-	uint64_t n, most;
-	bool more;
-};
+/* ---- counting ---- */
 
-static bool tally_one(void *user, const struct job *job SL_UNUSED)
-{
-	struct tally *t = user;
-	if (t->n == t->most) {
-		t->more = true;
-		return false;
-	}
-	t->n++;
-	return true;
-}
+static bool is_one(unsigned states) { return states && (states & (states - 1)) == 0; }
 
-/* With at most one facet a counter knows; returns false when the jobs must be walked. */
-static bool counted(struct store_txn *txn, const struct job_filter *f, uint64_t *ret)
+static uint64_t count_at(struct store_txn *txn, char letter, struct bytes text, bool ends)
 {
-	bool one_state = f->states && (f->states & (f->states - 1)) == 0;
-	int facets = (f->states != 0) + (f->users != 0) + (f->kinds != 0);
-	if (facets > 1 || f->codes || f->name.len || f->plugin.len || f->from_ms || f->to_ms ||
-	    (f->states && !one_state) || f->users > 1 || f->kinds > 1)
-		return false;
-	struct prefix p = narrowest(f);
-	struct bytes value, key = p.len ? bytes_of(p.at, p.len) : BYTES("a");
-	*ret = store_get(txn, STORE_COUNTS, key, &value) == 0 && value.len == 8
+	uint8_t key[1 + JOB_NAME_MAX + 1] = {(uint8_t)letter};
+	size_t len = 1;
+	struct bytes value;
+	if (text.len > JOB_NAME_MAX)
+		return 0;
+	if (text.len)
+		memcpy(key + len, text.at, text.len);
+	len += text.len;
+	if (ends)
+		key[len++] = 0;
+	return store_get(txn, STORE_COUNTS, bytes_of(key, len), &value) == 0 && value.len == 8
 		       ? wire_from_be(value.at, 8)
 		       : 0;
-	return true;
+}
+
+struct sum {
+	const struct job_filter *filter;
+	uint64_t n;
+};
+
+static void add_group(void *user, const struct job_group *group, uint64_t jobs)
+{
+	struct sum *s = user;
+	struct job like = {
+		.state = group->state, .reason_code = group->code, .plugin = group->plugin};
+	if (job_filter_matches(s->filter, &like))
+		s->n += jobs;
+}
+
+/* What counters know: all jobs; those of one user or kind; or those of any states, codes and
+ * plugin. SL_E_NOT_FOUND: they do not know. */
+int ledger_count_quickly(struct store_txn *txn, const struct job_filter *f, uint64_t *ret)
+{
+	bool grouped = f->states || f->codes || f->plugin.len;
+	struct sum sum = {.filter = f};
+	if (f->name.len || f->from_ms || f->to_ms ||
+	    (f->users != 0) + (f->kinds != 0) + grouped > 1 || f->users > 1 || f->kinds > 1)
+		return SL_E_NOT_FOUND;
+	if (f->users || f->kinds) {
+		*ret = count_at(txn, f->users ? 'u' : 'k', f->users ? *f->user : *f->kind, true);
+		return 0;
+	}
+	if (!grouped) {
+		*ret = count_at(txn, 'a', BYTES(""), false);
+		return 0;
+	}
+	if (is_one(f->states) && !f->codes && !f->plugin.len) {
+		*ret = ledger_count_state(txn, (enum job_state)__builtin_ctz(f->states));
+		return 0;
+	}
+	int rc = ledger_groups(txn, SIZE_MAX, add_group, &sum);
+	if (!rc)
+		rc = ledger_final_groups(txn, add_group, &sum);
+	*ret = sum.n;
+	return rc;
 }
 
 int ledger_count(struct store_txn *txn, const struct job_filter *f, uint64_t most, uint64_t *ret,
 		 bool *ret_more)
 {
+	struct job_walk w = {.filter = f, .newest_first = true, .most = most, .misses = SIZE_MAX};
 	*ret_more = false;
-	if (counted(txn, f, ret))
-		return 0;
-	struct tally t = {.most = most};
-	static const struct uuid nil = {{0}};
-	int rc = ledger_walk(txn, f, true, nil, tally_one, &t);
-	*ret = t.n;
-	*ret_more = t.more;
+	int rc = ledger_count_quickly(txn, f, ret);
+	if (rc != SL_E_NOT_FOUND)
+		return rc;
+	rc = job_walk(txn, &w, NULL, NULL);
+	*ret = most - w.most;
+	if (rc || w.most || !w.more)
+		return rc;
+	w.most = 1; /* is there one more? */
+	rc = job_walk(txn, &w, NULL, NULL);
+	*ret_more = w.most == 0;
 	return rc;
 }
 
 /* ---- ids alone ---- */
 
-static int ids_below(struct store_txn *txn, struct prefix prefix, struct uuid after,
+static int ids_below(struct store_txn *txn, struct bytes prefix, struct uuid after,
 		     struct uuid *ids, size_t max, size_t *ret_n)
 {
 	scoped(store_cursor_freep) struct store_cursor *cursor = NULL;
-	struct walk w = {.txn = txn, .prefix = prefix};
-	struct bytes key;
+	uint8_t from[2 + sizeof(after.at)];
+	struct bytes at = bytes_of(from, prefix.len + sizeof(after.at)), key, val;
 	size_t n = 0;
+	memcpy(from, prefix.at, prefix.len);
+	memcpy(from + prefix.len, after.at, sizeof(after.at));
 	int rc = store_cursor_open(txn, STORE_INDEX, &cursor);
 	if (rc)
 		return rc;
-	w.cursor = cursor;
-	for (rc = start(&w, after, &key); rc == 0 && n < max && inside(&w, key);
-	     rc = step(&w, &key))
-		memcpy(ids[n++].at, (const uint8_t *)key.at + prefix.len, 16);
+	rc = store_seek(cursor, at, &key, &val);
+	if (rc == 0 && bytes_eq(key, at))
+		rc = store_next(cursor, &key, &val);
+	for (; rc == 0 && n < max && key.len == at.len && memcmp(key.at, from, prefix.len) == 0;
+	     rc = store_next(cursor, &key, &val))
+		memcpy(ids[n++].at, (const uint8_t *)key.at + prefix.len, sizeof(after.at));
 	*ret_n = n;
 	return rc == SL_E_NOT_FOUND ? 0 : rc;
 }
@@ -192,13 +140,14 @@ static int ids_below(struct store_txn *txn, struct prefix prefix, struct uuid af
 int ledger_ids_in(struct store_txn *txn, enum job_state state, struct uuid after, struct uuid *ids,
 		  size_t max, size_t *ret_n)
 {
-	return ids_below(txn, (struct prefix){{'s', (uint8_t)state}, 2}, after, ids, max, ret_n);
+	const uint8_t key[2] = {'s', (uint8_t)state};
+	return ids_below(txn, bytes_of(key, sizeof(key)), after, ids, max, ret_n);
 }
 
 int ledger_ids_held(struct store_txn *txn, struct uuid after, struct uuid *ids, size_t max,
 		    size_t *ret_n)
 {
-	return ids_below(txn, (struct prefix){{'h'}, 1}, after, ids, max, ret_n);
+	return ids_below(txn, BYTES("h"), after, ids, max, ret_n);
 }
 
 uint64_t ledger_count_held(struct store_txn *txn)

@@ -1,6 +1,6 @@
 /* The book of jobs: index and counters after random moves, lists, timers, keys, logs. */
 #include "core/base/crypt.h"
-#include "core/ledger/ledger.h"
+#include "core/ledger/walk.h"
 #include "tests/lib/seeded.h"
 #include "tests/unit/core/support.h"
 
@@ -227,6 +227,57 @@ static void test_other_filters(void **state)
 	assert_true(more);
 	assert_int_equal(ledger_count(txn, &odd, 5, &n, &more), 0);
 	assert_false(more);
+	store_abort(txn);
+}
+
+/* Misses end a walk, and it goes on behind where it ended. */
+static void test_a_walk_in_pieces(void **state)
+{
+	struct house *h = *state;
+	for (int i = 0; i < 40; i++)
+		insert(h, "u", i % 3 ? "k" : "l", "n");
+	for (size_t i = 0; i < 40; i += 8)
+		assert_int_equal(move(h, i, JOB_SUSPENDED, "odd"), 0);
+	struct bytes code = BYTES("odd"), user = BYTES("u");
+	struct job_filter f = {.code = &code, .codes = 1, .user = &user, .users = 1};
+	struct store_txn *txn = begin(h, STORE_READ);
+	for (int newest = 0; newest < 2; newest++) {
+		struct job_walk w = {.filter = &f, .newest_first = newest, .more = true};
+		struct seen all = {0};
+		size_t pieces = 0;
+		for (; w.more; pieces++) {
+			w.most = UINT64_MAX;
+			w.misses = 3;
+			assert_int_equal(job_walk(txn, &w, see, &all), 0);
+			assert_true(pieces < 40);
+		}
+		assert_int_equal(all.n, 5);
+		for (size_t i = 0; i < 5; i++)
+			assert_true(uuid_eq(all.id[i], h->id[newest ? 32 - 8 * i : 8 * i]));
+		assert_true(pieces >= 35 / 3);
+	}
+	store_abort(txn);
+}
+
+static void test_a_walk_passes_over(void **state)
+{
+	struct house *h = *state;
+	for (int i = 0; i < 30; i++)
+		insert(h, i % 2 ? "u" : "v", "k", "n");
+	struct bytes user = BYTES("u");
+	struct job_filter f = {.user = &user, .users = 1};
+	struct job_walk w = {.filter = &f, .skip = 4, .most = 3, .misses = SIZE_MAX};
+	struct seen page = {0};
+	struct store_txn *txn = begin(h, STORE_READ);
+	assert_int_equal(job_walk(txn, &w, see, &page), 0);
+	assert_int_equal(page.n, 3);
+	assert_true(uuid_eq(page.id[0], h->id[9]));
+	assert_true(w.more);
+	w.most = 100;
+	assert_int_equal(job_walk(txn, &w, see, &page), 0);
+	assert_int_equal(page.n, 11);
+	assert_true(uuid_eq(page.id[3], h->id[15]));
+	assert_false(w.more);
 	store_abort(txn);
 }
 
@@ -457,6 +508,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_random_moves),
 		TEST(test_other_filters),
+		TEST(test_a_walk_in_pieces),
+		TEST(test_a_walk_passes_over),
 		TEST(test_a_move),
 		TEST(test_newest),
 		TEST(test_timers),
