@@ -194,6 +194,12 @@ static void count_group(void *user, const struct job_group *group, uint64_t jobs
 		count_some(in->tally, &like, jobs);
 }
 
+static bool filters_any(const struct job_filter *f)
+{
+	return f->states || f->users || f->kinds || f->codes || f->name.len || f->plugin.len ||
+	       f->from_ms || f->to_ms;
+}
+
 /* Do the counters of states, codes and plugins know both what is asked and how it is grouped? */
 static bool groups_know(const struct tally *t, const struct job_filter *f)
 {
@@ -208,6 +214,18 @@ static int count_by_groups(struct store_txn *txn, const struct job_filter *f, st
 	struct groups_in in = {t, f};
 	int rc = ledger_groups(txn, SIZE_MAX, count_group, &in);
 	return rc ? rc : ledger_final_groups(txn, count_group, &in);
+}
+
+static bool count_user(void *user, struct bytes value, uint64_t jobs)
+{
+	struct job like = {.user = value};
+	return count_some(user, &like, jobs) == 0;
+}
+
+static bool count_kind(void *user, struct bytes value, uint64_t jobs)
+{
+	struct job like = {.kind = value};
+	return count_some(user, &like, jobs) == 0;
 }
 
 /* One reading transaction. */
@@ -241,7 +259,12 @@ static int count_quickly(struct store *store, const struct job_filter *f, struct
 		return rc;
 	if (!t->fields)
 		return ledger_count_quickly(txn, f, &t->n);
-	return groups_know(t, f) ? count_by_groups(txn, f, t) : SL_E_NOT_FOUND;
+	if (groups_know(t, f))
+		return count_by_groups(txn, f, t);
+	if (t->fields > 1 || filters_any(f))
+		return SL_E_NOT_FOUND;
+	return t->field[0]->of == user_of ? ledger_values(txn, BY_USER, count_user, t)
+					  : ledger_values(txn, BY_KIND, count_kind, t);
 }
 
 static int count(struct api *api, const struct job_query *q, struct tally *t, struct sl_error *err)

@@ -7,7 +7,7 @@ enum {
 	PAGE_MAX = 1000,
 	DEEP_MAX = 100000,
 	COUNT_UPTO = 10000,
-	MISSES_MAX = 100000, /* jobs read in vain for one page */
+	MISSES_MAX = 30000, /* jobs read in vain for one page */
 };
 
 const struct route_query job_list_query[] = {
@@ -15,7 +15,9 @@ const struct route_query job_list_query[] = {
 	{"pageNumber", "integer", "From 1."},
 	{"pageSize", "integer", "1 to 1000; 20 by default."},
 	{"order", "string", "desc (by default) or asc, by submission."},
-	{"cursor", "string", "X-Next-Cursor of the page before."},
+	{"cursor", "string",
+	 "X-Next-Cursor of the page before; a page may have one though it is short: what is rare "
+	 "is looked for in pieces."},
 	{NULL, NULL, NULL},
 };
 
@@ -23,6 +25,7 @@ static const char list_names[] = JOB_FILTER_NAMES ",pageNumber,pageSize,order,cu
 
 struct page {
 	struct json_object *list;
+	uint64_t total; /* or UINT64_MAX: no counter knows it */
 	int64_t skip, size;
 	struct uuid after; /* where it begins, then the cursor of the next one */
 	bool more;
@@ -94,6 +97,8 @@ static int fill(struct store_txn *txn, const struct job_query *q, bool newest_fi
 			     .skip = (uint64_t)page->skip,
 			     .most = (uint64_t)page->size,
 			     .misses = MISSES_MAX};
+	if (page->total == 0)
+		return 0;
 	int rc = job_walk(txn, &w, add, page);
 	page->after = w.after;
 	page->more = w.more;
@@ -106,30 +111,44 @@ static int fill(struct store_txn *txn, const struct job_query *q, bool newest_fi
 }
 
 /* Exact where counters know it, or where a short walk finds them all; else at least so many. */
-static int put_total(struct store_txn *txn, const struct job_query *q, struct reply *reply)
+static int put_total(struct store_txn *txn, const struct job_query *q, const struct page *page,
+		     struct reply *reply)
 {
 	struct job_walk w = {.filter = &q->f,
 			     .newest_first = true,
 			     .most = COUNT_UPTO + 1,
 			     .misses = MISSES_MAX};
-	uint64_t n = 0;
-	bool more = false;
-	int rc = q->nothing ? 0 : ledger_count_quickly(txn, &q->f, &n);
-	if (rc == SL_E_NOT_FOUND) {
+	uint64_t n = page->total;
+	int rc = 0;
+	if (n == UINT64_MAX) {
 		rc = job_walk(txn, &w, NULL, NULL);
-		more = w.more;
 		n = COUNT_UPTO + 1 - w.most;
 		n = n > COUNT_UPTO ? COUNT_UPTO : n;
 	}
 	if (!rc)
 		reply_header(reply, "X-Total-Count", "%llu%s", (unsigned long long)n,
-			     more ? "+" : "");
+			     w.more ? "+" : "");
 	return rc;
+}
+
+static int list(struct api *api, const struct job_query *q, bool newest_first, struct page *page,
+		struct reply *reply)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	int rc = store_begin(api->store, STORE_READ, &txn);
+	if (!rc && !q->nothing)
+		rc = ledger_count_quickly(txn, &q->f, &page->total);
+	if (rc == SL_E_NOT_FOUND) {
+		page->total = UINT64_MAX;
+		rc = 0;
+	}
+	if (!rc)
+		rc = fill(txn, q, newest_first, page);
+	return rc ? rc : put_total(txn, q, page, reply);
 }
 
 int job_read_list(struct api *api, struct request *req, struct reply *reply)
 {
-	scoped(store_abortp) struct store_txn *txn = NULL;
 	struct job_query q = {.nothing = false};
 	struct page page = {0};
 	bool newest_first;
@@ -141,15 +160,10 @@ int job_read_list(struct api *api, struct request *req, struct reply *reply)
 		rc = read_page(req, &page, &reply->err);
 	if (!rc)
 		rc = read_order(req, &newest_first, &reply->err);
-	if (!rc)
-		rc = store_begin(api->store, STORE_READ, &txn);
 	if (rc)
 		return rc;
 	page.list = reply->payload = jb_array();
-	if (!q.nothing)
-		rc = fill(txn, &q, newest_first, &page);
-	if (!rc)
-		rc = put_total(txn, &q, reply);
+	rc = list(api, &q, newest_first, &page, reply);
 	if (page.more)
 		reply_header(reply, "X-Next-Cursor", "%s", uuid_format(page.after, cursor));
 	return rc;

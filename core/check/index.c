@@ -118,7 +118,7 @@ static void check_mark(struct checking *c, struct bytes key, struct bytes val)
 int check_index(struct checking *c, struct bytes key, struct bytes val)
 {
 	char letter = *(const char *)key.at;
-	if (key.len < 17 || key.len > CHECK_KEY_MAX || !strchr("skuhpfxqweo", letter)) {
+	if (key.len < 17 || key.len > CHECK_KEY_MAX || !strchr("skujhpfxqweo", letter)) {
 		wrong(c, key, "no index has such a key");
 		return 0;
 	}
@@ -140,20 +140,20 @@ int check_index(struct checking *c, struct bytes key, struct bytes val)
 static bool is_usual(const struct job *job)
 {
 	static const char *const codes[] = {
-		[JOB_PREPARING] = "in_admission",
-		[JOB_SUSPENDED] = "gate_suspended",
-		[JOB_WAITING] = "waiting_for_slot",
-		[JOB_RUNNING] = "running",
+		[JOB_PREPARING] = "in_admission",   [JOB_SUSPENDED] = "gate_suspended",
+		[JOB_WAITING] = "waiting_for_slot", [JOB_RUNNING] = "running",
+		[JOB_SUCCEEDED] = "succeeded",      [JOB_FAILED] = "replica_failed",
+		[JOB_STOPPED] = "stopped_by_user",
 	};
 	return !job->plugin.len && bytes_is(job->reason_code, codes[job->state]);
 }
 
 void check_note_group(struct checking *c, const struct job *job)
 {
-	struct check_key k = {.at = {'n'}, .len = 1};
+	struct check_key k = {.at = {job_final(job->state) ? 'm' : 'n'}, .len = 1};
 	struct bytes val;
 	uint8_t number[8];
-	if (job_final(job->state) || is_usual(job))
+	if (is_usual(job))
 		return;
 	check_add(&k, bytes_cut(job->plugin, PLUGIN_KEY_CUT));
 	k.at[k.len++] = 0;
@@ -164,17 +164,24 @@ void check_note_group(struct checking *c, const struct job *job)
 	store_put(c->notes, STORE_COUNTS, check_bytes(&k), bytes_of(number, 8));
 }
 
-/* Groups are counted in stores that know them. */
-static bool groups_counted(struct checking *c)
+bool check_names_indexed(struct checking *c)
 {
-	return store_has(c->txn, STORE_COUNTS, BYTES("N"));
+	struct bytes val;
+	return store_get(c->txn, STORE_COUNTS, BYTES("N"), &val) == 0 && bytes_is(val, "2");
+}
+
+/* Groups are counted in stores that know them; those of jobs that have ended came later. */
+static bool is_counted(struct checking *c, struct bytes key)
+{
+	return *(const char *)key.at == 'm' ? check_names_indexed(c)
+					    : store_has(c->txn, STORE_COUNTS, BYTES("N"));
 }
 
 static void check_group(struct checking *c, struct bytes key, uint64_t n)
 {
 	struct bytes val;
 	uint64_t jobs = store_get(c->notes, STORE_COUNTS, key, &val) ? 0 : number_of(val);
-	if (groups_counted(c) && n != jobs)
+	if (is_counted(c, key) && n != jobs)
 		wrong(c, key, "the counter says %llu, there are %llu", (unsigned long long)n,
 		      (unsigned long long)jobs);
 }
@@ -198,14 +205,14 @@ static int check_some(struct checking *c, struct bytes key)
 int check_count(struct checking *c, struct bytes key, struct bytes val)
 {
 	char letter = *(const char *)key.at;
-	if (letter == 'N' && key.len == 1 && bytes_is(val, "1"))
+	if (letter == 'N' && key.len == 1 && (bytes_is(val, "1") || bytes_is(val, "2")))
 		return 0;
-	if (!strchr("askuhn", letter) || (letter == 'a' && key.len != 1) || val.len != 8 ||
+	if (!strchr("askuhnm", letter) || (letter == 'a' && key.len != 1) || val.len != 8 ||
 	    number_of(val) == 0) {
 		wrong(c, key, "this is no counter");
 		return 0;
 	}
-	if (letter == 'n')
+	if (letter == 'n' || letter == 'm')
 		check_group(c, key, number_of(val));
 	else if (letter != 'a')
 		return check_some(c, key);
@@ -216,12 +223,12 @@ int check_groups(struct checking *c)
 {
 	scoped(store_cursor_freep) struct store_cursor *cursor = NULL;
 	struct bytes key, val;
-	int rc = groups_counted(c) ? store_cursor_open(c->notes, STORE_COUNTS, &cursor) : 0;
-	if (rc || !cursor)
+	int rc = store_cursor_open(c->notes, STORE_COUNTS, &cursor);
+	if (rc)
 		return rc;
 	for (rc = store_seek(cursor, BYTES(""), &key, &val); rc == 0;
 	     rc = store_next(cursor, &key, &val))
-		if (!store_has(c->txn, STORE_COUNTS, key))
+		if (is_counted(c, key) && !store_has(c->txn, STORE_COUNTS, key))
 			check_wrong(c, STORE_COUNTS, key, "the counter is missing, there are %llu",
 				    (unsigned long long)number_of(val));
 	return rc == SL_E_NOT_FOUND ? 0 : rc;

@@ -13,7 +13,7 @@
 #include "core/job.h"
 #include "core/plugin.h"
 
-enum { CHECK_KEY_MAX = 1 + 300 + 1 + 8 + 16, CHECK_KEYS = 9 };
+enum { CHECK_KEY_MAX = 1 + 300 + 1 + 8 + 16, CHECK_KEYS = 10 };
 
 /** The newest that the feed says of a job, or an older entry. */
 struct check_move {
@@ -98,6 +98,8 @@ SL_MUST_USE int check_parts(struct checking *c, struct bytes key, const struct j
 SL_MUST_USE int check_index_end(struct checking *c);
 SL_MUST_USE int check_groups(struct checking *c);
 void check_note_group(struct checking *c, const struct job *job);
+/** Does the store have the index of names, and counters of jobs that have ended? */
+bool check_names_indexed(struct checking *c);
 /* feed.c */
 void check_feed_end(struct checking *c);
 void check_moves(struct checking *c, struct bytes key, const struct job *job);

@@ -32,6 +32,7 @@ void check_index_keys(const struct job *job, struct check_keys *ret)
 	begin(ret, 's', bytes_of(&state, 1), false);
 	begin(ret, 'u', bytes_cut(job->user, JOB_NAME_MAX), true);
 	begin(ret, 'k', bytes_cut(job->kind, JOB_NAME_MAX), true);
+	begin(ret, 'j', bytes_cut(job->name, JOB_NAME_MAX), true);
 	if (job_is_held(job))
 		begin(ret, 'h', BYTES(""), false);
 	if (!final && !uuid_is_nil(job->parent))
@@ -58,6 +59,8 @@ static const char *index_name(char letter)
 		return "by its user";
 	case 'k':
 		return "by its kind";
+	case 'j':
+		return "by its name";
 	case 'h':
 		return "of the held";
 	case 'p':
@@ -72,9 +75,10 @@ static const char *index_name(char letter)
 static void check_indexed(struct checking *c, struct bytes key, const struct job *job)
 {
 	struct check_keys keys;
+	bool names = check_names_indexed(c);
 	check_index_keys(job, &keys);
 	for (size_t i = 0; i < keys.n; i++)
-		if (!keys.key[i].optional &&
+		if (!keys.key[i].optional && (keys.key[i].at[0] != 'j' || names) &&
 		    !store_has(c->txn, STORE_INDEX, check_bytes(&keys.key[i])))
 			wrong(c, key, "the index does not have it %s",
 			      index_name((char)keys.key[i].at[0]));

@@ -154,6 +154,22 @@ static int read_groups(struct store_txn *txn, bool final, size_t most, ledger_gr
 	return rc;
 }
 
+int ledger_values(struct store_txn *txn, enum ledger_by by, ledger_value_fn each, void *user)
+{
+	scoped(store_cursor_freep) struct store_cursor *c = NULL;
+	const char letter = by == BY_USER ? 'u' : 'k';
+	struct bytes key, val;
+	int rc = store_cursor_open(txn, STORE_COUNTS, &c);
+	if (rc)
+		return rc;
+	for (rc = store_seek(c, bytes_of(&letter, 1), &key, &val);
+	     rc == 0 && key.len > 1 && *(const char *)key.at == letter;
+	     rc = store_next(c, &key, &val))
+		if (!each(user, bytes_of((const char *)key.at + 1, key.len - 2), number_of(val)))
+			break;
+	return rc == SL_E_NOT_FOUND ? 0 : rc;
+}
+
 int ledger_groups(struct store_txn *txn, size_t most, ledger_group_fn each, void *user)
 {
 	return read_groups(txn, false, most, each, user);
@@ -192,6 +208,20 @@ static bool count_one(void *user, const struct job *job)
 	return true;
 }
 
+static int forget_groups(struct store_txn *txn, char letter)
+{
+	scoped(store_cursor_freep) struct store_cursor *c = NULL;
+	const uint8_t from = (uint8_t)letter;
+	struct bytes key, val;
+	int rc = store_cursor_open(txn, STORE_COUNTS, &c);
+	if (rc)
+		return rc;
+	for (rc = store_seek(c, bytes_of(&from, 1), &key, &val);
+	     rc == 0 && *(const char *)key.at == letter; rc = store_next(c, &key, &val))
+		store_del(txn, STORE_COUNTS, key);
+	return rc == SL_E_NOT_FOUND ? 0 : rc;
+}
+
 int ledger_count_groups(struct store_txn *txn)
 {
 	static const struct uuid nil = {{0}};
@@ -203,7 +233,11 @@ int ledger_count_groups(struct store_txn *txn)
 			return 0;
 		q.unfinished = false;
 	}
-	int rc = ledger_walk(txn, &all, false, nil, count_one, &q);
+	int rc = forget_groups(txn, 'm');
+	if (!rc && q.unfinished)
+		rc = forget_groups(txn, 'n');
+	if (!rc)
+		rc = ledger_walk(txn, &all, false, nil, count_one, &q);
 	if (!rc)
 		store_put(txn, STORE_COUNTS, BYTES("N"), BYTES("2"));
 	return rc;

@@ -146,6 +146,12 @@ typedef void (*ledger_group_fn)(void *user, const struct job_group *group, uint6
 SL_MUST_USE int ledger_groups(struct store_txn *txn, size_t most, ledger_group_fn each, void *user);
 /** Likewise of jobs that have ended, all groups. */
 SL_MUST_USE int ledger_final_groups(struct store_txn *txn, ledger_group_fn each, void *user);
+enum ledger_by { BY_USER, BY_KIND };
+/** `value` is borrowed for the length of the call; false ends. */
+typedef bool (*ledger_value_fn)(void *user, struct bytes value, uint64_t jobs);
+/** Each user or kind that has jobs, with their number, in order. */
+SL_MUST_USE int ledger_values(struct store_txn *txn, enum ledger_by by, ledger_value_fn each,
+			      void *user);
 uint64_t ledger_count_state(struct store_txn *txn, enum job_state state);
 /** Count them, and index names, once in a store that was made before that was done. */
 SL_MUST_USE int ledger_count_groups(struct store_txn *txn);

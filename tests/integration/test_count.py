@@ -64,6 +64,36 @@ def test_a_bound_token_counts_its_own(api, mixed):
     assert groups(bound, groupBy="userID")["groups"] == [{"userID": "mix2", "count": 1}]
 
 
+@pytest.mark.parametrize("by", ["state", "reasonCode", "plugin", "kind", "userID", "state,reasonCode", "plugin,state",
+                                "kind,userID"])
+def test_counters_and_jobs_say_the_same(api, mixed, by):
+    """Without a filter counters answer; with a time that all jobs are behind they are walked."""
+    assert groups(api, groupBy=by) == groups(api, groupBy=by, startAt=1)
+    assert groups(api, groupBy=by, state="succeeded,failed,suspended") == \
+        groups(api, groupBy=by, state="succeeded,failed,suspended", startAt=1)
+
+
+@pytest.mark.parametrize("query, n", [
+    ("userID=mix1&state=failed", 2), ("userID=mix1,mix2&state=failed,stopped", 3), ("userID=mix1&kind=Nobody", 0),
+    ("userID=mix1&reasonCode=succeeded", 3), ("userID=mix2&kind=Nobody&state=failed", 1)])
+def test_several_filters(api, mixed, query, n):
+    assert api.good("GET", f"/v1/job/count?{query}") == {"count": n}
+    reply = api.get(f"/v1/job/list?{query}&pageSize=1")
+    assert reply.headers["X-Total-Count"] == str(n) and len(reply.payload) == min(n, 1)
+    assert ("X-Next-Cursor" in reply.headers) == (n > 1)
+
+
+def test_a_job_is_found_by_its_name(api):
+    names = ["night run", "night", "night run 2"]
+    ids = {name: api.submit(job(name=name)) for name in names}
+    for name in names:
+        found = api.good("GET", f"/v1/job/list?name={name.replace(' ', '%20')}")
+        assert [one["jobID"] for one in found] == [ids[name]]
+    api.wait_final(ids["night"])
+    api.good("DELETE", f"/v1/job/{ids['night']}")
+    assert api.good("GET", "/v1/job/list?name=night") == []
+
+
 @pytest.mark.parametrize("bad", ["", "colour", "state,", "state,state", "State"])
 def test_what_there_is_not_to_group_by(api, bad):
     reply = api.get(f"/v1/job/count?groupBy={bad}")
