@@ -53,7 +53,7 @@ def until(condition, seconds, what):
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
         time.sleep(POLL_S)
 
 
@@ -238,7 +238,7 @@ class Daemon:
 
     def start(self):
         self.spawn()
-        until(self.is_ready, READY_S, f"sluiced is ready; its log: {self.tail()}")
+        until(self.is_ready, READY_S, lambda: f"sluiced is ready; its log: {self.tail()}")
         return self
 
     def is_ready(self):
