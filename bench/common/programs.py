@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 
-NAMES = ("plugin", "bare", "echo", "load", "hooks", "spawn", "flush", "fill")
+NAMES = ("plugin", "bare", "echo", "load", "hooks", "spawn", "flush", "fill", "selectors")
 TICK = os.sysconf("SC_CLK_TCK")
 
 

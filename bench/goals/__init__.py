@@ -10,7 +10,8 @@ from goals.memory import Memory
 from goals.neighbours import Neighbours
 from goals.path import Path
 from goals.scale import Scale
+from goals.selectors import Selectors
 from goals.size import Size
 from goals.wide import Wide
 
-GROUPS = [Path, Front, Fanout, Engine, Hooks, Scale, Memory, Disk, Wide, Neighbours, Size, Instructions]
+GROUPS = [Path, Front, Fanout, Selectors, Engine, Hooks, Scale, Memory, Disk, Wide, Neighbours, Size, Instructions]
