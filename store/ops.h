@@ -45,12 +45,27 @@ struct store {
 /** Nobody knows what of a commit is on the disk: nothing is written from here on. */
 void store_break(struct store *store);
 
+enum { STORE_ADDS_MAX = 32, STORE_ADD_KEY_MAX = 320, STORE_COUNTER_SIZE = 8 };
+
+/** Counters that are still to be changed: adds.c. */
+struct store_adds {
+	size_t n;
+	struct store_add {
+		enum store_table table;
+		int64_t by;
+		uint8_t value[STORE_COUNTER_SIZE]; /**< Lent to who asked for it. */
+		size_t key_len;
+		uint8_t key[STORE_ADD_KEY_MAX];
+	} add[STORE_ADDS_MAX];
+};
+
 struct store_txn {
 	const struct store_ops *ops;
 	enum store_mode mode;
-	int failed;       /**< The first failure. */
-	uint64_t changes; /**< Puts and deletes so far. */
-	unsigned cursors; /**< Open now. */
+	int failed;              /**< The first failure. */
+	uint64_t changes;        /**< Puts and deletes so far. */
+	unsigned cursors;        /**< Open now. */
+	struct store_adds *adds; /**< NULL: none so far. */
 };
 
 struct store_cursor {
@@ -60,3 +75,14 @@ struct store_cursor {
 	size_t key_len;
 	uint8_t key[STORE_KEY_MAX];
 };
+
+/** Let the first failure of a writing transaction stick; returns `rc`. */
+int store_keep(struct store_txn *txn, int rc);
+
+/** Put what was gathered. */
+void adds_write(struct store_txn *txn);
+/** Likewise, if there is something of this table. */
+void adds_write_of(struct store_txn *txn, enum store_table table);
+/** Is this a counter that was added to? Then `*ret_rc` and `*ret` are as of store_get(). */
+bool adds_get(struct store_txn *txn, enum store_table table, struct bytes key, int *ret_rc,
+	      struct bytes *ret);

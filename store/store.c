@@ -1,6 +1,7 @@
 #include "store/ops.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 struct store *store_close(struct store *store)
 {
@@ -42,41 +43,21 @@ int store_begin(struct store *store, enum store_mode mode, struct store_txn **re
 		return rc;
 	txn->ops = store->ops;
 	txn->mode = mode;
+	txn->adds = NULL;
 	*ret = txn;
 	return 0;
 }
 
 int store_failed(const struct store_txn *txn) { return txn->failed; }
 
-int store_commit(struct store_txn **txn)
-{
-	struct store_txn *t = take_ptr(txn);
-	assert(t->cursors == 0);
-	int failed = t->failed;
-	if (!failed)
-		return t->ops->commit(t);
-	t->ops->abort(t);
-	return failed;
-}
-
-struct store_txn *store_abort(struct store_txn *txn)
-{
-	if (txn) {
-		assert(txn->cursors == 0);
-		txn->ops->abort(txn);
-	}
-	return NULL;
-}
-
-/** Let the first failure of a writing transaction stick. */
-static int keep(struct store_txn *txn, int rc)
+int store_keep(struct store_txn *txn, int rc)
 {
 	if (rc && rc != SL_E_NOT_FOUND && txn->mode == STORE_WRITE && !txn->failed)
 		txn->failed = rc;
 	return rc;
 }
 
-void store_fail(struct store_txn *txn, int rc) { keep(txn, rc); }
+void store_fail(struct store_txn *txn, int rc) { store_keep(txn, rc); }
 
 static bool key_fits(struct bytes key) { return key.len > 0 && key.len <= STORE_KEY_MAX; }
 
@@ -86,12 +67,16 @@ int store_get(struct store_txn *txn, enum store_table table, struct bytes key, s
 		return txn->failed;
 	if (!key_fits(key))
 		return SL_E_NOT_FOUND;
-	return keep(txn, txn->ops->get(txn, table, key, ret));
+	int rc;
+	if (adds_get(txn, table, key, &rc, ret))
+		return rc;
+	return store_keep(txn, txn->ops->get(txn, table, key, ret));
 }
 
 int store_count(struct store_txn *txn, enum store_table table, uint64_t *ret)
 {
-	return txn->failed ? txn->failed : keep(txn, txn->ops->count(txn, table, ret));
+	adds_write_of(txn, table);
+	return txn->failed ? txn->failed : store_keep(txn, txn->ops->count(txn, table, ret));
 }
 
 bool store_has(struct store_txn *txn, enum store_table table, struct bytes key)
@@ -106,10 +91,11 @@ void store_put(struct store_txn *txn, enum store_table table, struct bytes key, 
 	if (txn->failed)
 		return;
 	txn->changes++;
+	adds_write_of(txn, table);
 	if (!key_fits(key) || val.len > UINT32_MAX)
-		keep(txn, SL_E_INVALID);
+		store_keep(txn, SL_E_INVALID);
 	else
-		keep(txn, txn->ops->put(txn, table, key, val));
+		store_keep(txn, txn->ops->put(txn, table, key, val));
 }
 
 void store_del(struct store_txn *txn, enum store_table table, struct bytes key)
@@ -118,7 +104,31 @@ void store_del(struct store_txn *txn, enum store_table table, struct bytes key)
 	if (txn->failed || !key_fits(key))
 		return;
 	txn->changes++;
-	keep(txn, txn->ops->del(txn, table, key));
+	adds_write_of(txn, table);
+	store_keep(txn, txn->ops->del(txn, table, key));
+}
+
+int store_commit(struct store_txn **txn)
+{
+	struct store_txn *t = take_ptr(txn);
+	assert(t->cursors == 0);
+	adds_write(t);
+	free(t->adds);
+	int failed = t->failed;
+	if (!failed)
+		return t->ops->commit(t);
+	t->ops->abort(t);
+	return failed;
+}
+
+struct store_txn *store_abort(struct store_txn *txn)
+{
+	if (txn) {
+		assert(txn->cursors == 0);
+		free(txn->adds);
+		txn->ops->abort(txn);
+	}
+	return NULL;
 }
 
 /* ---- cursors ---- */
@@ -128,7 +138,8 @@ int store_cursor_open(struct store_txn *txn, enum store_table table, struct stor
 	if (txn->failed)
 		return txn->failed;
 	struct store_cursor *c;
-	int rc = keep(txn, txn->ops->cursor_open(txn, table, &c));
+	adds_write_of(txn, table);
+	int rc = store_keep(txn, txn->ops->cursor_open(txn, table, &c));
 	if (rc)
 		return rc;
 	c->txn = txn;
@@ -149,7 +160,7 @@ struct store_cursor *store_cursor_free(struct store_cursor *c)
 static int move(struct store_cursor *c, enum store_move how, struct bytes from, struct bytes *key,
 		struct bytes *val)
 {
-	return keep(c->txn, c->txn->ops->move(c, how, from, key, val));
+	return store_keep(c->txn, c->txn->ops->move(c, how, from, key, val));
 }
 
 /** Remember where the cursor stands, and pass `rc` on. */

@@ -91,6 +91,10 @@ bool store_has(struct store_txn *txn, enum store_table table, struct bytes key);
  * A full store takes every transaction that does not make it grow. */
 void store_put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val);
 void store_del(struct store_txn *txn, enum store_table table, struct bytes key);
+/** Add to a counter: 8 bytes, big-endian, absent when 0; below 0 it stays 0. Counters of
+ * one transaction are gathered, so that one that many writes change is written once: opening
+ * a cursor on their table is a put like others. The key has at most 320 bytes. */
+void store_add(struct store_txn *txn, enum store_table table, struct bytes key, int64_t by);
 /** Let `rc` stick to a writing transaction, as if a put had failed with it. */
 void store_fail(struct store_txn *txn, int rc);
 /** The error that sticks to the transaction, or 0. */

@@ -102,7 +102,7 @@ static bool put_stopped(struct change *c, struct store_txn *txn, struct job *job
 			  .reason = job->stop_reason.len ? job->stop_reason
 							 : BYTES("stopped by a user"),
 			  .exit_code = c->why.exit_code};
-	*ret = ledger_move(txn, job, JOB_STOPPED, &why, driver_now(c->driver));
+	*ret = ledger_step(txn, job, JOB_STOPPED, &why, driver_now(c->driver));
 	return true;
 }
 
@@ -112,7 +112,7 @@ static int put_moves(struct change *c, struct store_txn *txn, struct job *job)
 		struct why why = i + 1 == c->path_n ? c->why : change_why(c->path[i]);
 		int rc = 0;
 		if (!job_final(c->path[i]) || !put_stopped(c, txn, job, &rc))
-			rc = ledger_move(txn, job, c->path[i], &why, c->path_ms[i]);
+			rc = ledger_step(txn, job, c->path[i], &why, c->path_ms[i]);
 		if (rc)
 			return rc;
 	}

@@ -4,7 +4,7 @@
 #include "core/json/index.h"
 #include "core/wire.h"
 
-enum { RECORD_VERSION = 1, RECORD_MAX = 8 * 1024, DROP_MAX = 4 };
+enum { RECORD_VERSION = 1, RECORD_MAX = 8 * 1024, DROP_EVERY = 8, DROP_MAX = 4 * DROP_EVERY };
 
 struct feed_key {
 	uint8_t at[8];
@@ -90,12 +90,13 @@ static bool is_over(uint64_t number, struct bytes record, uint64_t newest, int64
 	       e.time_ms + FEED_KEEP_MS < now_ms;
 }
 
-/* More go than come, so what is over is gone soon. */
+/* Every now and then; more go than come, so what is over is gone soon. */
 static void drop_old(struct store_txn *txn, uint64_t newest, int64_t now_ms)
 {
 	scoped(store_cursor_freep) struct store_cursor *c = NULL;
 	struct bytes key, val;
-	if (store_cursor_open(txn, STORE_FEED, &c) || store_seek(c, BYTES(""), &key, &val))
+	if (newest % DROP_EVERY || store_cursor_open(txn, STORE_FEED, &c) ||
+	    store_seek(c, BYTES(""), &key, &val))
 		return;
 	for (int i = 0; i < DROP_MAX; i++) {
 		uint64_t number = number_of(key);

@@ -66,14 +66,7 @@ static void count(struct store_txn *txn, const struct job_group *g, bool there)
 	if (!is_counted(g))
 		return;
 	struct group_key k = key_of(g);
-	struct bytes key = bytes_of(k.at, k.len);
-	uint64_t n = count_at(txn, key);
-	uint8_t value[8];
-	wire_be64(value, there ? n + 1 : n ? n - 1 : 0);
-	if (there || n > 1)
-		store_put(txn, STORE_COUNTS, key, bytes_of(value, 8));
-	else
-		store_del(txn, STORE_COUNTS, key);
+	store_add(txn, STORE_COUNTS, bytes_of(k.at, k.len), there ? 1 : -1);
 }
 
 void ledger_regroup(struct store_txn *txn, struct job *job)

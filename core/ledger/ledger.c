@@ -71,29 +71,10 @@ static struct key facet_key(enum facet facet, const struct job *job)
 	return k;
 }
 
-static uint64_t count_of(struct store_txn *txn, const struct key *k)
-{
-	struct bytes value;
-	return store_get(txn, STORE_COUNTS, key_bytes(k), &value) == 0 && value.len == 8
-		       ? wire_from_be(value.at, 8)
-		       : 0;
-}
-
-static void count_by(struct store_txn *txn, const struct key *k, int by)
-{
-	uint64_t n = count_of(txn, k) + (uint64_t)(int64_t)by;
-	uint8_t value[8];
-	wire_be64(value, n);
-	if (n)
-		store_put(txn, STORE_COUNTS, key_bytes(k), bytes_of(value, 8));
-	else
-		store_del(txn, STORE_COUNTS, key_bytes(k));
-}
-
 static void index_put(struct store_txn *txn, enum facet facet, const struct job *job, bool there)
 {
 	struct key k = facet_key(facet, job);
-	count_by(txn, &k, there ? 1 : -1);
+	store_add(txn, STORE_COUNTS, key_bytes(&k), there ? 1 : -1);
 	if (facet == FACET_ALL)
 		return; /* JOBS itself is in that order */
 	key_add(&k, id_bytes(&job->id));
@@ -120,9 +101,21 @@ static bool is_held(const struct job_group *g)
 	return g->there && g->state == JOB_PREPARING && bytes_is(g->code, JOB_CODE_HELD);
 }
 
+/* What the record that is stored says of the state is in `group`. */
+static void index_state(struct store_txn *txn, const struct job *job)
+{
+	struct job before = {.id = job->id, .state = job->group.state};
+	if (job->group.there && before.state == job->state)
+		return;
+	if (job->group.there)
+		index_put(txn, FACET_STATE, &before, false);
+	index_put(txn, FACET_STATE, job, true);
+}
+
 static void put_record(struct store_txn *txn, struct job *job)
 {
 	bool held = is_held(&job->group);
+	index_state(txn, job);
 	ledger_regroup(txn, job);
 	if (is_held(&job->group) != held)
 		index_put(txn, FACET_HELD, job, !held);
@@ -300,7 +293,8 @@ static void add_state_event(struct store_txn *txn, struct job *job, struct bytes
 void ledger_insert(struct store_txn *txn, struct job *job)
 {
 	for (int facet = 0; facet < FACETS; facet++)
-		index_put(txn, (enum facet)facet, job, true);
+		if (facet != FACET_STATE) /* put_record() does */
+			index_put(txn, (enum facet)facet, job, true);
 	ledger_put_name(txn, job, true);
 	job->group = (struct job_group){0}; /* a write may be tried twice */
 	job->line = (struct job_line){0};
@@ -320,13 +314,12 @@ void ledger_drop(struct store_txn *txn, const struct job *job)
 	store_del(txn, STORE_JOBS, id_bytes(&job->id));
 }
 
-int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const struct why *why,
+int ledger_step(struct store_txn *txn, struct job *job, enum job_state to, const struct why *why,
 		int64_t now_ms)
 {
 	if (!job_may_move(job->state, to))
 		return SL_E_CONFLICT;
 	enum job_state previous = job->state;
-	index_put(txn, FACET_STATE, job, false);
 	set_timer(txn, job->id, job->next_ms, false);
 	job->state = to;
 	job->since_ms = now_ms;
@@ -346,11 +339,18 @@ int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const
 	}
 	if (to == JOB_STOPPED)
 		ledger_order_kin(txn, job->id);
-	index_put(txn, FACET_STATE, job, true);
 	add_state_event(txn, job, why->who);
 	feed_append(txn, job, previous);
-	put_record(txn, job);
 	return 0;
+}
+
+int ledger_move(struct store_txn *txn, struct job *job, enum job_state to, const struct why *why,
+		int64_t now_ms)
+{
+	int rc = ledger_step(txn, job, to, why, now_ms);
+	if (!rc)
+		put_record(txn, job);
+	return rc;
 }
 
 void ledger_reword(struct store_txn *txn, struct job *job, const struct why *why,

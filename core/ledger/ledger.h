@@ -58,6 +58,10 @@ void ledger_insert(struct store_txn *txn, struct job *job);
  * ledger_save() for new ones. The strings of `why` must outlive the call. */
 SL_MUST_USE int ledger_move(struct store_txn *txn, struct job *job, enum job_state to,
 			    const struct why *why, int64_t now_ms);
+/** Likewise, but the record is written only by ledger_save(), which must follow: for a
+ * transaction that has more to say of the job. */
+SL_MUST_USE int ledger_step(struct store_txn *txn, struct job *job, enum job_state to,
+			    const struct why *why, int64_t now_ms);
 /** New words for where it is (held, released), with an event of that outcome. */
 void ledger_reword(struct store_txn *txn, struct job *job, const struct why *why,
 		   const char *outcome, int64_t now_ms);

@@ -374,6 +374,89 @@ static void writers_wait_for_each_other(void **state)
 	assert_true(holds(rig_of(state)->store, STORE_COUNTS, "n", "80"));
 }
 
+/* ---- counters ---- */
+
+static uint64_t counter(struct store_txn *txn, const char *key)
+{
+	struct bytes value;
+	uint64_t n = 0;
+	int rc = store_get(txn, STORE_COUNTS, bytes_str(key), &value);
+	if (rc == SL_E_NOT_FOUND)
+		return 0;
+	assert_int_equal(rc, 0);
+	assert_int_equal(value.len, 8);
+	for (size_t i = 0; i < 8; i++)
+		n = n << 8 | ((const uint8_t *)value.at)[i];
+	return n;
+}
+
+static void add(struct store_txn *txn, const char *key, int64_t by)
+{
+	store_add(txn, STORE_COUNTS, bytes_str(key), by);
+}
+
+/* More than are gathered at one time, each many times; a walk sees them. */
+static void counters_count(void **state)
+{
+	enum { KEYS = 50, TIMES = 7 };
+	struct store_txn *txn = begin(state, STORE_WRITE);
+	struct store_cursor *c;
+	struct bytes key, val;
+	size_t seen = 0;
+	char name[8];
+	for (int i = 0; i < TIMES; i++)
+		for (int k = 0; k < KEYS; k++) {
+			snprintf(name, sizeof(name), "%02d", k);
+			add(txn, name, k);
+			assert_int_equal(counter(txn, name), (i + 1) * k);
+		}
+	assert_int_equal(store_cursor_open(txn, STORE_COUNTS, &c), 0);
+	for (int rc = store_seek(c, BYTES(""), &key, &val); rc == 0; rc = store_next(c, &key, &val))
+		seen++;
+	store_cursor_free(c);
+	assert_int_equal(seen, KEYS - 1); /* that of 0 is absent */
+	assert_int_equal(store_commit(&txn), 0);
+	txn = begin(state, STORE_READ);
+	assert_int_equal(counter(txn, "49"), TIMES * 49);
+	store_abort(txn);
+}
+
+static void counters_go_down_to_nothing(void **state)
+{
+	struct store_txn *txn = begin(state, STORE_WRITE);
+	add(txn, "a", 2);
+	add(txn, "b", 1);
+	assert_int_equal(store_commit(&txn), 0);
+	txn = begin(state, STORE_WRITE);
+	add(txn, "a", -1);
+	add(txn, "b", -1);
+	add(txn, "c", -1); /* never below 0 */
+	assert_int_equal(counter(txn, "a"), 1);
+	assert_false(store_has(txn, STORE_COUNTS, BYTES("b")));
+	assert_int_equal(store_commit(&txn), 0);
+	txn = begin(state, STORE_READ);
+	assert_int_equal(counter(txn, "a"), 1);
+	assert_false(store_has(txn, STORE_COUNTS, BYTES("b")));
+	assert_false(store_has(txn, STORE_COUNTS, BYTES("c")));
+	store_abort(txn);
+}
+
+static void aborted_counts_do_not_count(void **state)
+{
+	struct store_txn *txn = begin(state, STORE_WRITE);
+	add(txn, "a", 1);
+	store_abort(txn);
+	txn = begin(state, STORE_WRITE);
+	add(txn, "a", 5);
+	store_put(txn, STORE_COUNTS, BYTES("a"), BYTES("\0\0\0\0\0\0\0\1"));
+	add(txn, "a", 1);
+	assert_int_equal(counter(txn, "a"), 2); /* what is put counts from there */
+	assert_int_equal(store_commit(&txn), 0);
+	txn = begin(state, STORE_READ);
+	assert_int_equal(counter(txn, "a"), 2);
+	store_abort(txn);
+}
+
 static void room_grows_with_what_is_kept(void **state)
 {
 	struct store *store = rig_of(state)->store;
@@ -426,7 +509,9 @@ static int teardown(void **state)
 	X(a_cursor_stays_at_its_key_while_others_change)                                           \
 	X(a_walk_may_delete_all_it_meets)                                                          \
 	X(writers_wait_for_each_other)                                                             \
-	X(room_grows_with_what_is_kept)
+	X(counters_count)                                                                          \
+	X(counters_go_down_to_nothing) X(aborted_counts_do_not_count)                              \
+		X(room_grows_with_what_is_kept)
 
 int main(void)
 {
