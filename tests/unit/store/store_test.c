@@ -510,8 +510,8 @@ static int teardown(void **state)
 	X(a_walk_may_delete_all_it_meets)                                                          \
 	X(writers_wait_for_each_other)                                                             \
 	X(counters_count)                                                                          \
-	X(counters_go_down_to_nothing) X(aborted_counts_do_not_count)                              \
-		X(room_grows_with_what_is_kept)
+	X(counters_go_down_to_nothing)                                                             \
+	X(aborted_counts_do_not_count) X(room_grows_with_what_is_kept)
 
 int main(void)
 {
