@@ -89,6 +89,7 @@ extern const struct route_group *const api_routes[];
 /* One a file of handlers. */
 extern const struct route_group group_admission;
 extern const struct route_group group_backup;
+extern const struct route_group group_audit;
 extern const struct route_group group_events;
 extern const struct route_group group_feature_replay;
 extern const struct route_group group_features;

@@ -184,20 +184,10 @@ static void answered(void *user, const struct request *req, unsigned status, uin
 const struct server_front api_front = {
 	.admit = admit, .serve = serve, .may_go_on = may_go_on, .tick = tick, .answered = answered};
 
-const struct route_group *const api_routes[] = {&group_health,
-						&group_metrics,
-						&group_admission,
-						&group_backup,
-						&group_features,
-						&group_plugins,
-						&group_jobs,
-						&group_plugin_test,
-						&group_feature_replay,
-						&group_job_erase,
-						&group_job_reads,
-						&group_job_rerun,
-						&group_selectors,
-						&group_tokens,
-						&group_events,
-						&group_hooks,
-						NULL};
+const struct route_group *const api_routes[] = {
+	&group_health,         &group_metrics,   &group_admission,
+	&group_backup,         &group_audit,     &group_features,
+	&group_plugins,        &group_jobs,      &group_plugin_test,
+	&group_feature_replay, &group_job_erase, &group_job_reads,
+	&group_job_rerun,      &group_selectors, &group_tokens,
+	&group_events,         &group_hooks,     NULL};

@@ -114,6 +114,12 @@ int request_query_only(struct request *req, const char *names, struct sl_error *
 	return 0;
 }
 
+struct audit_by request_by(const struct request *req)
+{
+	return (struct audit_by){.token = req->caller ? bytes_str(req->caller->id) : BYTES(""),
+				 .address = req->remote};
+}
+
 void request_fini(struct request *req)
 {
 	json_fini(&req->json);

@@ -7,6 +7,7 @@
 
 #include "api/stream.h"
 #include "core/access/token.h"
+#include "core/audit.h"
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/json/build.h"
@@ -77,6 +78,9 @@ SL_MUST_USE int request_query_bool(struct request *req, const char *name, bool *
 				   struct sl_error *err);
 /** Every parameter must be one of `names` (a comma list); SL_E_INVALID names another. */
 SL_MUST_USE int request_query_only(struct request *req, const char *names, struct sl_error *err);
+
+/** Who asks, for the audit log; borrowed from the request. */
+struct audit_by request_by(const struct request *req);
 
 void request_fini(struct request *req);
 

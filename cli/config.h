@@ -132,6 +132,11 @@ void config_each_file(const struct config *config,
 void config_changes(const struct config *old, const struct config *fresh, bool live,
 		    struct buf *to);
 
+/** For the audit log: append a JSON object with the settings that differ and their values in
+ * `shown`, one of the two; addresses that may hold a password are left out. */
+void config_difference(const struct config *old, const struct config *fresh,
+		       const struct config *shown, struct buf *to);
+
 /** Append the whole configuration as YAML, as it is in force: for --check-config. */
 void config_print(const struct config *config, struct buf *to);
 /** Append the names, with commas between, of SLUICE_ variables that look like settings and are

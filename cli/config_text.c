@@ -1,5 +1,6 @@
 /* What the table of settings looks like to people: the file in force, the sample, the manual. */
 #include "cli/config_table.h"
+#include "core/json/index.h"
 
 enum { NAME_MAX_BYTES = 256, INDENT = 2, TEXT_MAX = 1 << 20 };
 
@@ -88,6 +89,29 @@ void config_changes(const struct config *old, const struct config *fresh, bool l
 			buf_add_str(to, to->len ? " " : "");
 			config_key_name(&config_sections[s], key, to);
 		}
+}
+
+void config_difference(const struct config *old, const struct config *fresh,
+		       const struct config *shown, struct buf *to)
+{
+	const char *between = "";
+	buf_add_char(to, '{');
+	for (size_t s = 0; s < config_section_count; s++)
+		for (size_t k = 0; k < config_sections[s].n; k++) {
+			const struct config_key *key = &config_sections[s].key[k];
+			scoped(buf_finip) struct buf text = {0};
+			if (!differs(old, fresh, key))
+				continue;
+			buf_init(&text, TEXT_MAX);
+			buf_addf(to, "%s\"", between);
+			config_key_name(&config_sections[s], key, to);
+			buf_add_str(to, "\":");
+			config_value_print(shown, key, &text);
+			bool secret = memmem(text.at, text.len, "@", 1) != NULL;
+			json_quote(to, secret ? BYTES("***") : buf_bytes(&text));
+			between = ",";
+		}
+	buf_add_char(to, '}');
 }
 
 /* ---- the sample file ---- */

@@ -11,6 +11,7 @@
  * rest as said. */
 #pragma once
 
+#include "core/audit.h"
 #include "core/base/log.h"
 #include "core/calls/caller.h"
 #include "core/engine_port.h"
@@ -69,6 +70,7 @@ struct submission {
 	struct uuid parent;              /**< Or nil. */
 	struct bytes idempotency_key;    /**< Or empty. */
 	struct uuid rerun_of;            /**< A job that has ended, or nil. */
+	const struct audit_by *rerun_by; /**< With rerun_of: for the audit log, or NULL. */
 	struct bytes traceparent;        /**< As sent; another form than the W3C one is ignored. */
 };
 
@@ -108,6 +110,7 @@ struct job_request { /* what a person asks of one job */
 		user; /**< The token's userID binding, or empty: other users' jobs are not found. */
 	struct bytes reason; /**< Or empty. */
 	bool recheck;        /**< Resume: ask the suspending gate again. */
+	struct audit_by by;  /**< For the audit log; without a token: not in it. */
 };
 
 /** Stop it. `*ret_state` is its state now, `*ret_stopping` whether it is still to end. */
@@ -122,10 +125,12 @@ SL_MUST_USE int driver_resume(struct driver *d, const struct job_request *r, str
 SL_MUST_USE int driver_erase(struct driver *d, const struct job_request *r, struct sl_error *err);
 /** Hold admission of these jobs: from now on they are stored, not admitted. The same hold
  * again is fine. SL_E_CONFLICT: there are too many holds. */
-SL_MUST_USE int driver_hold(struct driver *d, const struct hold *hold, struct sl_error *err);
-/** Lift the hold of exactly these jobs; what no other hold fits goes on, in its order and as
- * there are places. `*ret_changed`: there was such a hold. */
-SL_MUST_USE int driver_release(struct driver *d, struct bytes kind, struct bytes user,
+SL_MUST_USE int driver_hold(struct driver *d, const struct hold *hold, const struct audit_by *by,
+			    struct sl_error *err);
+/** Lift the hold of exactly these jobs (`what` has kind, user and, for the audit log, a reason);
+ * what no other hold fits goes on, in its order and as there are places. `*ret_changed`: there was
+ * such a hold. */
+SL_MUST_USE int driver_release(struct driver *d, const struct hold *what, const struct audit_by *by,
 			       bool *ret_changed, struct sl_error *err);
 
 bool driver_is_held(const struct driver *d); /**< For any jobs; any thread. */

@@ -9,6 +9,7 @@
  * serialised inside and sleep for their commit: not on the loop or the writer). */
 #pragma once
 
+#include "core/audit.h"
 #include "core/plugin.h"
 #include "net/executor.h"
 #include "store/writer.h"
@@ -35,6 +36,7 @@ struct registry_config {
 struct feature_caller {
 	bool may_write;      /**< write_feature; else register_feature only. */
 	struct bytes author; /**< The token's binding, or empty. */
+	struct audit_by by;  /**< For the audit log; without a token: not in it. */
 };
 
 SL_BEGIN_DECLS

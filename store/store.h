@@ -31,7 +31,8 @@ struct store_txn;
 	X(HASHES, "hashes")     /* keyed hash of an access id -> token id     */                   \
 	X(FEED, "feed")         /* number -> a job's change of state          */                   \
 	X(HOOKS, "hooks")       /* who is told of changes: LifeHook plugins   */                   \
-	X(OUTBOX, "outbox")     /* what they are still to be told             */
+	X(OUTBOX, "outbox")     /* what they are still to be told             */                   \
+	X(AUDIT, "audit")       /* number -> who changed what                 */
 
 enum store_table {
 #define X(name, text) STORE_##name,

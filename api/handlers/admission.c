@@ -82,6 +82,7 @@ static int read_body(struct request *req, const struct field *table, struct hold
 
 static int hold(struct api *api, struct request *req, struct reply *reply)
 {
+	const struct audit_by by = request_by(req);
 	struct hold_body body = {0};
 	int rc = read_body(req, hold_fields, &body, &reply->err);
 	struct hold what = {.kind = body.kind,
@@ -89,17 +90,19 @@ static int hold(struct api *api, struct request *req, struct reply *reply)
 			    .reason = body.reason,
 			    .who = bytes_str(req->caller->id)};
 	if (!rc)
-		rc = driver_hold(api->driver, &what, &reply->err);
+		rc = driver_hold(api->driver, &what, &by, &reply->err);
 	return rc ? rc : show(api, &reply->payload);
 }
 
 static int release(struct api *api, struct request *req, struct reply *reply)
 {
 	struct hold_body body = {0};
+	const struct audit_by by = request_by(req);
 	bool changed = false;
 	int rc = read_body(req, release_fields, &body, &reply->err);
+	const struct hold what = {.kind = body.kind, .user = body.user};
 	if (!rc)
-		rc = driver_release(api->driver, body.kind, body.user, &changed, &reply->err);
+		rc = driver_release(api->driver, &what, &by, &changed, &reply->err);
 	if (!rc)
 		rc = show(api, &reply->payload);
 	if (!rc)

@@ -175,6 +175,19 @@ static int to_caller(struct api *api, struct request *req, const struct backup_b
 	return rc;
 }
 
+/* In front of the copy, which so tells of itself. */
+static int record(struct api *api, const struct request *req, const struct backup_body *body)
+{
+	const struct audit_entry e = {.by = request_by(req),
+				      .time_ms = clock_wall_ms(api->clock),
+				      .action = "admin.backup",
+				      .target = body->folder.len ? body->folder
+								 : BYTES("sent to the caller"),
+				      .after = body->password.len ? BYTES("{\"secretKey\":true}")
+								  : BYTES("{\"secretKey\":false}")};
+	return audit_write(api->writer, &e);
+}
+
 static int backup(struct api *api, struct request *req, struct reply *reply)
 {
 	struct backup_body body = {.folder = BYTES("")};
@@ -185,7 +198,10 @@ static int backup(struct api *api, struct request *req, struct reply *reply)
 	if (!begin(api))
 		return reply_fail(reply, SL_E_CONFLICT,
 				  "another backup is being made; try again when it is done");
-	rc = body.folder.len ? to_folder(api, &body, reply) : to_caller(api, req, &body, reply);
+	rc = record(api, req, &body);
+	if (!rc)
+		rc = body.folder.len ? to_folder(api, &body, reply)
+				     : to_caller(api, req, &body, reply);
 	end(api);
 	return rc;
 }

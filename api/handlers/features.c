@@ -6,6 +6,7 @@ static struct feature_caller caller_of(const struct request *req)
 	return (struct feature_caller){
 		.may_write = token_may(req->caller, PRIV_WRITE_FEATURE),
 		.author = req->caller->author,
+		.by = request_by(req),
 	};
 }
 

@@ -262,13 +262,30 @@ struct redeliver {
 	bool all;                  /* or all of its subscriber from its number on */
 	size_t n, found;
 	uint64_t next; /* where the next step begins; 0: that was all */
+	struct audit_entry audit;
+	bool recorded; /* with the first step */
 };
+
+static void record(const struct redeliver *q, struct store_txn *txn)
+{
+	char time[TIME_TEXT_SIZE], after[80];
+	struct audit_entry e = q->audit;
+	if (q->recorded)
+		return;
+	if (q->since_ms) {
+		snprintf(after, sizeof(after), "{\"since\":\"%s\"}",
+			 time_format(q->since_ms, time));
+		e.after = bytes_str(after);
+	}
+	audit_append(txn, &e);
+}
 
 static int apply(struct write *w, struct store_txn *txn)
 {
 	struct redeliver *q = container_of(w, struct redeliver, write);
 	struct outbox_place place = q->place;
 	int rc;
+	record(q, txn);
 	if (!q->all)
 		return outbox_redeliver(txn, place.subscriber, place.number, q->now_ms);
 	rc = outbox_redeliver_since(txn, place.subscriber, q->since_ms, q->now_ms, BATCH,
@@ -285,6 +302,7 @@ static int redeliver_all(struct api *api, struct redeliver *q)
 	do {
 		rc = writer_run(api->writer, &q->write);
 		q->n += rc ? 0 : q->found;
+		q->recorded |= rc == 0;
 		q->place.number = q->next;
 	} while (!rc && q->place.number);
 	return rc;
@@ -368,6 +386,10 @@ static int redeliver(struct api *api, struct request *req, struct reply *reply)
 			 : find_all(api, req, &body, &q, &reply->err);
 	if (rc)
 		return rc;
+	q.audit = (struct audit_entry){.by = request_by(req),
+				       .time_ms = q.now_ms,
+				       .action = "hooks.redeliver",
+				       .target = body.id.len ? body.id : body.plugin};
 	if (body.id.len)
 		rc = writer_run(api->writer, &q.write);
 	else

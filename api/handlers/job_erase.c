@@ -3,7 +3,9 @@
 
 static int erase(struct api *api, struct request *req, struct reply *reply)
 {
-	struct job_request r = {.who = bytes_str(req->caller->id), .user = req->caller->user_id};
+	struct job_request r = {.who = bytes_str(req->caller->id),
+				.user = req->caller->user_id,
+				.by = request_by(req)};
 	if (uuid_parse(req->param[0], &r.job))
 		return sl_fail(&reply->err, SL_E_NOT_FOUND, "there is no such job");
 	return driver_erase(api->driver, &r, &reply->err);

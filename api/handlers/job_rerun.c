@@ -85,7 +85,9 @@ static int index_all(struct request *req, struct rerun *q, struct sl_error *err)
 static int submit(struct api *api, struct request *req, struct rerun *q, struct reply *reply)
 {
 	char old[UUID_TEXT_SIZE], fresh[UUID_TEXT_SIZE];
+	const struct audit_by by = request_by(req);
 	struct uuid id;
+	q->s.rerun_by = &by;
 	q->s.token = bytes_str(req->caller->id);
 	q->s.traceparent = request_header(req, "traceparent");
 	int rc = job_submission_key(req, &q->s.idempotency_key, &reply->err);

@@ -314,6 +314,7 @@ static int read_move(struct request *req, const struct field *table, struct move
 	if (body->job.len && (uuid_parse(body->job, &named) || !known || !uuid_eq(named, ret->job)))
 		return sl_fail(err, SL_E_INVALID, "jobID: differs from the one in the path");
 	ret->who = bytes_str(req->caller->id);
+	ret->by = request_by(req);
 	ret->user = req->caller->user_id;
 	ret->reason = body->reason;
 	ret->recheck = body->recheck;

@@ -42,7 +42,8 @@ static int read_type(struct bytes text, const char *place, enum plugin_type *ret
 static int sequence(struct api *api, struct request *req, struct reply *reply)
 {
 	struct fields_in in = {&req->json, req->arena};
-	struct feature_caller caller = {.may_write = true, .author = req->caller->author};
+	struct feature_caller caller = {
+		.may_write = true, .author = req->caller->author, .by = request_by(req)};
 	struct order_body body = {0};
 	enum plugin_type type;
 	int rc = fields_read(&in, 0, order_fields, &body, &reply->err);
@@ -111,7 +112,8 @@ static void take(int64_t value, enum override_bit bit, uint32_t *to, unsigned *s
 static int override(struct api *api, struct request *req, struct reply *reply)
 {
 	struct fields_in in = {&req->json, req->arena};
-	struct feature_caller caller = {.may_write = true, .author = req->caller->author};
+	struct feature_caller caller = {
+		.may_write = true, .author = req->caller->author, .by = request_by(req)};
 	struct override_body body = {.timeout_ms = -1, .retries = -1, .in_flight_max = -1};
 	struct plugin_override o = {0};
 	int rc = fields_read(&in, 0, override_fields, &body, &reply->err);

@@ -195,11 +195,12 @@ static int need_name(const struct token_body *body, struct sl_error *err)
 
 static int put_admin(struct api *api, struct request *req, struct reply *reply)
 {
+	const struct audit_by by = request_by(req);
 	struct token_body body;
 	int rc = read_body(req, admin_fields, &body, &reply->err);
 	if (rc < 0)
 		return rc;
-	rc = admin_set(api->admin, body.token, &reply->err);
+	rc = admin_set(api->admin, body.token, &by, &reply->err);
 	if (rc == 0)
 		log_line(api->log, LOG_INFO, "api", "the admin password was changed", NULL);
 	return rc;
@@ -222,7 +223,8 @@ static int post_token(struct api *api, struct request *req, struct reply *reply)
 	};
 	if (body.header != JSON_NONE)
 		draft.header = json_raw(&req->json, body.header);
-	rc = token_book_add(api->tokens, req->caller, &draft, access_id, id, &reply->err);
+	rc = token_book_add(api->tokens, req->caller, &draft, req->remote, access_id, id,
+			    &reply->err);
 	if (rc < 0)
 		return rc;
 	reply->payload = jb_object();
@@ -242,7 +244,7 @@ static int put_normal(struct api *api, struct request *req, struct reply *reply)
 		return rc;
 	return token_book_update(api->tokens, req->caller,
 				 (struct token_name){.access_id = body.token, .id = body.id},
-				 body.set, &reply->err);
+				 req->remote, body.set, &reply->err);
 }
 
 static int delete_token(struct api *api, struct request *req, struct reply *reply)
@@ -266,32 +268,13 @@ static int delete_token(struct api *api, struct request *req, struct reply *repl
 		return rc;
 	return token_book_delete(api->tokens, req->caller,
 				 (struct token_name){.access_id = body.token, .id = body.id},
-				 &reply->err);
-}
-
-static void put_bound(struct json_object *to, const char *key, struct bytes text)
-{
-	if (text.len)
-		jb_put_bytes(to, key, text);
+				 req->remote, &reply->err);
 }
 
 static void list_one(void *user, const struct token *token)
 {
-	struct json_object *one = jb_object(), *set = jb_array();
-	for (uint32_t flag = 1; flag <= PRIV_ADMIN; flag <<= 1)
-		if (token->privileges & flag)
-			jb_add_bytes(set, bytes_str(privilege_name(flag)));
-	jb_put_str(one, "id", token->id);
-	jb_put_bytes(one, "forwho", token->forwho);
-	jb_put_bytes(one, "note", token->note);
-	jb_put(one, "privileges", set);
-	put_bound(one, "userID", token->user_id);
-	put_bound(one, "author", token->author);
-	if (token->header.len)
-		jb_put_raw(one, "header", token->header);
-	jb_put_time(one, "createdAt", token->created_ms);
+	struct json_object *one = token_show(token);
 	jb_put_time(one, "lastUsedAt", token_used_ms(token));
-	jb_put_time(one, "expiresAt", token->expires_ms);
 	jb_add(user, one);
 }
 

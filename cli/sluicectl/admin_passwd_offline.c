@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { READERS_MAX = 8 };
 
@@ -48,9 +49,12 @@ static int tell_refused(int rc, const struct sl_error *err)
 static int put(struct store *store, struct bytes password, struct sl_error *err)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
+	char user[32];
+	snprintf(user, sizeof(user), "uid %u", (unsigned)getuid());
+	const struct audit_by by = {.token = BYTES("sluicectl"), .address = bytes_str(user)};
 	int rc = store_begin(store, STORE_WRITE, &txn);
 	if (!rc)
-		rc = admin_put(txn, password, err);
+		rc = admin_put(txn, password, &by, err);
 	return rc ? rc : store_commit(&txn);
 }
 

@@ -104,6 +104,7 @@ extern const struct command command_bench;
 extern const struct command command_backup;
 extern const struct command command_check;
 extern const struct command command_restore;
+extern const struct command command_audit;
 extern const struct command command_completion;
 
 SL_END_DECLS

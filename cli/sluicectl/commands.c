@@ -44,6 +44,7 @@ const struct command *const commands[] = {
 	&command_restore,
 	&command_check,
 	&command_bench,
+	&command_audit,
 	&command_completion,
 	NULL,
 };

@@ -316,11 +316,12 @@ static int set_first_password(struct gateway *g, struct sl_error *err)
 	const char *path = g->config->admin.password_file;
 	if (!*path || !admin_is_default(g->admin))
 		return 0;
+	const struct audit_by by = {.token = BYTES("sluiced"), .address = BYTES("its start")};
 	scoped(buf_finip) struct buf password = {0};
 	buf_init(&password, ADMIN_PASSWORD_MAX + 2);
 	int rc = read_password(path, &password, err);
 	if (!rc)
-		rc = admin_set(g->admin, buf_bytes(&password), err);
+		rc = admin_set(g->admin, buf_bytes(&password), &by, err);
 	return rc ? sl_wrap(err, rc, "admin.password_file: ") : 0;
 }
 
@@ -443,7 +444,8 @@ static int hold_admission(struct gateway *g, struct sl_error *err)
 {
 	const struct hold all = {.who = BYTES("sluiced --hold"),
 				 .reason = BYTES("the gateway was started with --hold")};
-	return driver_hold(g->driver, &all, err);
+	const struct audit_by by = {.token = BYTES("sluiced"), .address = BYTES("its start")};
+	return driver_hold(g->driver, &all, &by, err);
 }
 
 static int start_driver(struct gateway *g, bool hold, struct sl_error *err)
@@ -580,6 +582,12 @@ int gateway_reconfigure(struct gateway *g, const struct config *c, struct sl_err
 	if (!rc)
 		hooks_set_times(g->hooks, c->lifehook.retry_for_ms, c->lifehook.keep_dead_ms);
 	return rc && err && !err->code ? sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc)) : rc;
+}
+
+int gateway_record(struct gateway *g, struct audit_entry *entry)
+{
+	entry->time_ms = clock_wall_ms(&clock_system);
+	return audit_write(g->writer, entry);
 }
 
 unsigned gateway_port(const struct gateway *g) { return server_port(g->server); }

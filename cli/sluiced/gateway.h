@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cli/config.h"
+#include "core/audit.h"
 #include "runtime/local/spawner.h"
 
 struct gateway;
@@ -30,6 +31,8 @@ int gateway_fault(const struct gateway *g);
  * SL_E_NO_MEMORY: none of them was. `fresh` is not needed afterwards. */
 SL_MUST_USE int gateway_reconfigure(struct gateway *g, const struct config *fresh,
 				    struct sl_error *err);
+/** Into the audit log, with the time of now; sleeps until it is on disk. */
+SL_MUST_USE int gateway_record(struct gateway *gateway, struct audit_entry *entry);
 unsigned gateway_port(const struct gateway *g);
 /** Stop accepting, let what is in progress end for at most `grace_ms`, store, end. NULL is
  * fine; returns NULL. */

@@ -176,8 +176,28 @@ static void refuse(const struct running *r, int rc, const struct sl_error *err)
 		 "why", err->code ? err->text : sl_err_text(rc), NULL);
 }
 
+/* Files that are read again may differ though no setting does: each reload is told. */
+static void record(const struct running *r, const struct config *before, const siginfo_t *by)
+{
+	scoped(buf_finip) struct buf old = {0}, fresh = {0};
+	char user[48];
+	buf_init(&old, 1 << 20);
+	buf_init(&fresh, 1 << 20);
+	config_difference(before, r->newest, before, &old);
+	config_difference(before, r->newest, r->newest, &fresh);
+	snprintf(user, sizeof(user), "uid %u", (unsigned)by->si_uid);
+	struct audit_entry e = {.by = {BYTES("SIGHUP"), bytes_str(user)},
+				.action = "config.reload",
+				.before = buf_bytes(&old),
+				.after = buf_bytes(&fresh)};
+	int rc = gateway_record(r->gateway, &e);
+	if (rc)
+		log_line(r->log, LOG_ERROR, "config", "the audit log does not tell of a reload",
+			 "why", sl_err_text(rc), NULL);
+}
+
 /* What can change while it runs does so now; the rest is named and waits for a restart. */
-static void reload(struct running *r)
+static void reload(struct running *r, const siginfo_t *by)
 {
 	scoped(config_freep) struct config *fresh = NULL;
 	struct sl_error err = {0};
@@ -190,6 +210,7 @@ static void reload(struct running *r)
 	}
 	scoped(config_freep) struct config *before = r->newest;
 	r->newest = take_ptr(&fresh);
+	record(r, before ? before : r->first, by);
 	set_log(r->log, r->newest);
 	tell_changes(r, before ? before : r->first);
 }
@@ -197,12 +218,13 @@ static void reload(struct running *r)
 static void wait_for_signals(struct running *r, const sigset_t *set)
 {
 	for (;;) {
-		int signal_number = 0;
-		if (sigwait(set, &signal_number) != 0)
+		siginfo_t by;
+		int signal_number = sigwaitinfo(set, &by);
+		if (signal_number < 0)
 			continue;
 		if (signal_number != SIGHUP)
 			return;
-		reload(r);
+		reload(r, &by);
 	}
 }
 

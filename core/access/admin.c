@@ -1,5 +1,6 @@
 #include "core/access/admin.h"
 
+#include "core/base/clock.h"
 #include "core/base/crash.h"
 #include "core/base/crypt.h"
 
@@ -172,32 +173,46 @@ static int check_password(struct bytes password, struct sl_error *err)
 	return 0;
 }
 
-int admin_put(struct store_txn *txn, struct bytes password, struct sl_error *err)
+/* That it was changed; the password itself stays out. */
+static void put_hash(struct store_txn *txn, const char *hash, const struct audit_by *by)
+{
+	struct audit_entry e = {.by = *by,
+				.time_ms = clock_wall_ms(&clock_system),
+				.action = "admin.password",
+				.target = BYTES("admin")};
+	store_put(txn, STORE_META, meta_key, bytes_str(hash));
+	audit_append(txn, &e);
+}
+
+int admin_put(struct store_txn *txn, struct bytes password, const struct audit_by *by,
+	      struct sl_error *err)
 {
 	char hash[CRYPT_PASSWORD_HASH_SIZE];
 	int rc = check_password(password, err);
 	if (rc == 0)
 		rc = crypt_password_hash(password, hash);
 	if (rc == 0)
-		store_put(txn, STORE_META, meta_key, bytes_str(hash));
+		put_hash(txn, hash, by);
 	return rc;
 }
 
 struct password_write {
 	struct write w;
 	char hash[CRYPT_PASSWORD_HASH_SIZE];
+	const struct audit_by *by;
 };
 
 static int apply(struct write *w, struct store_txn *txn)
 {
-	store_put(txn, STORE_META, meta_key,
-		  bytes_str(container_of(w, struct password_write, w)->hash));
+	const struct password_write *change = container_of(w, struct password_write, w);
+	put_hash(txn, change->hash, change->by);
 	return 0;
 }
 
-int admin_set(struct admin *admin, struct bytes password, struct sl_error *err)
+int admin_set(struct admin *admin, struct bytes password, const struct audit_by *by,
+	      struct sl_error *err)
 {
-	struct password_write change = {.w.apply = apply};
+	struct password_write change = {.w.apply = apply, .by = by};
 	int rc = check_password(password, err);
 	if (rc == 0)
 		rc = crypt_password_hash(password, change.hash);

@@ -8,7 +8,7 @@
  * Layer 2. Any thread; admin_set() waits for the store's writer. */
 #pragma once
 
-#include "store/writer.h"
+#include "core/audit.h"
 
 struct admin;
 
@@ -26,11 +26,14 @@ bool admin_is_default(struct admin *admin);
  * verified. `local`: the caller is on this machine. */
 SL_MUST_USE int admin_check(struct admin *admin, struct bytes password, bool local);
 
-/** Change it, durably; the old one ends at once. SL_E_LACK, SL_E_INVALID. */
-SL_MUST_USE int admin_set(struct admin *admin, struct bytes password, struct sl_error *err);
+/** Change it, durably; the old one ends at once. `by`: for the audit log. SL_E_LACK, SL_E_INVALID.
+ */
+SL_MUST_USE int admin_set(struct admin *admin, struct bytes password, const struct audit_by *by,
+			  struct sl_error *err);
 
 /** For tools on a stopped store: check, hash and put, without commit. */
-SL_MUST_USE int admin_put(struct store_txn *txn, struct bytes password, struct sl_error *err);
+SL_MUST_USE int admin_put(struct store_txn *txn, struct bytes password, const struct audit_by *by,
+			  struct sl_error *err);
 
 SL_DEFINE_SCOPED(struct admin, admin_free)
 

@@ -252,3 +252,30 @@ int token_decode(struct bytes record, struct buf *keep, struct token *ret, int64
 		*ret = token;
 	return rc;
 }
+
+/* ---- as people see it ---- */
+
+static void put_bound(struct json_object *to, const char *key, struct bytes text)
+{
+	if (text.len)
+		jb_put_bytes(to, key, text);
+}
+
+struct json_object *token_show(const struct token *token)
+{
+	struct json_object *one = jb_object(), *set = jb_array();
+	for (uint32_t flag = 1; flag <= PRIV_ADMIN; flag <<= 1)
+		if (token->privileges & flag)
+			jb_add_bytes(set, bytes_str(privilege_name(flag)));
+	jb_put_str(one, "id", token->id);
+	jb_put_bytes(one, "forwho", token->forwho);
+	jb_put_bytes(one, "note", token->note);
+	jb_put(one, "privileges", set);
+	put_bound(one, "userID", token->user_id);
+	put_bound(one, "author", token->author);
+	if (token->header.len)
+		jb_put_raw(one, "header", token->header);
+	jb_put_time(one, "createdAt", token->created_ms);
+	jb_put_time(one, "expiresAt", token->expires_ms);
+	return one;
+}

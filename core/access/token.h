@@ -57,6 +57,8 @@ SL_BEGIN_DECLS
 uint32_t privilege_parse(struct bytes name);
 /** The canonical name of one flag. */
 const char *privilege_name(uint32_t flag);
+/** As people see it: everything but the access id and when it was used. */
+struct json_object *token_show(const struct token *token);
 /** "a, b": for messages. */
 void privilege_list(uint32_t set, struct buf *to);
 

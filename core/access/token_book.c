@@ -1,6 +1,7 @@
 #include "core/access/token_book.h"
 
 #include "core/base/crash.h"
+#include "core/json/build.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,7 +27,8 @@ struct token_write {
 	struct write w;
 	const char *id;
 	const uint8_t *hash;
-	struct bytes record; /* Empty: delete. */
+	struct bytes record;             /* Empty: delete. */
+	const struct audit_entry *audit; /* or NULL */
 };
 
 static int apply(struct write *w, struct store_txn *txn)
@@ -40,6 +42,7 @@ static int apply(struct write *w, struct store_txn *txn)
 		store_del(txn, STORE_TOKENS, bytes_str(tw->id));
 		store_del(txn, STORE_HASHES, hash);
 	}
+	audit_append(txn, tw->audit);
 	crash_at(CRASH_TOKEN_APPLIED);
 	return 0;
 }
@@ -52,7 +55,42 @@ static int run_write(struct token_book *book, struct token_write *tw)
 	return rc;
 }
 
-static int write_token(struct token_book *book, const struct token *token)
+/* What the audit log says of a change: the texts of an entry, made before it is written. */
+struct recorded {
+	struct audit_entry entry;
+	struct buf before, after;
+};
+
+static void recorded_fini(struct recorded *q)
+{
+	buf_fini(&q->before);
+	buf_fini(&q->after);
+}
+
+static int print(const struct token *token, struct buf *to)
+{
+	scoped(jb_freep) struct json_object *shown = token ? token_show(token) : NULL;
+	buf_init(to, 4 * TOKEN_HEADER_MAX);
+	return token ? jb_print(shown, to) : 0;
+}
+
+static int record(const struct token_book *book, struct audit_by by, const char *action,
+		  const struct token *before, const struct token *after, struct recorded *ret)
+{
+	int rc = print(before, &ret->before);
+	if (rc == 0)
+		rc = print(after, &ret->after);
+	ret->entry = (struct audit_entry){.by = by,
+					  .time_ms = clock_wall_ms(book->clock),
+					  .action = action,
+					  .target = bytes_str((before ? before : after)->id),
+					  .before = buf_bytes(&ret->before),
+					  .after = buf_bytes(&ret->after)};
+	return rc;
+}
+
+static int write_token(struct token_book *book, const struct token *token,
+		       const struct audit_entry *audit)
 {
 	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, 4 * TOKEN_HEADER_MAX);
@@ -62,7 +100,8 @@ static int write_token(struct token_book *book, const struct token *token)
 	struct token_write tw = {.w.apply = apply,
 				 .id = token->id,
 				 .hash = token->hash,
-				 .record = buf_bytes(&record)};
+				 .record = buf_bytes(&record),
+				 .audit = audit};
 	return run_write(book, &tw);
 }
 
@@ -298,12 +337,15 @@ static const struct token *find_name(struct token_book *book, struct token_name 
 
 /* ---- change ---- */
 
-static int add(struct token_book *book, const struct token *draft)
+static int add(struct token_book *book, const struct token *draft, struct audit_by by)
 {
 	scoped(token_unrefp) const struct token *made = NULL;
+	scoped(recorded_fini) struct recorded q = {0};
 	int rc = token_create(draft, &made);
 	if (rc == 0)
-		rc = write_token(book, made);
+		rc = record(book, by, "token.create", NULL, made, &q);
+	if (rc == 0)
+		rc = write_token(book, made, &q.entry);
 	if (rc < 0)
 		return rc;
 	pthread_rwlock_wrlock(&book->lock);
@@ -313,8 +355,8 @@ static int add(struct token_book *book, const struct token *draft)
 }
 
 int token_book_add(struct token_book *book, const struct token *by, struct token *draft,
-		   char ret_access_id[CRYPT_ACCESS_ID_SIZE + 1], char ret_id[TOKEN_ID_LEN + 1],
-		   struct sl_error *err)
+		   struct bytes address, char ret_access_id[CRYPT_ACCESS_ID_SIZE + 1],
+		   char ret_id[TOKEN_ID_LEN + 1], struct sl_error *err)
 {
 	draft->created_ms = clock_wall_ms(book->clock);
 	int rc = token_check_new(by, draft, draft->created_ms, err);
@@ -325,7 +367,7 @@ int token_book_add(struct token_book *book, const struct token *by, struct token
 	hash_of(book, bytes_str(ret_access_id), draft->hash);
 	pthread_mutex_lock(&book->change);
 	rc = book->tokens < TOKENS_MAX
-		     ? add(book, draft)
+		     ? add(book, draft, (struct audit_by){bytes_str(by->id), address})
 		     : sl_fail(err, SL_E_BUSY, "there are %d tokens already", TOKENS_MAX);
 	pthread_mutex_unlock(&book->change);
 	memcpy(ret_id, draft->id, TOKEN_ID_LEN + 1);
@@ -335,8 +377,10 @@ int token_book_add(struct token_book *book, const struct token *by, struct token
 static int not_found(struct sl_error *err) { return sl_fail(err, SL_E_NOT_FOUND, "no such token"); }
 
 static int replace(struct token_book *book, const struct token *by, const struct token *old,
-		   uint32_t privileges, struct sl_error *err)
+		   struct bytes address, uint32_t privileges, struct sl_error *err)
 {
+	const struct audit_by who = {bytes_str(by->id), address};
+	scoped(recorded_fini) struct recorded q = {0};
 	scoped(token_unrefp) const struct token *made = NULL;
 	struct token changed = *old;
 	changed.privileges = privileges;
@@ -346,7 +390,9 @@ static int replace(struct token_book *book, const struct token *by, const struct
 	if (rc < 0)
 		return rc;
 	token_touch(made, token_used_ms(old));
-	rc = write_token(book, made);
+	rc = record(book, who, "token.update", old, made, &q);
+	if (rc == 0)
+		rc = write_token(book, made, &q.entry);
 	if (rc < 0)
 		return rc;
 	pthread_rwlock_wrlock(&book->lock);
@@ -356,22 +402,27 @@ static int replace(struct token_book *book, const struct token *by, const struct
 }
 
 int token_book_update(struct token_book *book, const struct token *by, struct token_name which,
-		      uint32_t privileges, struct sl_error *err)
+		      struct bytes address, uint32_t privileges, struct sl_error *err)
 {
 	pthread_mutex_lock(&book->change);
 	scoped(token_unrefp) const struct token *old = find_name(book, which);
-	int rc = old ? replace(book, by, old, privileges, err) : not_found(err);
+	int rc = old ? replace(book, by, old, address, privileges, err) : not_found(err);
 	pthread_mutex_unlock(&book->change);
 	return rc;
 }
 
 static int drop(struct token_book *book, const struct token *by, const struct token *old,
-		struct sl_error *err)
+		struct bytes address, struct sl_error *err)
 {
+	const struct audit_by who = {bytes_str(by->id), address};
+	scoped(recorded_fini) struct recorded q = {0};
 	int rc = token_check_target(by, old, err);
+	if (rc == 0)
+		rc = record(book, who, "token.delete", old, NULL, &q);
 	if (rc < 0)
 		return rc;
-	struct token_write tw = {.w.apply = apply, .id = old->id, .hash = old->hash};
+	struct token_write tw = {
+		.w.apply = apply, .id = old->id, .hash = old->hash, .audit = &q.entry};
 	rc = run_write(book, &tw);
 	if (rc < 0)
 		return rc;
@@ -382,11 +433,11 @@ static int drop(struct token_book *book, const struct token *by, const struct to
 }
 
 int token_book_delete(struct token_book *book, const struct token *by, struct token_name which,
-		      struct sl_error *err)
+		      struct bytes address, struct sl_error *err)
 {
 	pthread_mutex_lock(&book->change);
 	scoped(token_unrefp) const struct token *old = find_name(book, which);
-	int rc = old ? drop(book, by, old, err) : not_found(err);
+	int rc = old ? drop(book, by, old, address, err) : not_found(err);
 	pthread_mutex_unlock(&book->change);
 	return rc;
 }

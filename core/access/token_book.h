@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/access/token.h"
+#include "core/audit.h"
 #include "store/writer.h"
 
 struct token_book;
@@ -34,15 +35,18 @@ const struct token *token_book_find(struct token_book *book, struct bytes access
 /** The admin as a caller, counted. */
 const struct token *token_book_admin(struct token_book *book);
 
+/* `address`: where `by` calls from, for the audit log. */
+
 /** Make one for `by`: `draft` is completed and checked. `ret_access_id` is shown once. */
 SL_MUST_USE int token_book_add(struct token_book *book, const struct token *by, struct token *draft,
-			       char ret_access_id[CRYPT_ACCESS_ID_SIZE + 1],
+			       struct bytes address, char ret_access_id[CRYPT_ACCESS_ID_SIZE + 1],
 			       char ret_id[TOKEN_ID_LEN + 1], struct sl_error *err);
 SL_MUST_USE int token_book_update(struct token_book *book, const struct token *by,
-				  struct token_name which, uint32_t privileges,
-				  struct sl_error *err);
+				  struct token_name which, struct bytes address,
+				  uint32_t privileges, struct sl_error *err);
 SL_MUST_USE int token_book_delete(struct token_book *book, const struct token *by,
-				  struct token_name which, struct sl_error *err);
+				  struct token_name which, struct bytes address,
+				  struct sl_error *err);
 
 /** All that `by` may see, oldest first; `each` borrows the token. */
 void token_book_list(struct token_book *book, const struct token *by,

@@ -45,7 +45,7 @@ SL_MUST_USE int crypt_mac_make(struct crypt_mac *mac, const struct bytes *piece,
 
 /** BLAKE2b of what comes in pieces. */
 struct crypt_digest {
-	_Alignas(64) unsigned char state[384];
+	unsigned char state[384] __attribute__((aligned(64)));
 };
 void crypt_digest_begin(struct crypt_digest *d);
 void crypt_digest_add(struct crypt_digest *d, struct bytes piece);

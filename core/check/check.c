@@ -200,13 +200,15 @@ static int walk_registered(struct checking *c)
 		rc = walk(c, STORE_HOOKS, check_hook);
 	if (!rc)
 		rc = check_plugins(c);
-	return rc ? rc : walk(c, STORE_OUTBOX, check_outbox);
+	if (!rc)
+		rc = walk(c, STORE_OUTBOX, check_outbox);
+	return rc ? rc : walk(c, STORE_AUDIT, check_audit);
 }
 
 /* Every table has its walk: a new one does not compile without. */
 static int check_all(struct checking *c)
 {
-	_Static_assert(STORE_TABLES == 16, "a table is not checked");
+	_Static_assert(STORE_TABLES == 17, "a table is not checked");
 	int rc = ledger_newest(c->txn, &c->newest);
 	rc = rc ? cannot_read(c, STORE_JOBS, BYTES(""), rc) : 0;
 	if (!rc)

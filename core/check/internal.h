@@ -4,6 +4,7 @@
  *   jobs.c      a job's record, and what follows from it
  *   parts.c     its documents, log and replicas
  *   index.c     INDEX, COUNTS and TIMERS against the jobs
+ *   audit.c     who changed what
  *   feed.c      the feed, and the jobs against it
  *   outbox.c    deliveries and subscribers
  *   register.c  features, their order, tokens, META and idempotency keys */
@@ -35,7 +36,8 @@ struct checking {
 	struct store_txn *notes;
 	struct check_move *move; /* by job, then sequence, once the feed is read */
 	size_t moves, moves_cap, next_move;
-	uint64_t feed_last;
+	uint64_t feed_last, audit_last;
+	int64_t audit_ms;  /* of the last entry */
 	struct uuid begun; /* jobs from this one on have all of their moves in the feed */
 	bool begun_known;
 	bool features_unread; /* some could not be read: nothing is said of what they own */
@@ -88,7 +90,7 @@ SL_MUST_USE int check_job(struct checking *c, struct uuid id, struct job *ret);
 /* Each entry of a table. */
 check_each_fn check_meta, check_job_entry, check_doc, check_event, check_replica, check_index,
 	check_count, check_timer, check_seen, check_order, check_token, check_hash, check_feed,
-	check_hook, check_outbox;
+	check_hook, check_outbox, check_audit;
 
 /* jobs.c */
 void check_index_keys(const struct job *job, struct check_keys *ret);

@@ -3,6 +3,7 @@
 #include "core/ledger/hold.h"
 #include "core/base/crash.h"
 #include "core/driver/internal.h"
+#include "core/json/index.h"
 #include "store/writer.h"
 
 /** On the asker's stack. */
@@ -10,11 +11,36 @@ struct holding {
 	struct write write;
 	struct driver *driver;
 	const struct hold *hold;
+	const struct audit_by *by;
 	bool release, changed;
 	size_t holds; /* that there are now */
 	sem_t over;
 	int rc;
 };
+
+static void record(const struct holding *q, struct store_txn *txn)
+{
+	scoped(buf_finip) struct buf what = {0};
+	const struct hold *hold = q->hold;
+	if (!q->by)
+		return;
+	buf_init(&what, 16 << 10);
+	buf_add_str(&what, "{\"kind\":");
+	json_quote(&what, hold->kind);
+	buf_add_str(&what, ",\"userID\":");
+	json_quote(&what, hold->user);
+	buf_add_char(&what, '}');
+	if (what.rc) {
+		store_fail(txn, what.rc);
+		return;
+	}
+	struct audit_entry e = {.by = *q->by,
+				.time_ms = driver_now(q->driver),
+				.action = q->release ? "admission.release" : "admission.hold",
+				.reason = hold->reason};
+	*(q->release ? &e.before : &e.after) = buf_bytes(&what);
+	audit_append(txn, &e);
+}
 
 static int apply(struct write *w, struct store_txn *txn)
 {
@@ -24,6 +50,8 @@ static int apply(struct write *w, struct store_txn *txn)
 	q->changed = rc == 0;
 	if (rc && !(q->release && rc == SL_E_NOT_FOUND))
 		return rc;
+	if (q->changed)
+		record(q, txn);
 	crash_at(CRASH_HOLD_APPLIED);
 	return hold_count(txn, &q->holds);
 }
@@ -57,19 +85,19 @@ static int carry_out(struct holding *q, struct sl_error *err)
 	return q->rc ? sl_fail(err, (enum sl_err)q->rc, "%s", sl_err_text(q->rc)) : 0;
 }
 
-int driver_hold(struct driver *d, const struct hold *hold, struct sl_error *err)
+int driver_hold(struct driver *d, const struct hold *hold, const struct audit_by *by,
+		struct sl_error *err)
 {
 	struct hold now = *hold;
-	struct holding q = {.driver = d, .hold = &now};
+	struct holding q = {.driver = d, .hold = &now, .by = by};
 	now.since_ms = driver_now(d);
 	return carry_out(&q, err);
 }
 
-int driver_release(struct driver *d, struct bytes kind, struct bytes user, bool *ret_changed,
-		   struct sl_error *err)
+int driver_release(struct driver *d, const struct hold *what, const struct audit_by *by,
+		   bool *ret_changed, struct sl_error *err)
 {
-	const struct hold what = {.kind = kind, .user = user};
-	struct holding q = {.driver = d, .hold = &what, .release = true};
+	struct holding q = {.driver = d, .hold = what, .by = by, .release = true};
 	int rc = carry_out(&q, err);
 	if (!rc)
 		*ret_changed = q.changed;

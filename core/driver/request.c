@@ -2,6 +2,7 @@
  * transaction; the loop is told afterwards, in the order of the commits. */
 #include "core/base/crash.h"
 #include "core/driver/admission.h"
+#include "core/json/index.h"
 #include "core/ledger/erase.h"
 
 #include <stdio.h>
@@ -64,6 +65,39 @@ static int wait_for(struct asking *q, void (*done)(struct write *, int), struct 
 	return q->rc;
 }
 
+/* For the audit log: what the job was, and what was done to it. */
+static void record(const struct asking *q, struct store_txn *txn, const struct job *job,
+		   const char *action, enum job_state after)
+{
+	scoped(buf_finip) struct buf was = {0};
+	scoped(buf_finip) struct buf is = {0};
+	char id[UUID_TEXT_SIZE];
+	if (!q->request->by.token.len)
+		return;
+	buf_init(&was, 16 << 10);
+	buf_init(&is, 256);
+	buf_addf(&was, "{\"state\":\"%s\",\"reasonCode\":", job_state_name(job->state));
+	json_quote(&was, job->reason_code);
+	buf_add_str(&was, ",\"userID\":");
+	json_quote(&was, job->user);
+	buf_add_str(&was, ",\"jobName\":");
+	json_quote(&was, job->name);
+	buf_add_char(&was, '}');
+	if (after < JOB_STATES)
+		buf_addf(&is, "{\"state\":\"%s\"}", job_state_name(after));
+	struct audit_entry e = {.by = q->request->by,
+				.time_ms = driver_now(q->driver),
+				.action = action,
+				.target = bytes_str(uuid_format(q->request->job, id)),
+				.reason = q->request->reason,
+				.before = buf_bytes(&was),
+				.after = buf_bytes(&is)};
+	if (was.rc)
+		store_fail(txn, was.rc);
+	else
+		audit_append(txn, &e);
+}
+
 /* ---- stop ---- */
 
 static int apply_stop(struct write *w, struct store_txn *txn)
@@ -86,6 +120,7 @@ static int apply_stop(struct write *w, struct store_txn *txn)
 	if (job_final(job.state))
 		return sl_fail(&q->err, SL_E_CONFLICT, "the job has already %s",
 			       job_state_name(job.state));
+	record(q, txn, &job, "job.stop", JOB_STOPPED);
 	rc = ledger_stop(txn, &job, &why, driver_now(q->driver));
 	q->state = job.state;
 	q->stopping = job.stopping;
@@ -173,6 +208,7 @@ static int resume(struct asking *q, struct store_txn *txn, struct job *job)
 	rc = find_hold(q, txn, job, &why);
 	if (rc)
 		return rc;
+	record(q, txn, job, q->request->recheck ? "job.recheck" : "job.resume", JOB_PREPARING);
 	add_request_event(q, txn, job, q->request->recheck ? "recheck" : "resume");
 	rc = ledger_move(txn, job, JOB_PREPARING, &why, driver_now(q->driver));
 	job->asked = 0;
@@ -269,6 +305,7 @@ static int apply_erase(struct write *w, struct store_txn *txn)
 			&q->err, SL_E_CONFLICT,
 			"the job is %s; only one that has ended can be erased: stop it first",
 			job_state_name(job.state));
+	record(q, txn, &job, "job.delete", JOB_STATES);
 	rc = ledger_erase(txn, &job);
 	crash_at(CRASH_ERASE_APPLIED);
 	return rc;

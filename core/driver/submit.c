@@ -174,6 +174,20 @@ static int tell_why(struct accepting *q, struct store_txn *txn)
 	return 0;
 }
 
+static void record_rerun(const struct accepting *q, struct store_txn *txn, int64_t now_ms)
+{
+	char old[UUID_TEXT_SIZE], fresh[UUID_TEXT_SIZE], after[100];
+	if (!q->submission->rerun_by)
+		return;
+	snprintf(after, sizeof(after), "{\"jobID\":\"%s\"}", uuid_format(q->id, fresh));
+	struct audit_entry e = {.by = *q->submission->rerun_by,
+				.time_ms = now_ms,
+				.action = "job.rerun",
+				.target = bytes_str(uuid_format(q->submission->rerun_of, old)),
+				.after = bytes_str(after)};
+	audit_append(txn, &e);
+}
+
 /* The job that is run again gets to know its newest successor. */
 static int link_rerun(struct accepting *q, struct store_txn *txn, int64_t now_ms)
 {
@@ -202,6 +216,7 @@ static int link_rerun(struct accepting *q, struct store_txn *txn, int64_t now_ms
 	old.rerun_as = q->id;
 	ledger_add_event(txn, &old, &event);
 	ledger_save(txn, &old, old.next_ms);
+	record_rerun(q, txn, now_ms);
 	return 0;
 }
 

@@ -23,9 +23,14 @@ static int delete_locked(struct registry *r, struct bytes name, const struct fea
 	int rc = registry_find(now, name, caller, &f, err);
 	if (rc)
 		return rc;
-	struct registry_write w = {
-		.name = bytes_str(f->name), .touches_feature = true, .old_feature = f};
+	struct recorded recorded;
+	recorded_make(&recorded, r, caller, "feature.delete", name, feature_show(now, f), NULL);
+	struct registry_write w = {.name = bytes_str(f->name),
+				   .touches_feature = true,
+				   .old_feature = f,
+				   .recorded = &recorded};
 	rc = registry_write(r, &w, err);
+	recorded_fini(&recorded);
 	return rc ? rc : registry_publish(r, f, NULL);
 }
 
@@ -38,9 +43,17 @@ int registry_delete(struct registry *r, struct bytes name, const struct feature_
 	return rc;
 }
 
-static int store_turned(struct registry *r, const struct feature *old, bool on,
-			struct sl_error *err)
+static struct json_object *show_on(bool on)
 {
+	struct json_object *to = jb_object();
+	jb_put_bool(to, "enabled", on);
+	return to;
+}
+
+static int store_turned(struct registry *r, const struct feature *old, bool on,
+			const struct feature_caller *caller, struct sl_error *err)
+{
+	struct recorded recorded;
 	scoped(feature_dropp) struct full_feature *f = NULL;
 	scoped(buf_finip) struct buf record = {0};
 	int rc = feature_copy(&r->config, old, &f);
@@ -57,8 +70,12 @@ static int store_turned(struct registry *r, const struct feature *old, bool on,
 				   .touches_feature = true,
 				   .turned_on = on,
 				   .old_feature = old,
-				   .new_feature = &f->pub};
+				   .new_feature = &f->pub,
+				   .recorded = &recorded};
+	recorded_make(&recorded, r, caller, on ? "feature.turn-on" : "feature.turn-off", w.name,
+		      show_on(old->enabled), show_on(on));
 	rc = registry_write(r, &w, err);
+	recorded_fini(&recorded);
 	return rc ? rc : registry_publish(r, old, take_ptr(&f));
 }
 
@@ -86,7 +103,7 @@ static int turn_locked(struct registry *r, struct bytes name, bool on,
 			       "its secrets cannot be read with the key file that is there now; "
 			       "put the right secret.key back, or register the feature again with "
 			       "its authorization and a new signingKey");
-	return store_turned(r, f, on, err);
+	return store_turned(r, f, on, caller, err);
 }
 
 int registry_turn(struct registry *r, struct bytes name, bool on,
@@ -125,6 +142,15 @@ static int check_key(const struct registry_ref *now, const char *member, struct 
 	return 0;
 }
 
+static struct json_object *show_place(size_t sequence, struct bytes in_front_of)
+{
+	struct json_object *to = jb_object();
+	jb_put_int(to, "sequence", (int64_t)sequence);
+	if (in_front_of.len)
+		jb_put_bytes(to, "inFrontOf", in_front_of);
+	return to;
+}
+
 static int order_locked(struct registry *r, enum plugin_type type, struct bytes before,
 			struct bytes after, const struct feature_caller *caller,
 			struct sl_error *err)
@@ -141,8 +167,15 @@ static int order_locked(struct registry *r, enum plugin_type type, struct bytes 
 		rc = check_key(now, "afterKey", after, caller, err);
 	if (rc)
 		return rc;
+	struct recorded recorded;
 	struct registry_write w = {.type = type, .before = before, .after = after, .present = now};
+	size_t from = registry_sequence(now, registry_plugin(now, before));
+	size_t to = registry_sequence(now, registry_plugin(now, after));
+	recorded_make(&recorded, r, caller, "plugin.order", before,
+		      show_place(from, (struct bytes){0}), show_place(to, after));
+	w.recorded = from > to ? &recorded : NULL; /* else nothing changes */
 	rc = registry_write(r, &w, err);
+	recorded_fini(&recorded);
 	return rc ? rc : registry_publish(r, NULL, NULL);
 }
 

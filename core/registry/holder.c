@@ -262,9 +262,14 @@ static int apply(struct write *w, struct store_txn *txn)
 {
 	struct registry_write *q = container_of(w, struct registry_write, write);
 	q->cleared = false;
-	if (q->overridden.len)
-		return override_write(q, txn);
-	int rc = order_apply(q, txn);
+	if (q->overridden.len) {
+		int bad = override_write(q, txn);
+		bool changed = q->override->set || q->cleared;
+		return bad || !changed ? bad : recorded_apply(q->recorded, txn);
+	}
+	int rc = recorded_apply(q->recorded, txn);
+	if (!rc)
+		rc = order_apply(q, txn);
 	if (!rc)
 		rc = hooked_apply(q, txn);
 	if (rc || !q->touches_feature)

@@ -12,6 +12,7 @@
  *   override.c  what the operator sets instead
  *   rotate.c    another signing key
  *   stored.c    read for tools, without a registry
+ *   recorded.c  what the audit log says of a change
  *   show.c      as the API shows them */
 #pragma once
 
@@ -131,8 +132,30 @@ struct registry_write {
 	/* overriding */
 	struct bytes overridden; /* the plugin's key, or empty */
 	const struct plugin_override *override;
-	bool cleared; /* there was one, and now there is none */
+	bool cleared;              /* there was one, and now there is none */
+	struct recorded *recorded; /* for the audit log, or NULL */
 };
+
+/** What the audit log is to say of a change: texts made before it is written. */
+struct recorded {
+	struct audit_entry entry;
+	struct buf before, after;
+	int rc;
+};
+
+/* recorded.c */
+/** What `caller` does to `target`; `before` and `after` are moved, NULL: nothing to tell.
+ * recorded_fini() afterwards. */
+void recorded_make(struct recorded *q, const struct registry *r,
+		   const struct feature_caller *caller, const char *action, struct bytes target,
+		   struct json_object *before, struct json_object *after);
+static inline void recorded_fini(struct recorded *q)
+{
+	buf_fini(&q->before);
+	buf_fini(&q->after);
+}
+/** Into the transaction of the change. */
+SL_MUST_USE int recorded_apply(const struct recorded *q, struct store_txn *txn);
 
 /** Write and sleep until it is on disk. */
 SL_MUST_USE int registry_write(struct registry *r, struct registry_write *w, struct sl_error *err);
@@ -168,6 +191,9 @@ SL_MUST_USE int registering_imagine(struct registry *r, const struct json *docum
 				    const struct feature_caller *caller,
 				    const struct registry_ref *now, struct full_feature **ret,
 				    struct sl_error *err);
+
+/* show.c */
+struct json_object *override_show(const struct plugin_override *o);
 
 /* order.c: inside a write */
 SL_MUST_USE int order_apply(struct registry_write *w, struct store_txn *txn);

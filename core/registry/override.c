@@ -115,7 +115,13 @@ static int override_locked(struct registry *r, struct bytes key, const struct pl
 		rc = feature_copy(&r->config, p->feature, &copy);
 	if (rc)
 		return err && err->code ? rc : sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));
+	struct recorded recorded;
+	recorded_make(&recorded, r, caller, "plugin.override", key,
+		      p && p->override.set ? override_show(&p->override) : NULL,
+		      o->set ? override_show(o) : NULL);
+	w.recorded = &recorded;
 	rc = registry_write(r, &w, err);
+	recorded_fini(&recorded);
 	if (rc)
 		return rc;
 	if (!p)

@@ -267,7 +267,7 @@ static int refuse_replacement(const struct registering *q)
 		       "the feature is on; changing it needs the privilege write_feature");
 }
 
-static int store(struct registering *q)
+static int store(struct registering *q, const struct registry_ref *now)
 {
 	scoped(buf_finip) struct buf record = {0};
 	struct feature *f = &q->new->pub;
@@ -283,7 +283,12 @@ static int store(struct registering *q)
 	if (rc)
 		return sl_fail(q->err, (enum sl_err)rc, "%s", sl_err_text(rc));
 	w.record = buf_bytes(&record);
+	struct recorded recorded;
+	recorded_make(&recorded, q->registry, q->caller, "feature.register", w.name,
+		      q->old ? feature_show(now, q->old) : NULL, feature_show(now, f));
+	w.recorded = &recorded;
 	rc = registry_write(q->registry, &w, q->err);
+	recorded_fini(&recorded);
 	return rc ? rc : registry_publish(q->registry, q->old, take_ptr(&q->new));
 }
 
@@ -347,7 +352,7 @@ static int register_locked(struct registering *q, int64_t if_match, struct json_
 	if (!q->old || !same(q)) {
 		rc = refuse_replacement(q);
 		if (!rc)
-			rc = store(q);
+			rc = store(q, now);
 	}
 	if (!rc)
 		fill_payload(q, name, payload);

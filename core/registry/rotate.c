@@ -19,9 +19,20 @@ static int new_key(struct full_feature *f, struct bytes text, struct sl_error *e
 	return rc;
 }
 
-static int store(struct registry *r, const struct feature *old, struct full_feature *f,
-		 struct sl_error *err)
+/* The keys themselves stay out. */
+static struct json_object *show_change(const struct feature *f)
 {
+	struct json_object *to = jb_object();
+	jb_put_time(to, "updatedAt", f->updated_ms);
+	if (f->old_key.len)
+		jb_put_time(to, "oldKeyUntil", f->old_key_until_ms);
+	return to;
+}
+
+static int store(struct registry *r, const struct feature *old, struct full_feature *f,
+		 const struct feature_caller *caller, struct sl_error *err)
+{
+	struct recorded recorded;
 	scoped(buf_finip) struct buf record = {0};
 	struct registry_write w = {.name = bytes_str(old->name),
 				   .touches_feature = true,
@@ -32,7 +43,12 @@ static int store(struct registry *r, const struct feature *old, struct full_feat
 	if (rc)
 		return rc;
 	w.record = buf_bytes(&record);
-	return registry_write(r, &w, err);
+	recorded_make(&recorded, r, caller, "feature.rotate-key", w.name, show_change(old),
+		      show_change(&f->pub));
+	w.recorded = &recorded;
+	rc = registry_write(r, &w, err);
+	recorded_fini(&recorded);
+	return rc;
 }
 
 static void show(struct registry *r, struct bytes name, struct json_object **payload)
@@ -75,7 +91,7 @@ static int rotate_locked(struct registry *r, struct bytes name, struct bytes key
 		if (overlap_s)
 			rc = arena_copy(f->arena, old->signing_key, &f->pub.old_key);
 		if (!rc)
-			rc = store(r, old, f, err);
+			rc = store(r, old, f, caller, err);
 		if (!rc)
 			rc = registry_publish(r, old, take_ptr(&f));
 	}

@@ -15,10 +15,8 @@ static const struct full_feature *full(const struct feature *f)
 	return container_of(f, struct full_feature, pub);
 }
 
-static void show_override(struct json_object *to, const struct plugin_override *o)
+struct json_object *override_show(const struct plugin_override *o)
 {
-	if (!o->set)
-		return;
 	struct json_object *object = jb_object();
 	if (o->set & OVERRIDE_TIMEOUT)
 		jb_put_int(object, "timeoutMs", o->timeout_ms);
@@ -28,7 +26,7 @@ static void show_override(struct json_object *to, const struct plugin_override *
 		jb_put_int(object, "maxInFlight", o->in_flight_max);
 	if (o->set & OVERRIDE_POLICY)
 		jb_put_str(object, "failurePolicy", failure_policy_name(o->policy));
-	jb_put(to, "override", object);
+	return object;
 }
 
 static struct json_object *show_plugin(const struct registry_ref *ref, const struct plugin *p,
@@ -39,7 +37,8 @@ static struct json_object *show_plugin(const struct registry_ref *ref, const str
 	jb_put_str(to, "key", p->key);
 	show_members(to, j, json_element(j, json_get(j, 0, BYTES("plugins")), index));
 	jb_put_int(to, "sequence", (int64_t)registry_sequence(ref, p));
-	show_override(to, &p->override);
+	if (p->override.set)
+		jb_put(to, "override", override_show(&p->override));
 	return to;
 }
 

@@ -33,6 +33,7 @@ static const struct {
 	{STORE_INDEX, "o"},             /* when no child is left */
 	{STORE_HOOKS, "g"},             /* when nothing was meant for it */
 	{STORE_OUTBOX, "q"},            /* of a subscriber that was deleted */
+	{STORE_AUDIT, ""},              /* the newest: it was never written */
 };
 
 struct kind {
@@ -377,6 +378,7 @@ static void add_more(struct scene *q)
 {
 	struct store_txn *txn;
 	uint8_t key[CRYPT_KEY_SIZE] = {9}, body[32] = {0};
+	const struct audit_by by = {BYTES("me"), BYTES("here")};
 	struct sl_error err;
 	if (store_begin(q->whole, STORE_WRITE, &txn))
 		abort();
@@ -388,7 +390,7 @@ static void add_more(struct scene *q)
 	put_token(txn, 2);
 	erase_one(txn);
 	put_children(q, txn);
-	if (admin_put(txn, BYTES("a good password"), &err))
+	if (admin_put(txn, BYTES("a good password"), &by, &err))
 		abort();
 	for (uint8_t i = 0; i < 3; i++) {
 		key[0] = i;

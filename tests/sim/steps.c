@@ -62,6 +62,8 @@ struct request {
 	struct sl_error err;
 };
 
+static const struct audit_by me = {{"me", 2}, {"here", 4}};
+
 static void do_submit(void *user)
 {
 	struct request *q = user;
@@ -182,7 +184,7 @@ static void do_erase(void *user)
 
 int steps_erase(struct sim *s, struct sim_job *job)
 {
-	struct request q = {.s = s, .ask = {.job = job->id, .who = BYTES("me")}};
+	struct request q = {.s = s, .ask = {.job = job->id, .who = BYTES("me"), .by = me}};
 	served_run(s->writer, do_erase, &q);
 	if (q.rc && !fault_of_store(q.rc) && q.rc != SL_E_CONFLICT && !is_gone(job, q.rc))
 		sim_wrong(s, job, "erase: %s", q.err.text);
@@ -197,7 +199,7 @@ int steps_erase(struct sim *s, struct sim_job *job)
 
 int steps_stop(struct sim *s, struct sim_job *job)
 {
-	struct request q = {.s = s, .ask = {.job = job->id, .who = BYTES("me")}};
+	struct request q = {.s = s, .ask = {.job = job->id, .who = BYTES("me"), .by = me}};
 	served_run(s->writer, do_stop, &q);
 	if (q.rc == 0) {
 		if (!q.stopping && q.state != JOB_STOPPED)
@@ -212,8 +214,8 @@ int steps_stop(struct sim *s, struct sim_job *job)
 
 int steps_resume(struct sim *s, struct sim_job *job, bool recheck)
 {
-	struct request q = {.s = s,
-			    .ask = {.job = job->id, .who = BYTES("me"), .recheck = recheck}};
+	struct request q = {
+		.s = s, .ask = {.job = job->id, .who = BYTES("me"), .by = me, .recheck = recheck}};
 	served_run(s->writer, do_resume, &q);
 	if (q.rc && !fault_of_store(q.rc) && q.rc != SL_E_CONFLICT && !is_gone(job, q.rc))
 		sim_wrong(s, job, "resume: %s", q.err.text);
@@ -235,14 +237,15 @@ static void do_hold(void *user)
 {
 	struct request *q = user;
 	const struct hold hold = {.kind = bytes_str(q->kind), .who = BYTES("me")};
-	q->rc = driver_hold(q->s->driver, &hold, &q->err);
+	q->rc = driver_hold(q->s->driver, &hold, &me, &q->err);
 }
 
 static void do_release(void *user)
 {
 	struct request *q = user;
 	bool changed;
-	q->rc = driver_release(q->s->driver, bytes_str(q->kind), BYTES(""), &changed, &q->err);
+	const struct hold what = {.kind = bytes_str(q->kind)};
+	q->rc = driver_release(q->s->driver, &what, &me, &changed, &q->err);
 }
 
 void steps_hold(struct sim *s, const char *kind, bool hold)

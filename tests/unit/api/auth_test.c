@@ -17,6 +17,8 @@ struct hand {
 static int64_t hand_wall(const struct clock *c) { return ((const struct hand *)c)->wall_ms; }
 static int64_t hand_mono(const struct clock *c) { return ((const struct hand *)c)->wall_ms * 1000; }
 
+static const struct audit_by me = {{"me", 2}, {"here", 4}};
+
 struct fixture {
 	struct hand hand;
 	struct store *store;
@@ -96,15 +98,15 @@ static void a_changed_password_ends_the_old_one(void **state)
 	struct fixture *f = *state;
 	struct sl_error err;
 	assert_true(admin_is_default(f->admin));
-	assert_int_equal(admin_set(f->admin, BYTES("short"), &err), SL_E_INVALID);
-	assert_int_equal(admin_set(f->admin, BYTES(" with-blank"), &err), SL_E_INVALID);
-	assert_int_equal(admin_set(f->admin, BYTES("with-blank "), &err), SL_E_INVALID);
-	assert_int_equal(admin_set(f->admin, BYTES("with\ttab"), &err), SL_E_INVALID);
-	assert_int_equal(admin_set(f->admin, BYTES("first password"), &err), 0);
+	assert_int_equal(admin_set(f->admin, BYTES("short"), &me, &err), SL_E_INVALID);
+	assert_int_equal(admin_set(f->admin, BYTES(" with-blank"), &me, &err), SL_E_INVALID);
+	assert_int_equal(admin_set(f->admin, BYTES("with-blank "), &me, &err), SL_E_INVALID);
+	assert_int_equal(admin_set(f->admin, BYTES("with\ttab"), &me, &err), SL_E_INVALID);
+	assert_int_equal(admin_set(f->admin, BYTES("first password"), &me, &err), 0);
 	assert_false(admin_is_default(f->admin));
 	assert_int_equal(bearer(f, "127.0.0.1", "admin"), SL_E_UNKNOWN_CALLER);
 	assert_int_equal(bearer(f, "10.0.0.1", "first password"), 0);
-	assert_int_equal(admin_set(f->admin, BYTES("second-password"), &err), 0);
+	assert_int_equal(admin_set(f->admin, BYTES("second-password"), &me, &err), 0);
 	assert_int_equal(bearer(f, "10.0.0.1", "first password"), SL_E_UNKNOWN_CALLER);
 	assert_int_equal(bearer(f, "10.0.0.1", "second-password"), 0);
 }
@@ -112,7 +114,7 @@ static void a_changed_password_ends_the_old_one(void **state)
 static void the_password_outlives_a_restart(void **state)
 {
 	struct fixture *f = *state;
-	assert_int_equal(admin_set(f->admin, BYTES("good-password"), NULL), 0);
+	assert_int_equal(admin_set(f->admin, BYTES("good-password"), &me, NULL), 0);
 	struct admin *again;
 	assert_int_equal(admin_open(f->store, f->writer, &again), 0);
 	assert_false(admin_is_default(again));
@@ -133,7 +135,7 @@ static void wrong_tokens_are_slowed_right_ones_are_not(void **state)
 	assert_int_equal(bearer(f, "10.0.0.1", "wrong"), SL_E_BUSY);
 	assert_int_equal(bearer(f, "10.0.0.2", "wrong"), SL_E_UNKNOWN_CALLER);
 	assert_int_equal(try(f, "10.0.0.1", "Accept", "x", NULL), SL_E_UNKNOWN_CALLER);
-	assert_int_equal(admin_set(f->admin, BYTES("good-password"), NULL), 0);
+	assert_int_equal(admin_set(f->admin, BYTES("good-password"), &me, NULL), 0);
 	assert_int_equal(bearer(f, "10.0.0.1", "good-password"), 0);
 	assert_int_equal(bearer(f, "10.0.0.1", "wrong"), SL_E_BUSY);
 	f->hand.wall_ms += AUTH_WRONG_SPAN_MS;
@@ -160,7 +162,8 @@ static void tokens_expire(void **state)
 	struct token draft = {.privileges = PRIV_READ_JOB,
 			      .forwho = BYTES("x"),
 			      .expires_ms = f->hand.wall_ms + 1000};
-	assert_int_equal(token_book_add(f->book, admin, &draft, access_id, id, NULL), 0);
+	assert_int_equal(token_book_add(f->book, admin, &draft, BYTES("here"), access_id, id, NULL),
+			 0);
 	assert_int_equal(bearer(f, "10.0.0.1", access_id), 0);
 	f->hand.wall_ms += 999;
 	assert_int_equal(bearer(f, "10.0.0.1", access_id), 0);

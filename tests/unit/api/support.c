@@ -59,7 +59,8 @@ void front_token(struct front *f, uint32_t privileges, char ret[CRYPT_ACCESS_ID_
 	char id[TOKEN_ID_LEN + 1];
 	struct token draft = {.privileges = privileges, .forwho = BYTES("test")};
 	const struct token *admin = token_book_admin(f->api.tokens);
-	assert_int_equal(token_book_add(f->api.tokens, admin, &draft, ret, id, NULL), 0);
+	assert_int_equal(token_book_add(f->api.tokens, admin, &draft, BYTES("here"), ret, id, NULL),
+			 0);
 	token_unref(admin);
 }
 

@@ -57,7 +57,7 @@ static int add(struct fixture *f, const struct token *by, struct token draft)
 {
 	if (!draft.forwho.len)
 		draft.forwho = BYTES("x");
-	return token_book_add(f->book, by, &draft, access_id, id, NULL);
+	return token_book_add(f->book, by, &draft, BYTES("here"), access_id, id, NULL);
 }
 
 /* Make one as the admin and find it by its access id. */
@@ -73,13 +73,13 @@ static int update(struct fixture *f, const struct token *by, const struct token 
 		  uint32_t privileges)
 {
 	return token_book_update(f->book, by, (struct token_name){.id = bytes_str(target->id)},
-				 privileges, NULL);
+				 BYTES("here"), privileges, NULL);
 }
 
 static int remove_token(struct fixture *f, const struct token *by, const struct token *target)
 {
 	return token_book_delete(f->book, by, (struct token_name){.id = bytes_str(target->id)},
-				 NULL);
+				 BYTES("here"), NULL);
 }
 
 static void names_and_synonyms(void **state)

@@ -200,6 +200,10 @@ static void a_disk_without_room_loses_nothing(void **state)
 	assert_true(said);
 	assert_true(n > 50);
 	assert_int_equal(present, n);
+	if (rc == SL_E_IO) { /* nothing more is written by whoever saw that */
+		store_close(s);
+		assert_int_equal(store_at(path, SMALL_STORE, &s, NULL), 0);
+	}
 	assert_int_equal(put_sized(s, n, 3000), 0); /* there is room again */
 	store_close(s);
 	assert_int_equal(store_at(path, SMALL_STORE, &s, NULL), 0);
