@@ -12,42 +12,89 @@ struct plan *plan_free(struct plan *p)
 	return NULL;
 }
 
+struct hit {
+	const struct plugin *plugin;
+	size_t place; /* in the order of its type */
+};
+
+struct gathering {
+	struct plan *plan;
+	const struct registry_ref *registry;
+	bool is_taskset;
+	struct hit *hit;
+	size_t n, cap;
+	size_t fault_place[PLUGIN_STAGES];
+	int rc;
+};
+
 /* A selector that could not be evaluated fails the stage, unless the plugin's answer
- * would not count anyway; a gate is never passed over for it. */
-static void selector_fault(struct plan_stage *stage, const struct plugin *plugin,
+ * would not count anyway; a gate is never passed over for it. The first in order is told. */
+static void selector_fault(struct gathering *g, const struct plugin *plugin, size_t place,
 			   const struct sl_error *err)
 {
-	if (stage->fault || (plugin->policy == FAILURE_IGNORE && plugin->type != PLUGIN_GATE))
+	struct plan_stage *stage = &g->plan->stage[plugin->type];
+	if ((stage->fault && g->fault_place[plugin->type] < place) ||
+	    (plugin->policy == FAILURE_IGNORE && plugin->type != PLUGIN_GATE))
 		return;
+	g->fault_place[plugin->type] = place;
 	stage->fault = "selector_error";
 	stage->fault_plugin = plugin->key;
 	snprintf(stage->words, sizeof(stage->words),
 		 "the jobSelector of %s could not be evaluated: %s", plugin->key, err->text);
 }
 
-static void match_stage(struct plan *plan, enum plugin_type type,
-			const struct registry_ref *registry, const struct json *header,
-			struct selector_scratch *scratch)
+static void add_hit(struct gathering *g, const struct plugin *plugin, size_t place)
 {
-	struct plan_stage *stage = &plan->stage[type];
-	stage->first = plan->n;
-	for (size_t i = 0; i < registry->count[type]; i++) {
-		const struct plugin *plugin = registry->ordered[type][i];
-		struct sl_error err = {0};
-		if (!plugin->feature->enabled)
-			continue;
-		switch (selector_match(plugin->selector, scratch, header, &err)) {
-		case VERDICT_TRUE:
-			plan->plugin[plan->n++] = plugin;
-			break;
-		case VERDICT_UNKNOWN:
-			selector_fault(stage, plugin, &err);
-			break;
-		case VERDICT_FALSE:
-			break;
+	if (g->n == g->cap) {
+		size_t cap = g->cap ? g->cap * 2 : 16;
+		struct hit *at = reallocarray(g->hit, cap, sizeof(*at));
+		if (!at) {
+			g->rc = SL_E_NO_MEMORY;
+			return;
 		}
+		g->hit = at;
+		g->cap = cap;
 	}
-	stage->n = plan->n - stage->first;
+	g->hit[g->n++] = (struct hit){plugin, place};
+}
+
+static void found(void *user, const void *owner, enum verdict verdict, const struct sl_error *err)
+{
+	struct gathering *g = user;
+	const struct plugin *plugin = owner;
+	if (g->is_taskset && plugin->type == PLUGIN_TRANSLATOR)
+		return;
+	size_t place = registry_sequence(g->registry, plugin);
+	if (verdict == VERDICT_TRUE)
+		add_hit(g, plugin, place);
+	else
+		selector_fault(g, plugin, place, err);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct hit *x = a, *y = b;
+	if (x->plugin->type != y->plugin->type)
+		return x->plugin->type < y->plugin->type ? -1 : 1;
+	return (x->place > y->place) - (x->place < y->place);
+}
+
+/* The plugins that match, by stage and in their order. */
+static int settle(struct gathering *g)
+{
+	struct plan *plan = g->plan;
+	plan->plugin = calloc(g->n + 1, sizeof(plan->plugin[0]));
+	if (!plan->plugin)
+		return SL_E_NO_MEMORY;
+	if (g->n)
+		qsort(g->hit, g->n, sizeof(*g->hit), by_place);
+	for (; plan->n < g->n; plan->n++) {
+		plan->plugin[plan->n] = g->hit[plan->n].plugin;
+		plan->stage[plan->plugin[plan->n]->type].n++;
+	}
+	for (int type = 1; type < PLUGIN_STAGES; type++)
+		plan->stage[type].first = plan->stage[type - 1].first + plan->stage[type - 1].n;
+	return 0;
 }
 
 static void check_exclusive(struct plan *plan, enum plugin_type type)
@@ -81,15 +128,18 @@ static void check_translator(struct plan *plan, struct bytes kind)
 int plan_build(const struct registry_ref *registry, const struct json *header, bool is_taskset,
 	       struct bytes kind, struct selector_scratch *scratch, struct plan **ret)
 {
-	size_t most = 0;
-	for (int type = 0; type < PLUGIN_STAGES; type++)
-		most += registry->count[type];
 	scoped(plan_freep) struct plan *plan = calloc(1, sizeof(*plan));
-	if (!plan || !(plan->plugin = calloc(most ? most : 1, sizeof(plan->plugin[0]))))
+	struct gathering g = {.plan = plan, .registry = registry, .is_taskset = is_taskset};
+	if (!plan)
 		return SL_E_NO_MEMORY;
-	for (int type = is_taskset ? PLUGIN_FACTOR : PLUGIN_TRANSLATOR; type < PLUGIN_STAGES;
-	     type++)
-		match_stage(plan, (enum plugin_type)type, registry, header, scratch);
+	int rc = selector_index_match(registry->stages, scratch, header, found, &g);
+	if (!rc)
+		rc = g.rc;
+	if (!rc)
+		rc = settle(&g);
+	free(g.hit);
+	if (rc)
+		return rc;
 	if (!is_taskset) {
 		check_exclusive(plan, PLUGIN_TRANSLATOR);
 		check_translator(plan, kind);

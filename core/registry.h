@@ -12,6 +12,7 @@
 #include "core/audit.h"
 #include "core/plugin.h"
 #include "net/executor.h"
+#include "selector/index.h"
 #include "store/writer.h"
 
 struct registry_ref { /* one generation */
@@ -21,6 +22,12 @@ struct registry_ref { /* one generation */
 	/** Plugins of each type in execution order; those of disabled features included. */
 	const struct plugin *const *ordered[PLUGIN_TYPES];
 	size_t count[PLUGIN_TYPES];
+	/** 1-based position in `ordered`, by the number of a plugin's selector. */
+	const uint32_t *place;
+	size_t places;
+	/** Selectors of enabled features; their owners are plugins. */
+	const struct selector_index *stages, *hooks;
+	uint32_t hook_states; /**< That any enabled LifeHook listens to. */
 };
 
 struct registry; /* the holder of the current generation, and what changes it */

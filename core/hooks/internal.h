@@ -88,7 +88,6 @@ struct matcher {
 	size_t n;
 	bool all;
 	const struct registry_ref *registry;
-	uint32_t states; /* that any LifeHook listed */
 };
 
 struct hooks {

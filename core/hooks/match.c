@@ -84,58 +84,60 @@ static int fatal(struct hooks *h, struct store_txn *txn, const struct feed_entry
 	return 0;
 }
 
-/* Selectors first, since the header is borrowed from the transaction. Which matched is
- * kept as a bit for each; registries are bounded, and so is this. */
-static int match_all(struct hooks *h, const struct feed_entry *e, uint64_t *bits)
+struct matching {
+	struct hooks *hooks;
+	const struct feed_entry *entry;
+	struct buf matched; /* plugins */
+};
+
+static void found(void *user, const void *owner, enum verdict verdict, const struct sl_error *err)
 {
-	const struct registry_ref *registry = h->matcher.registry;
-	int found = 0;
-	for (size_t i = 0; i < registry->count[PLUGIN_LIFEHOOK]; i++) {
-		const struct plugin *plugin = registry->ordered[PLUGIN_LIFEHOOK][i];
-		struct sl_error err = {0};
-		if (!listens(plugin, e))
-			continue;
-		enum verdict verdict = selector_match(plugin->selector, h->matcher.scratch,
-						      &h->matcher.header, &err);
-		if (verdict == VERDICT_UNKNOWN)
-			tell_fault(h, e, plugin->key, err.text);
-		if (verdict != VERDICT_TRUE)
-			continue;
-		bits[i / 64] |= UINT64_C(1) << i % 64;
-		found++;
-	}
-	return found;
+	struct matching *q = user;
+	const struct plugin *plugin = owner;
+	if (!listens(plugin, q->entry))
+		return;
+	if (verdict == VERDICT_TRUE)
+		buf_add(&q->matched, &plugin, sizeof(plugin));
+	else
+		tell_fault(q->hooks, q->entry, plugin->key, err->text);
 }
 
-static int add_all(struct hooks *h, struct store_txn *txn, const struct feed_entry *e,
-		   const uint64_t *bits)
+static const struct plugin *matched_at(const struct matching *q, size_t i)
 {
-	const struct registry_ref *registry = h->matcher.registry;
+	const struct plugin *plugin;
+	memcpy(&plugin, q->matched.at + i * sizeof(plugin), sizeof(plugin));
+	return plugin;
+}
+
+static int add_all(struct matching *q, struct store_txn *txn)
+{
 	int rc = 0;
-	for (size_t i = 0; !rc && i < registry->count[PLUGIN_LIFEHOOK]; i++) {
-		const struct plugin *plugin = registry->ordered[PLUGIN_LIFEHOOK][i];
-		if (bits[i / 64] >> i % 64 & 1)
-			rc = fatal(h, txn, e, plugin, add_for(h, txn, plugin, e));
+	for (size_t i = 0; !rc && i < q->matched.len / sizeof(struct plugin *); i++) {
+		const struct plugin *plugin = matched_at(q, i);
+		rc = fatal(q->hooks, txn, q->entry, plugin,
+			   add_for(q->hooks, txn, plugin, q->entry));
 	}
 	return rc;
 }
 
+/* Selectors first, since the header is borrowed from the transaction. */
 static int match_entry(struct hooks *h, struct store_txn *txn, const struct feed_entry *e)
 {
-	size_t n = h->matcher.registry->count[PLUGIN_LIFEHOOK];
-	scoped(buf_finip) struct buf bits = {0};
-	if (!(h->matcher.states & 1u << e->state))
+	struct matching q = {.hooks = h, .entry = e};
+	if (!(h->matcher.registry->hook_states & 1u << e->state))
 		return 0;
 	int rc = load_header(&h->matcher, txn, e->job);
 	if (rc)
 		return fatal(h, txn, e, NULL, rc);
-	buf_init(&bits, SIZE_MAX / 2);
-	size_t size = (n + 63) / 64 * sizeof(uint64_t);
-	uint64_t *set = buf_room(&bits, size);
-	if (!set)
-		return SL_E_NO_MEMORY;
-	memset(set, 0, size);
-	return match_all(h, e, set) ? add_all(h, txn, e, set) : 0;
+	buf_init(&q.matched, SIZE_MAX / 2);
+	rc = selector_index_match(h->matcher.registry->hooks, h->matcher.scratch,
+				  &h->matcher.header, found, &q);
+	if (!rc)
+		rc = q.matched.rc;
+	if (!rc)
+		rc = add_all(&q, txn);
+	buf_fini(&q.matched);
+	return rc;
 }
 
 /* ---- one transaction ---- */
@@ -172,15 +174,6 @@ static int match_next(struct hooks *h, struct store_txn *txn)
 	return rc;
 }
 
-static uint32_t states_of(const struct registry_ref *registry)
-{
-	uint32_t states = 0;
-	for (size_t i = 0; i < registry->count[PLUGIN_LIFEHOOK]; i++)
-		if (registry->ordered[PLUGIN_LIFEHOOK][i]->feature->enabled)
-			states |= registry->ordered[PLUGIN_LIFEHOOK][i]->states;
-	return states;
-}
-
 int match_before_commit(void *user, struct store_txn *txn)
 {
 	struct hooks *h = user;
@@ -195,8 +188,7 @@ int match_before_commit(void *user, struct store_txn *txn)
 	if (newest <= m->matched)
 		return 0;
 	m->registry = registry_take(h->parts.registry);
-	m->states = states_of(m->registry);
-	while (!rc && m->states && m->matching < newest)
+	while (!rc && m->registry->hook_states && m->matching < newest)
 		rc = match_next(h, txn);
 	m->matching = newest;
 	m->registry = registry_drop(m->registry);

@@ -5,21 +5,6 @@
 
 /* ---- generations ---- */
 
-static struct generation *generation_free(struct generation *g)
-{
-	if (!g)
-		return NULL;
-	for (size_t i = 0; i < g->pub.features; i++)
-		feature_drop(container_of(g->pub.feature[i], struct full_feature, pub));
-	for (int type = 0; type < PLUGIN_TYPES; type++) {
-		free((void *)g->pub.ordered[type]);
-		free(g->ranked[type]);
-	}
-	free((void *)g->pub.feature);
-	free(g);
-	return NULL;
-}
-
 const struct registry_ref *registry_take(struct registry *r)
 {
 	pthread_mutex_lock(&r->lock);
@@ -46,90 +31,6 @@ const struct registry_ref *registry_drop(const struct registry_ref *ref)
 	return NULL;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct feature *const *x = a, *const *y = b;
-	return strcmp((*x)->name, (*y)->name);
-}
-
-static int by_rank(const void *a, const void *b)
-{
-	const struct ranked *x = a, *y = b;
-	if (x->rank != y->rank)
-		return x->rank < y->rank ? -1 : 1;
-	return strcmp(x->plugin->key, y->plugin->key);
-}
-
-static int by_plugin(const void *a, const void *b)
-{
-	const struct ranked *x = a, *y = b;
-	uintptr_t p = (uintptr_t)x->plugin, q = (uintptr_t)y->plugin;
-	return p == q ? 0 : p < q ? -1 : 1;
-}
-
-static int rank_all(struct generation *g, struct store_txn *txn)
-{
-	for (size_t i = 0; i < g->pub.features; i++)
-		for (uint32_t k = 0; k < g->pub.feature[i]->plugins; k++)
-			g->pub.count[g->pub.feature[i]->plugin[k].type]++;
-	for (int type = 0; type < PLUGIN_TYPES; type++) {
-		size_t n = g->pub.count[type];
-		g->ranked[type] = calloc(n ? n : 1, sizeof(*g->ranked[type]));
-		g->pub.ordered[type] = calloc(n ? n : 1, sizeof(*g->pub.ordered[type]));
-		g->pub.count[type] = 0;
-		if (!g->ranked[type] || !g->pub.ordered[type])
-			return SL_E_NO_MEMORY;
-	}
-	for (size_t i = 0; i < g->pub.features; i++)
-		for (uint32_t k = 0; k < g->pub.feature[i]->plugins; k++) {
-			const struct plugin *p = &g->pub.feature[i]->plugin[k];
-			g->ranked[p->type][g->pub.count[p->type]++] =
-				(struct ranked){p, order_rank(txn, p->type, p->key)};
-		}
-	return 0;
-}
-
-static void sort_all(struct generation *g)
-{
-	for (int type = 0; type < PLUGIN_TYPES; type++) {
-		const struct plugin **ordered = (const struct plugin **)g->pub.ordered[type];
-		qsort(g->ranked[type], g->pub.count[type], sizeof(*g->ranked[type]), by_rank);
-		for (size_t i = 0; i < g->pub.count[type]; i++) {
-			ordered[i] = g->ranked[type][i].plugin;
-			g->ranked[type][i].rank = i + 1;
-		}
-		qsort(g->ranked[type], g->pub.count[type], sizeof(*g->ranked[type]), by_plugin);
-	}
-}
-
-/* `list` holds references, which become the generation's. */
-static int generation_make(struct registry *r, const struct feature **list, size_t n,
-			   uint64_t number, struct generation **ret)
-{
-	scoped(store_abortp) struct store_txn *txn = NULL;
-	struct generation *g = calloc(1, sizeof(*g));
-	if (!g)
-		return SL_E_NO_MEMORY;
-	atomic_init(&g->refs, 1);
-	if (n)
-		qsort(list, n, sizeof(*list), by_name);
-	g->pub.generation = number;
-	int rc = store_begin(r->store, STORE_READ, &txn);
-	g->pub.feature = list;
-	g->pub.features = n;
-	if (!rc)
-		rc = rank_all(g, txn);
-	if (rc) { /* the list stays the caller's */
-		g->pub.feature = NULL;
-		g->pub.features = 0;
-		generation_free(g);
-		return rc;
-	}
-	sort_all(g);
-	*ret = g;
-	return 0;
-}
-
 static void publish(struct registry *r, struct generation *g)
 {
 	pthread_mutex_lock(&r->lock);
@@ -150,13 +51,6 @@ void registry_tell(struct registry *r, void (*told)(void *user), void *user)
 	pthread_mutex_unlock(&r->changing);
 }
 
-static void drop_list(const struct feature **list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		feature_drop(container_of(list[i], struct full_feature, pub));
-	free(list);
-}
-
 /* Nobody has seen it yet. */
 static int override(struct registry *r, struct full_feature *f)
 {
@@ -172,22 +66,10 @@ static int replace(struct registry *r, const struct registry_ref *now,
 		   const struct feature *replaced, struct full_feature *with, uint64_t number,
 		   struct generation **ret)
 {
-	size_t n = 0, present = now ? now->features : 0;
-	const struct feature **list = calloc(present + 1, sizeof(*list));
-	if (!list) {
-		feature_drop(with);
-		return SL_E_NO_MEMORY;
-	}
-	for (size_t i = 0; i < present; i++)
-		if (now->feature[i] != replaced)
-			list[n++] = &feature_share(now->feature[i])->pub;
 	int rc = with ? override(r, with) : 0;
-	if (with)
-		list[n++] = &with->pub;
 	if (!rc)
-		rc = generation_make(r, list, n, number, ret);
-	if (rc)
-		drop_list(list, n);
+		rc = generation_make(r, now, replaced, &with, with != NULL, number, ret);
+	feature_drop(with);
 	return rc;
 }
 
@@ -249,11 +131,11 @@ const struct plugin *registry_plugin(const struct registry_ref *ref, struct byte
 
 size_t registry_sequence(const struct registry_ref *ref, const struct plugin *plugin)
 {
-	const struct generation *g = container_of(ref, struct generation, pub);
-	const struct ranked key = {plugin, 0};
-	const struct ranked *found = bsearch(&key, g->ranked[plugin->type],
-					     ref->count[plugin->type], sizeof(key), by_plugin);
-	return found ? found->rank : 0;
+	uint32_t number = selector_number(plugin->selector);
+	size_t place = number < ref->places ? ref->place[number] : 0;
+	bool here = place && place <= ref->count[plugin->type] &&
+		    ref->ordered[plugin->type][place - 1] == plugin;
+	return here ? place : 0;
 }
 
 /* ---- writing ---- */
@@ -296,15 +178,23 @@ int registry_write(struct registry *r, struct registry_write *w, struct sl_error
 /* ---- life ---- */
 
 struct loading {
-	const struct feature **list;
+	struct full_feature **list;
 	size_t n, cap;
 };
+
+static void drop_list(struct loading *q)
+{
+	for (size_t i = 0; i < q->n; i++)
+		feature_drop(q->list[i]);
+	free(q->list);
+}
 
 static int add_loaded(struct loading *q, struct full_feature *f)
 {
 	if (q->n == q->cap) {
 		size_t cap = q->cap ? q->cap * 2 : 64;
-		const struct feature **list = realloc(q->list, cap * sizeof(*list));
+		struct full_feature **list =
+			reallocarray(q->list, cap, sizeof(struct full_feature *));
 		if (!list) {
 			feature_drop(f);
 			return SL_E_NO_MEMORY;
@@ -312,7 +202,7 @@ static int add_loaded(struct loading *q, struct full_feature *f)
 		q->list = list;
 		q->cap = cap;
 	}
-	q->list[q->n++] = &f->pub;
+	q->list[q->n++] = f;
 	return 0;
 }
 
@@ -360,11 +250,13 @@ int registry_create(const struct registry_config *config, struct store *store,
 	r->clock = clock;
 	pthread_mutex_init(&r->changing, NULL);
 	pthread_mutex_init(&r->lock, NULL);
-	int rc = load_all(r, &q, err);
+	int rc = selector_pool_create(&r->pool);
 	if (!rc)
-		rc = generation_make(r, q.list, q.n, 1, &r->current);
+		rc = load_all(r, &q, err);
+	if (!rc)
+		rc = generation_make(r, NULL, NULL, q.list, q.n, 1, &r->current);
+	drop_list(&q);
 	if (rc) {
-		drop_list(q.list, q.n);
 		return err && err->code ? rc : sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc));
 	}
 	*ret = take_ptr(&r);
@@ -377,6 +269,7 @@ struct registry *registry_free(struct registry *r)
 		return NULL;
 	if (r->current)
 		registry_drop(&r->current->pub);
+	selector_pool_free(r->pool);
 	pthread_mutex_destroy(&r->changing);
 	pthread_mutex_destroy(&r->lock);
 	free(r);

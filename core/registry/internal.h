@@ -5,7 +5,8 @@
  *   record.c    how a feature is stored, its secrets sealed
  *   order.c     the execution order: ranks in the store
  *   hooked.c    its LifeHooks as subscribers of the outbox
- *   holder.c    generations: publish, take, drop
+ *   generation.c one generation, made from the one before
+ *   holder.c    which one is in force: publish, take, drop
  *   register.c  registering and replacing
  *   change.c    delete, turn, order
  *   preview.c   generations of nobody's
@@ -92,25 +93,40 @@ SL_MUST_USE int record_read(const struct registry_config *config, struct bytes r
 SL_MUST_USE int record_signing_key(struct bytes text, struct arena *arena, struct bytes *ret);
 void record_show_signing_key(struct bytes key, struct buf *to);
 
-/* holder.c */
+/* generation.c */
+enum { BLOCKS = 256 };
+
 struct generation {
 	struct registry_ref pub; /* first */
 	atomic_size_t refs;
-	struct ranked *ranked[PLUGIN_TYPES];
+	struct ranked *ranked[PLUGIN_TYPES]; /* as pub.ordered */
+	struct block *block[BLOCKS];         /* the features' owners, by name */
 };
 
-/** While a generation is made a rank as stored, in that order; then a place in the order of
- * the type, 1-based, to be found by address. */
+/** A plugin with its rank as stored. */
 struct ranked {
 	const struct plugin *plugin;
 	uint64_t rank;
+	uint32_t number; /* its selector's */
 };
 
+/** `from` (NULL: nothing) without `gone` (NULL: none) and with the `n` of `come`, whose
+ * references stay the caller's. If nothing comes or goes, all ranks are read again. */
+SL_MUST_USE int generation_make(struct registry *r, const struct registry_ref *from,
+				const struct feature *gone, struct full_feature *const *come,
+				size_t n, uint64_t number, struct generation **ret);
+struct generation *generation_free(struct generation *g); /* returns NULL */
+/** Make the selectors some of the registry's pool, before anybody else sees them. SL_E_BUSY:
+ * too many patterns. */
+SL_MUST_USE int feature_join(struct registry *r, struct full_feature *f, struct sl_error *err);
+
+/* holder.c */
 struct registry {
 	struct registry_config config;
 	struct store *store;
 	struct writer *writer;
 	const struct clock *clock;
+	struct selector_pool *pool;
 	pthread_mutex_t changing; /* one change at a time */
 	pthread_mutex_t lock;     /* guards `current` */
 	struct generation *current;
@@ -125,10 +141,10 @@ struct registry_write {
 	bool touches_feature;
 	bool turned_on;
 	const struct feature *old_feature, *new_feature; /* plugins that go, plugins that come */
+	const struct registry_ref *present; /* for ordering, and where plugins may come */
 	/* ordering: put `before` in front of `after` */
 	enum plugin_type type;
 	struct bytes before, after;
-	const struct registry_ref *present;
 	/* overriding */
 	struct bytes overridden; /* the plugin's key, or empty */
 	const struct plugin_override *override;

@@ -84,22 +84,43 @@ static const struct plugin *plugin_in(const struct feature *f, const char *key)
 	return NULL;
 }
 
+/* The greatest rank of the type. What is in force has them all in memory; the store is only
+ * asked if there is one without. */
+static int last_rank(const struct registry_write *w, struct store_txn *txn, enum plugin_type type,
+		     uint64_t *ret)
+{
+	size_t n = w->present ? w->present->count[type] : 0;
+	*ret = 0;
+	if (!w->present)
+		return each_rank(txn, type, raise_last, ret);
+	if (!n)
+		return 0;
+	*ret = container_of(w->present, struct generation, pub)->ranked[type][n - 1].rank;
+	if (*ret < UINT64_MAX - RANK_STEP * (uint64_t)FEATURE_PLUGINS_MAX)
+		return 0;
+	*ret = 0;
+	return each_rank(txn, type, raise_last, ret);
+}
+
 /* Plugins that go lose their rank, new ones go last in their type, others stay. */
 static int exchange(struct registry_write *w, struct store_txn *txn)
 {
 	const struct feature *gone = w->old_feature, *come = w->new_feature;
+	uint64_t last[PLUGIN_TYPES] = {0};
 	for (uint32_t i = 0; gone && i < gone->plugins; i++)
 		if (!plugin_in(come, gone->plugin[i].key))
 			drop_rank(txn, &gone->plugin[i]);
 	for (uint32_t i = 0; come && i < come->plugins; i++) {
 		const struct plugin *p = &come->plugin[i];
-		uint64_t last = 0;
+		int rc = 0;
 		if (order_rank(txn, p->type, p->key) != UINT64_MAX)
 			continue;
-		int rc = each_rank(txn, p->type, raise_last, &last);
+		if (!last[p->type])
+			rc = last_rank(w, txn, p->type, &last[p->type]);
 		if (rc)
 			return rc;
-		put_rank(txn, p->type, bytes_str(p->key), last + RANK_STEP);
+		last[p->type] += RANK_STEP;
+		put_rank(txn, p->type, bytes_str(p->key), last[p->type]);
 	}
 	return 0;
 }

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+enum { OVERLAPS_SHOWN = 10 };
+
 struct registering {
 	struct registry *registry;
 	const struct feature_caller *caller;
@@ -176,52 +178,34 @@ static void warn_of_claims(struct registering *q, const struct plugin *p)
 	}
 }
 
-/* Header information that fulfils the equality conditions of a selector. */
-static void imagine_job(const struct selector *s, struct buf *to)
-{
-	buf_add_char(to, '{');
-	for (size_t i = 0, n = 0; i < selector_condition_count(s); i++) {
-		struct condition_view c = selector_condition(s, i);
-		bool again = false;
-		for (size_t k = 0; k < i; k++)
-			again |= bytes_eq(selector_condition(s, k).key, c.key);
-		if (!c.used || again)
-			continue;
-		buf_add_str(to, n++ ? "," : "");
-		json_quote(to, c.key);
-		buf_add_char(to, ':');
-		json_quote(to, c.expect);
-	}
-	buf_add_char(to, '}');
-}
-
-/* Would a job that this exclusive plugin is made for also match that other one? */
+/* Would a job that one exclusive plugin is made for also match the other one? */
 static bool overlaps(const struct plugin *p, const struct plugin *other,
 		     struct selector_scratch *scratch)
 {
-	static const struct json_limits limits = {FEATURE_DOCUMENT_MAX, 72};
-	scoped(buf_finip) struct buf text = {0};
-	scoped(json_finip) struct json header = {0};
-	buf_init(&text, FEATURE_DOCUMENT_MAX);
-	imagine_job(p->selector, &text);
-	return !text.rc && !json_parse(&header, buf_bytes(&text), &limits, NULL) &&
-	       selector_match(p->selector, scratch, &header, NULL) == VERDICT_TRUE &&
-	       selector_match(other->selector, scratch, &header, NULL) == VERDICT_TRUE;
+	const struct selector *a = p->selector, *b = other->selector;
+	return (selector_meets(b, a, scratch) && selector_meets(a, a, scratch)) ||
+	       (selector_meets(a, b, scratch) && selector_meets(b, b, scratch));
 }
 
 static void warn_of_overlap(struct registering *q, const struct plugin *p,
 			    const struct registry_ref *now, struct selector_scratch *scratch)
 {
 	char text[800];
+	size_t n = 0;
 	for (size_t i = 0; i < now->count[p->type]; i++) {
 		const struct plugin *other = now->ordered[p->type][i];
-		if (strcmp(other->feature->name, p->feature->name) == 0 ||
-		    (!overlaps(p, other, scratch) && !overlaps(other, p, scratch)))
+		if (other->feature == q->old || !overlaps(p, other, scratch) ||
+		    ++n > OVERLAPS_SHOWN)
 			continue;
 		snprintf(
 			text, sizeof(text),
 			"%s may match the same jobs as %s; a job that two of this type match fails",
 			p->key, other->key);
+		warn(q, text);
+	}
+	if (n > OVERLAPS_SHOWN) {
+		snprintf(text, sizeof(text), "%s may match the same jobs as %zu more", p->key,
+			 n - OVERLAPS_SHOWN);
 		warn(q, text);
 	}
 }
@@ -273,6 +257,7 @@ static int store(struct registering *q, const struct registry_ref *now)
 	struct feature *f = &q->new->pub;
 	struct registry_write w = {.name = bytes_str(f->name),
 				   .touches_feature = true,
+				   .present = &q->registry->current->pub,
 				   .old_feature = q->old,
 				   .new_feature = f};
 	f->updated_ms = clock_wall_ms(q->registry->clock);
@@ -319,7 +304,9 @@ static int check(struct registering *q, const struct registry_ref *now, int64_t 
 		rc = check_match(q, if_match);
 	if (!rc)
 		rc = settle_secrets(q);
-	return rc ? rc : check_room(q, now);
+	if (!rc)
+		rc = check_room(q, now);
+	return rc ? rc : feature_join(q->registry, q->new, q->err);
 }
 
 /* What would come of it. */

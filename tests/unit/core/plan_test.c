@@ -14,6 +14,9 @@ struct house {
 	struct plugin plugin[PLUGINS_MAX];
 	const struct plugin *ordered[PLUGIN_TYPES][PLUGINS_MAX];
 	char key[PLUGINS_MAX][32];
+	uint32_t place[PLUGINS_MAX];
+	struct selector_pool *pool;
+	struct selector_index *index;
 	uint32_t n;
 	struct selector_scratch *scratch;
 	struct json header;
@@ -36,6 +39,24 @@ static void open_house(struct house *h)
 		test_json("{\"a\":\"yes\",\"b\":\"no\",\"long\":\"0123456789012345678901234567\"}");
 	for (int type = 0; type < PLUGIN_TYPES; type++)
 		h->registry.ordered[type] = h->ordered[type];
+	h->registry.place = h->place;
+	h->registry.places = PLUGINS_MAX;
+	assert_int_equal(selector_pool_create(&h->pool), 0);
+	assert_int_equal(selector_index_create(h->pool, &h->index), 0);
+}
+
+/* As the registry does: places by number, and an index over what is on. */
+static void enter(struct house *h, struct plugin *p)
+{
+	struct selector_index *next;
+	assert_int_equal(selector_join(p->selector, h->pool, p, NULL), 0);
+	h->place[selector_number(p->selector)] = (uint32_t)h->registry.count[p->type];
+	assert_int_equal(selector_index_change(h->index, NULL, 0, &p->selector,
+					       p->feature->enabled && p->type != PLUGIN_LIFEHOOK,
+					       &next),
+			 0);
+	selector_index_free(h->index);
+	h->registry.stages = h->index = next;
 }
 
 static void add(struct house *h, enum plugin_type type, const char *selector,
@@ -50,11 +71,13 @@ static void add(struct house *h, enum plugin_type type, const char *selector,
 		.feature = &h->feature[n], .type = type, .key = h->key[n], .policy = policy};
 	assert_int_equal(selector_compile(none, own, &h->plugin[n].selector, NULL), 0);
 	h->ordered[type][h->registry.count[type]++] = &h->plugin[n];
+	enter(h, &h->plugin[n]);
 	json_fini(&json);
 }
 
 static void build(struct house *h, bool is_taskset)
 {
+	h->registry.stages = h->index;
 	assert_int_equal(
 		plan_build(&h->registry, &h->header, is_taskset, BYTES("K"), h->scratch, &h->plan),
 		0);
@@ -63,6 +86,8 @@ static void build(struct house *h, bool is_taskset)
 static void close_house(struct house *h)
 {
 	plan_free(h->plan);
+	selector_index_free(h->index);
+	selector_pool_free(h->pool);
 	for (uint32_t i = 0; i < h->n; i++)
 		selector_free(h->plugin[i].selector);
 	selector_scratch_free(h->scratch);
