@@ -14,8 +14,7 @@
 
 enum {
 	COPY_PIECE = 256 << 10,
-	OWN_READERS = 3,           /* counting free pages, beside whoever reads */
-	DISK_FULL_BELOW = 1 << 20, /* LMDB calls a short write an I/O error */
+	OWN_READERS = 3, /* counting free pages, beside whoever reads */
 };
 
 struct lmdb_store {
@@ -264,14 +263,16 @@ static int commit(struct store_txn *txn)
 		lmdb_abort(txn);
 		return SL_E_FULL;
 	}
+	errno = 0;
 	int rc = mdb_txn_commit(t->txn); /* ends it, whatever it returns */
+	bool cut = rc == EIO && !errno;  /* LMDB's word for a write that was taken in part */
 	if (!rc && txn->mode == STORE_WRITE) {
 		pthread_mutex_lock(&s->lock);
 		s->room.since += t->growth.written;
 		pthread_mutex_unlock(&s->lock);
 	}
 	free(t);
-	if (rc == EIO && disk_free(s->dir.fd) < DISK_FULL_BELOW)
+	if (cut)
 		return SL_E_FULL;
 	if (code_of(rc) == SL_E_IO)
 		store_break(&s->base);

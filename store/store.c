@@ -98,6 +98,15 @@ void store_put(struct store_txn *txn, enum store_table table, struct bytes key, 
 		store_keep(txn, txn->ops->put(txn, table, key, val));
 }
 
+void store_put_buf(struct store_txn *txn, enum store_table table, struct bytes key,
+		   const struct buf *record)
+{
+	if (record->rc)
+		store_fail(txn, record->rc);
+	else
+		store_put(txn, table, key, buf_bytes(record));
+}
+
 void store_del(struct store_txn *txn, enum store_table table, struct bytes key)
 {
 	assert(txn->mode == STORE_WRITE);

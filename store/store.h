@@ -9,6 +9,7 @@
  * that began it and must not outlive the function that began it. */
 #pragma once
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 
 struct store;
@@ -96,6 +97,10 @@ void store_del(struct store_txn *txn, enum store_table table, struct bytes key);
  * one transaction are gathered, so that one that many writes change is written once: opening
  * a cursor on their table is a put like others. The key has at most 320 bytes. */
 void store_add(struct store_txn *txn, enum store_table table, struct bytes key, int64_t by);
+/** Put what was written into `record`; what became of writing it (no memory, over its
+ * ceiling) sticks like a failure of its own, so that half a record is never stored. */
+void store_put_buf(struct store_txn *txn, enum store_table table, struct bytes key,
+		   const struct buf *record);
 /** Let `rc` stick to a writing transaction, as if a put had failed with it. */
 void store_fail(struct store_txn *txn, int rc);
 /** The error that sticks to the transaction, or 0. */

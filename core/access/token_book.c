@@ -499,7 +499,7 @@ static int flush_apply(struct write *w, struct store_txn *txn)
 		int rc = token_encode(fw->token[i], &record);
 		if (rc < 0)
 			return i ? 0 : rc; /* What is left out is written next time it is used. */
-		store_put(txn, STORE_TOKENS, bytes_str(fw->token[i]->id), buf_bytes(&record));
+		store_put_buf(txn, STORE_TOKENS, bytes_str(fw->token[i]->id), &record);
 	}
 	return 0;
 }

@@ -111,6 +111,7 @@ struct admission {
 	bool dirty;      /* there is newer progress */
 	struct behind behind;  /* in driver->behind, while that waits */
 	struct admit *resumed; /* a resume that came while a plugin was asked again */
+	bool short_of_memory;  /**< What a stage changed could not be noted. */
 	bool overtaken;        /* a resume was written before the answer that lets it go on */
 	bool turn;             /* it goes in front of all others (of a parked one: at its plugin) */
 	int64_t parked_ms;     /* its place in the line, if it was there in this stage already */

@@ -45,7 +45,7 @@ static int read_answer(struct admission *a, struct step *step, const struct ask_
 	buf_reset(&step->body);
 	buf_add_bytes(&step->body, result->body);
 	if (step->body.rc)
-		return sl_fail(err, SL_E_TOO_BIG, "no room for the answer");
+		return sl_fail(err, (enum sl_err)step->body.rc, "no memory for the answer");
 	int rc = answer_parse(buf_bytes(&step->body), a->driver->config.answer_max, &step->answer,
 			      err);
 	if (rc)
@@ -84,7 +84,9 @@ static struct pl_event illegal(struct admission *a, struct step *step,
 {
 	const char *key = a->plan->plugin[step->index]->key;
 	step->answered = false;
-	step->code = rc == SL_E_CONFLICT ? "increment_violation" : "plugin_bad_answer";
+	step->code = rc == SL_E_CONFLICT    ? "increment_violation"
+		     : rc == SL_E_NO_MEMORY ? "internal_error" /* not the plugin's fault */
+					    : "plugin_bad_answer";
 	snprintf(step->words, sizeof(step->words), "%s: %s", key, why);
 	record_call(a, step, result, "illegal", bytes_str(step->words), true);
 	observe_call(a, step, result, METER_ILLEGAL);

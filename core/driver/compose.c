@@ -17,6 +17,14 @@ static int fault(struct admission *a, const char *code, struct bytes plugin, con
 	return SL_E_INVALID;
 }
 
+/* What memory was short for is nobody's fault but ours. */
+static int fault_of(struct admission *a, int rc, const char *code, const char *words)
+{
+	bool memory = rc == SL_E_NO_MEMORY;
+	return fault(a, memory ? "internal_error" : code, bytes_of("", 0),
+		     memory || !*words ? sl_err_text(rc) : words);
+}
+
 /* ---- the TaskSet as it stands ---- */
 
 /* Take over `text` (moved) as the present TaskSet. */
@@ -54,7 +62,7 @@ int compose_set_taskset(struct admission *a, const struct json *json, struct sl_
 	if (!rc)
 		rc = adopt(a, &text, err);
 	if (rc)
-		fault(a, "invalid_taskset", bytes_of("", 0), err->text);
+		fault_of(a, rc, "invalid_taskset", err->text);
 	return rc;
 }
 
@@ -98,10 +106,11 @@ static int compose_translation(struct admission *a, struct step *step)
 {
 	struct sl_error err = {0};
 	char words[sizeof(a->fault_words)];
-	if (compose_set_taskset(a, &step->answer, &err) == 0) {
+	int rc = compose_set_taskset(a, &step->answer, &err);
+	if (!rc)
 		note_addition(a, bytes_of("", 0), key_of(a, step));
-		return 0;
-	}
+	if (!rc || rc == SL_E_NO_MEMORY)
+		return rc;
 	snprintf(words, sizeof(words), "what %s answered is no valid TaskSet: %s",
 		 a->plan->plugin[step->index]->key, err.text);
 	return fault(a, "invalid_taskset", key_of(a, step), words);
@@ -121,7 +130,7 @@ static int compose_factors(struct admission *a, const struct plan_stage *stage)
 	int rc = factors_compose(answer, stage->n, &text);
 	free(answer);
 	if (rc)
-		return fault(a, "plugin_bad_answer", bytes_of("", 0), "the factors are too large");
+		return fault_of(a, rc, "plugin_bad_answer", "the factors are too large");
 	buf_fini(&a->factors);
 	a->factors = text;
 	text = (struct buf){0};
@@ -159,8 +168,8 @@ static int compose_additions(struct admission *a, const struct plan_stage *stage
 		rc = adopt_changed(a, stage, &text, &err);
 	if (rc == SL_E_CONFLICT)
 		meter_conflict(observe_meter(a));
-	return rc ? fault(a, rc == SL_E_CONFLICT ? "decorator_conflict" : "invalid_taskset",
-			  bytes_of("", 0), err.text)
+	return rc ? fault_of(a, rc, rc == SL_E_CONFLICT ? "decorator_conflict" : "invalid_taskset",
+			     err.text)
 		  : 0;
 }
 

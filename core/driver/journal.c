@@ -44,10 +44,21 @@ void journal_changed(struct admission *a, uint32_t stage, const struct json *bef
 	struct stage_given *g = &a->given[stage];
 	buf_fini(&g->patch);
 	buf_init(&g->patch, OWN_BYTES_MAX);
-	g->record.gone = patch_make(&a->taskset, before, &g->patch) != 0;
+	int rc = patch_make(&a->taskset, before, &g->patch);
+	a->short_of_memory |= rc == SL_E_NO_MEMORY;
+	g->record.gone = rc != 0;
 	if (g->record.gone) /* it is for reading only: the digest stays */
 		buf_fini(&g->patch);
 	g->record.changed = g->dirty = true;
+}
+
+/* Half a document is never stored: without memory the change lacks a part. */
+static void add_buf(struct change *c, enum job_part part, const struct buf *text)
+{
+	if (text->rc == SL_E_NO_MEMORY)
+		c->flaw = text->rc;
+	else
+		change_add_doc(c, part, buf_bytes(text));
 }
 
 static void flush_given(struct admission *a, struct change *c)
@@ -61,8 +72,8 @@ static void flush_given(struct admission *a, struct change *c)
 		g->record.patch = buf_bytes(&g->patch);
 		buf_init(&text, OWN_BYTES_MAX);
 		kept_encode(&g->record, &text);
-		if (!text.rc)
-			change_add_doc(c, kept_part((enum plugin_type)i), buf_bytes(&text));
+		if (!text.rc || text.rc == SL_E_NO_MEMORY)
+			add_buf(c, kept_part((enum plugin_type)i), &text);
 	}
 }
 
@@ -71,19 +82,21 @@ void journal_flush(struct admission *a, struct change *c)
 	scoped(buf_finip) struct buf progress = {0};
 	buf_init(&progress, OWN_BYTES_MAX);
 	progress_encode(&a->progress, &progress);
-	change_add_doc(c, PART_PROGRESS, buf_bytes(&progress));
+	if (a->short_of_memory) /* what the stages were given could not be told from it */
+		c->flaw = SL_E_NO_MEMORY;
+	add_buf(c, PART_PROGRESS, &progress);
 	if (a->taskset_dirty)
-		change_add_doc(c, PART_TASKSET, buf_bytes(&a->taskset_text));
+		add_buf(c, PART_TASKSET, &a->taskset_text);
 	if (a->provenance_dirty) {
 		scoped(buf_finip) struct buf list = {0};
 		buf_init(&list, OWN_BYTES_MAX);
 		buf_add_char(&list, '[');
 		buf_add_bytes(&list, buf_bytes(&a->provenance));
 		buf_add_char(&list, ']');
-		change_add_doc(c, PART_PROVENANCE, buf_bytes(&list));
+		add_buf(c, PART_PROVENANCE, a->provenance.rc ? &a->provenance : &list);
 	}
 	if (a->factors_dirty)
-		change_add_doc(c, PART_FACTORS, buf_bytes(&a->factors));
+		add_buf(c, PART_FACTORS, &a->factors);
 	flush_given(a, c);
 	for (struct change_event *e = a->event; e; e = e->next)
 		change_add_event(c, &e->event);

@@ -241,7 +241,7 @@ static int apply(struct write *w, struct store_txn *txn)
 	if (rc)
 		return rc;
 	job->created_ms = job->since_ms = now_ms;
-	job->moves = job->events = 0;
+	job->moves = job->events = job->log_bytes = 0; /* apply may run again */
 	memcpy(q->id_at, uuid_format(job->id, id_text), UUID_TEXT_SIZE - 1);
 	ledger_put_doc(txn, job->id, PART_HEADER, q->admit->header);
 	ledger_put_doc(txn, job->id, PART_JOB, q->admit->submitted);

@@ -288,6 +288,14 @@ void verdict_fail(struct admission *a, struct step *step, const struct plan_stag
 
 /* ---- to the engine ---- */
 
+/* What memory was short for is not the TaskSet's fault. */
+static void fail_for(struct admission *a, int rc, const char *code, const struct sl_error *err)
+{
+	bool memory = rc == SL_E_NO_MEMORY;
+	verdict_fail_words(a, memory ? "internal_error" : code,
+			   memory || !err->code ? sl_err_text(rc) : err->text);
+}
+
 static struct engine *find_engine(struct admission *a, const struct taskset *set)
 {
 	char words[300] = "";
@@ -329,8 +337,9 @@ static bool gang_fits(struct admission *a, const struct taskset *set, struct eng
 static bool engine_takes(struct admission *a, const struct taskset *set, struct engine *engine)
 {
 	struct sl_error err = {0};
-	if (engine->ops->check(engine, buf_bytes(&a->taskset_text), &err)) {
-		verdict_fail_words(a, "engine_refused", err.text);
+	int rc = engine->ops->check(engine, buf_bytes(&a->taskset_text), &err);
+	if (rc) {
+		fail_for(a, rc, "engine_refused", &err);
 		return false;
 	}
 	return gang_fits(a, set, engine);
@@ -357,8 +366,9 @@ void verdict_hand_over(struct admission *a)
 {
 	scoped(taskset_freep) struct taskset *set = NULL;
 	struct sl_error err = {0};
-	if (taskset_read(&a->taskset, 0, &set, &err)) {
-		verdict_fail_words(a, "invalid_taskset", err.text);
+	int rc = taskset_read(&a->taskset, 0, &set, &err);
+	if (rc) {
+		fail_for(a, rc, "invalid_taskset", &err);
 		return;
 	}
 	struct engine *engine = find_engine(a, set);

@@ -135,7 +135,7 @@ void feed_append(struct store_txn *txn, const struct job *job, enum job_state pr
 		return;
 	}
 	struct feed_key k = key_of(e.number);
-	store_put(txn, STORE_FEED, key_bytes(&k), buf_bytes(&record));
+	store_put_buf(txn, STORE_FEED, key_bytes(&k), &record);
 	drop_old(txn, e.number, e.time_ms);
 }
 

@@ -81,7 +81,7 @@ int hold_put(struct store_txn *txn, const struct hold *hold)
 	encode(&now, &record);
 	if (record.rc)
 		return record.rc;
-	store_put(txn, STORE_META, key_bytes(&k), buf_bytes(&record));
+	store_put_buf(txn, STORE_META, key_bytes(&k), &record);
 	return 0;
 }
 

@@ -216,7 +216,8 @@ static int cut_stage(struct store_txn *txn, struct uuid id, enum plugin_type sta
 	record.patch = bytes_of("", 0);
 	buf_init(&text, TEXT_MAX);
 	kept_encode(&record, &text);
-	ledger_put_doc(txn, id, kept_part(stage), buf_bytes(&text));
+	if (!text.rc)
+		ledger_put_doc(txn, id, kept_part(stage), buf_bytes(&text));
 	return text.rc;
 }
 

@@ -123,7 +123,7 @@ static void put_record(struct store_txn *txn, struct job *job)
 	scoped(buf_finip) struct buf record = {0};
 	buf_init(&record, RECORD_MAX);
 	job_encode(job, &record);
-	store_put(txn, STORE_JOBS, id_bytes(&job->id), buf_bytes(&record));
+	store_put_buf(txn, STORE_JOBS, id_bytes(&job->id), &record);
 }
 
 int ledger_get(struct store_txn *txn, struct uuid id, struct job *ret)
@@ -201,7 +201,7 @@ void ledger_add_event(struct store_txn *txn, struct job *job, const struct event
 	event_encode(event, &record);
 	uint32_t number = job->events++;
 	struct key k = event_key(job->id, number);
-	store_put(txn, STORE_EVENTS, key_bytes(&k), buf_bytes(&record));
+	store_put_buf(txn, STORE_EVENTS, key_bytes(&k), &record);
 	job->log_bytes += (uint32_t)record.len;
 	drop_old_events(txn, job);
 }
@@ -226,7 +226,7 @@ bool ledger_repeat_call(struct store_txn *txn, const struct job *job, const stru
 		last.repeats++;
 		buf_init(&record, RECORD_MAX);
 		event_encode(&last, &record);
-		store_put(txn, STORE_EVENTS, key_bytes(&k), buf_bytes(&record));
+		store_put_buf(txn, STORE_EVENTS, key_bytes(&k), &record);
 		return true;
 	}
 	return false;

@@ -94,7 +94,7 @@ size_t outbox_put(struct store_txn *txn, const struct delivery *d)
 		return 0;
 	}
 	struct outbox_key k = outbox_key2(d->dead ? 'x' : 'd', d->subscriber, d->number);
-	store_put(txn, STORE_OUTBOX, outbox_key_bytes(&k), buf_bytes(&record));
+	store_put_buf(txn, STORE_OUTBOX, outbox_key_bytes(&k), &record);
 	return record.len;
 }
 

@@ -48,7 +48,7 @@ void outbox_put_subscriber(struct store_txn *txn, const struct subscriber *s)
 		return;
 	}
 	struct number_key k = number_key('n', s->number);
-	store_put(txn, STORE_HOOKS, number_bytes(&k), buf_bytes(&record));
+	store_put_buf(txn, STORE_HOOKS, number_bytes(&k), &record);
 }
 
 static int decode(struct bytes record, uint64_t number, struct subscriber *ret)

@@ -79,7 +79,7 @@ void ledger_put_replica(struct store_txn *txn, struct uuid job, uint32_t role, u
 	memcpy(key, job.at, 16);
 	wire_be32(key + 16, role);
 	wire_be32(key + 20, index);
-	store_put(txn, STORE_REPLICAS, bytes_of(key, sizeof(key)), buf_bytes(&record));
+	store_put_buf(txn, STORE_REPLICAS, bytes_of(key, sizeof(key)), &record);
 }
 
 int ledger_replicas(struct store_txn *txn, struct uuid job, ledger_replica_fn each, void *user)

@@ -2,6 +2,9 @@
 #include "core/registry/internal.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+enum { PUBLISH_TRIES = 20, PUBLISH_PAUSE_NS = 10000000 };
 
 /* ---- generations ---- */
 
@@ -73,11 +76,20 @@ static int replace(struct registry *r, const struct registry_ref *now,
 	return rc;
 }
 
+/* What is stored must come into force: a moment without memory is waited for. Longer ones are
+ * told, and the same request again mends it. */
 int registry_publish(struct registry *r, const struct feature *replaced, struct full_feature *with)
 {
+	scoped(feature_dropp) struct full_feature *keep = with;
 	struct generation *g;
 	const struct registry_ref *now = &r->current->pub; /* `changing` is held */
-	int rc = replace(r, now, replaced, with, now->generation + 1, &g);
+	int rc = SL_E_NO_MEMORY;
+	for (int i = 0; i < PUBLISH_TRIES && rc == SL_E_NO_MEMORY; i++) {
+		const struct timespec pause = {.tv_nsec = i * PUBLISH_PAUSE_NS};
+		nanosleep(&pause, NULL);
+		struct full_feature *again = keep ? feature_share(&keep->pub) : NULL;
+		rc = replace(r, now, replaced, again, now->generation + 1, &g);
+	}
 	if (!rc)
 		publish(r, g);
 	crash_at(CRASH_FEATURE_PUBLISHED);

@@ -77,7 +77,7 @@ int override_write(struct registry_write *w, struct store_txn *txn)
 	wire_put(&value, o->retries, 4);
 	wire_put(&value, o->in_flight_max, 4);
 	wire_put(&value, o->policy, 1);
-	store_put(txn, STORE_ORDER, key, buf_bytes(&value));
+	store_put_buf(txn, STORE_ORDER, key, &value);
 	return value.rc;
 }
 
