@@ -12,15 +12,20 @@ enum { ID_SIZE = 16 };
 #define ID_KEY     "store.id"
 #define MAGIC      "sluice"
 
-void format_write(struct store_txn *txn)
+void format_put(struct store_txn *txn)
 {
 	char number[16];
+	snprintf(number, sizeof(number), "%d", STORE_FORMAT);
+	store_put(txn, STORE_META, BYTES(FORMAT_KEY), bytes_str(number));
+}
+
+void format_write(struct store_txn *txn)
+{
 	uint8_t id[ID_SIZE];
 	while (getrandom(id, sizeof(id), 0) < 0 && errno == EINTR)
 		;
-	snprintf(number, sizeof(number), "%d", STORE_FORMAT);
 	store_put(txn, STORE_META, BYTES(MAGIC_KEY), BYTES(MAGIC));
-	store_put(txn, STORE_META, BYTES(FORMAT_KEY), bytes_str(number));
+	format_put(txn);
 	store_put(txn, STORE_META, BYTES(ID_KEY), bytes_of(id, sizeof(id)));
 }
 
@@ -37,7 +42,7 @@ static long format_of(struct bytes text)
 	return *end ? -1 : n;
 }
 
-int format_check(struct store_txn *txn, const char *path, struct sl_error *err)
+int format_check(struct store_txn *txn, const char *path, long *ret, struct sl_error *err)
 {
 	struct bytes val;
 	int rc = store_get(txn, STORE_META, BYTES(MAGIC_KEY), &val);
@@ -48,7 +53,8 @@ int format_check(struct store_txn *txn, const char *path, struct sl_error *err)
 			       "store %s: a database of another program; it was left alone", path);
 	rc = store_get(txn, STORE_META, BYTES(FORMAT_KEY), &val);
 	long number = rc ? -1 : format_of(val);
-	if (number == STORE_FORMAT)
+	*ret = number;
+	if (number >= 1 && number <= STORE_FORMAT)
 		return 0;
 	if (number > STORE_FORMAT)
 		return sl_fail(err, SL_E_CORRUPT,

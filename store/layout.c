@@ -15,7 +15,9 @@ enum {
 	BRANCH = 1,
 	LEAF = 2,
 	OVERFLOW = 4,
-	NODE_BIG = 1, /* the value lies in overflow pages; the node holds their number */
+	ODD = 0x60,             /* kinds of pages that only tables with several values a key have */
+	DEEP_UP_TO = 256 << 20, /* smaller files are read whole: it takes less than a second */
+	NODE_BIG = 1,           /* the value lies in overflow pages; the node holds their number */
 	NODE_TREE = 2,
 };
 
@@ -51,7 +53,9 @@ struct file {
 	uint64_t pages;     /* that are wholly there */
 	uint64_t walked;    /* pages of trees seen */
 	uint64_t tail_free; /* free pages found behind the end */
+	uint8_t *seen;      /* a bit for each page that something uses; NULL: only tops are read */
 	const char *dir;
+	bool deep;
 	struct sl_error *err;
 };
 
@@ -127,6 +131,19 @@ static int read_metas(struct file *f)
 
 static void freep(void *p) { free(*(void **)p); }
 
+/** Nothing may use a page twice. */
+static int use_pages(const struct file *f, uint64_t first, uint64_t n)
+{
+	if (first < 2 || n > f->meta.last_page || first > f->meta.last_page + 1 - n)
+		return damaged(f, "damaged: a page number out of range");
+	for (uint64_t i = first; f->seen && i < first + n; i++) {
+		if (f->seen[i / 8] & 1u << i % 8)
+			return damaged(f, "damaged: a page is used twice");
+		f->seen[i / 8] |= (uint8_t)(1u << i % 8);
+	}
+	return 0;
+}
+
 /** Read a page of a tree and check its header and that its nodes lie within it. */
 static int read_page(const struct file *f, uint64_t number, char *to, unsigned *ret_nodes)
 {
@@ -138,10 +155,12 @@ static int read_page(const struct file *f, uint64_t number, char *to, unsigned *
 	struct page_head h;
 	memcpy(&h, to, sizeof(h));
 	unsigned kind = h.flags & (BRANCH | LEAF | OVERFLOW);
-	if (h.number != number || (kind != BRANCH && kind != LEAF) || h.lower < sizeof(h) ||
-	    h.lower > h.upper || h.upper > f->page_size)
+	if (h.number != number || (kind != BRANCH && kind != LEAF) || h.flags & ODD ||
+	    h.lower < sizeof(h) || h.lower > h.upper || h.upper > f->page_size)
 		return damaged(f, "damaged: a page of a tree is not one");
 	unsigned n = (h.lower - (unsigned)sizeof(h)) / 2;
+	if (n == 0 || (kind == BRANCH && n == 1 && f->seen))
+		return damaged(f, "damaged: a page of a tree is empty");
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t at;
 		memcpy(&at, to + sizeof(h) + 2 * i, sizeof(at));
@@ -174,6 +193,8 @@ static int walk(struct file *f, uint64_t number, unsigned depth, visit_fn *visit
 		return SL_E_NO_MEMORY;
 	unsigned nodes;
 	int rc = read_page(f, number, page, &nodes);
+	if (!rc)
+		rc = use_pages(f, number, 1);
 	struct page_head head;
 	memcpy(&head, page, rc ? 0 : sizeof(head));
 	for (unsigned i = 0; !rc && i < nodes; i++) {
@@ -194,20 +215,34 @@ static int walk(struct file *f, uint64_t number, unsigned depth, visit_fn *visit
 	return rc;
 }
 
-/** The number of the overflow pages of a large value. */
-static int big_page(const struct file *f, struct bytes val, uint64_t *ret)
+/** The number of the overflow pages of a large value, which are all there. */
+static int big_page(const struct file *f, const struct node *node, struct bytes val, uint64_t *ret)
 {
+	uint64_t size = node->lo | (uint64_t)node->hi << 16;
+	uint64_t pages = (sizeof(struct page_head) + size + f->page_size - 1) / f->page_size;
+	struct page_head head;
+	uint32_t own; /* how many pages it says, in place of lower and upper */
 	memcpy(ret, val.at, sizeof(*ret));
-	if (*ret < 2 || *ret > f->meta.last_page)
-		return damaged(f, "damaged: a page number out of range");
-	return 0;
+	int rc = use_pages(f, *ret, pages);
+	if (!rc)
+		rc = read_at(f, *ret * f->page_size, &head, sizeof(head));
+	if (rc)
+		return rc;
+	memcpy(&own, &head.lower, sizeof(own));
+	if (*ret * f->page_size + sizeof(head) + size > f->size)
+		return damaged(f, "damaged: the file is cut off");
+	if (head.number != *ret || !(head.flags & OVERFLOW) || own < pages)
+		return damaged(f, "damaged: the pages of a large value are not its own");
+	return own > pages ? use_pages(f, *ret + pages, own - pages) : 0;
 }
 
 static int visit_pair(struct file *f, const struct node *node, struct bytes key, struct bytes val)
 {
 	uint64_t page;
 	(void)key;
-	return node->flags & NODE_BIG ? big_page(f, val, &page) : 0;
+	if (node->flags & ~(unsigned)NODE_BIG)
+		return damaged(f, "damaged: an entry is of another kind");
+	return node->flags & NODE_BIG ? big_page(f, node, val, &page) : 0;
 }
 
 static int check_top(const struct file *f, uint64_t number)
@@ -227,7 +262,7 @@ static int visit_table(struct file *f, const struct node *node, struct bytes key
 	memcpy(&table, val.at, sizeof(table));
 	if (table.root == no_page)
 		return 0;
-	if (bytes_is(key, "meta"))
+	if (bytes_is(key, "meta") || f->seen)
 		return walk(f, table.root, DEPTH_MAX, visit_pair);
 	return check_top(f, table.root);
 }
@@ -254,7 +289,7 @@ static int visit_free(struct file *f, const struct node *node, struct bytes key,
 	uint64_t word, n;
 	(void)key;
 	if (node->flags & NODE_BIG) {
-		int rc = big_page(f, val, &word);
+		int rc = big_page(f, node, val, &word);
 		if (rc || !is_short(f))
 			return rc;
 		return count_tail(f, word * f->page_size + sizeof(struct page_head));
@@ -266,6 +301,9 @@ static int visit_free(struct file *f, const struct node *node, struct bytes key,
 		return damaged(f, "damaged: a list of free pages is not one");
 	for (uint64_t i = 1; i <= n; i++) {
 		memcpy(&word, (const char *)val.at + i * sizeof(word), sizeof(word));
+		int rc = use_pages(f, word, 1);
+		if (rc)
+			return rc;
 		f->tail_free += word >= f->pages && word <= f->meta.last_page;
 	}
 	return 0;
@@ -273,11 +311,18 @@ static int visit_free(struct file *f, const struct node *node, struct bytes key,
 
 static int check_trees(struct file *f)
 {
+	scoped(freep) uint8_t *seen = NULL;
+	if (f->deep || f->size <= DEEP_UP_TO) {
+		f->seen = seen = calloc(f->meta.last_page / 8 + 1, 1);
+		if (!seen)
+			return SL_E_NO_MEMORY;
+	}
 	int rc = walk(f, f->meta.main.root, DEPTH_MAX, visit_table);
 	if (!rc && f->meta.free.root != no_page)
 		rc = walk(f, f->meta.free.root, DEPTH_MAX, visit_free);
 	if (!rc && is_short(f) && f->tail_free < f->meta.last_page + 1 - f->pages)
 		rc = damaged(f, "damaged: the file is cut off");
+	f->seen = NULL;
 	return rc;
 }
 
@@ -301,9 +346,9 @@ static int check_file(struct file *f, enum layout *ret)
 	return rc;
 }
 
-int layout_check(const struct dir *dir, enum layout *ret, struct sl_error *err)
+int layout_check(const struct dir *dir, bool deep, enum layout *ret, struct sl_error *err)
 {
-	struct file f = {.dir = dir->path, .err = err};
+	struct file f = {.dir = dir->path, .deep = deep, .err = err};
 	f.fd = openat(dir->fd, DIR_DATA_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (f.fd < 0 && errno == ENOENT) {
 		*ret = LAYOUT_NONE;

@@ -3,7 +3,8 @@
  * LMDB trusts its file: it does not notice a cut-off tail (reading there kills the
  * process) nor pages full of something else. So the file is first read with plain
  * read(2): is it LMDB's, of the layout this LMDB writes, whole, and are the top pages of
- * its trees what they should be? Nothing is written. Private to store/.
+ * its trees (all of them, in small files) what they should be? Nothing is written. Private to
+ * store/.
  *
  * The layout looked for is that of LMDB 0.9 on a 64-bit machine: two pages of meta data
  * that take turns, then trees of pages; pages that are free are listed in a tree too. A
@@ -19,7 +20,9 @@ enum layout {
 
 SL_BEGIN_DECLS
 
-/** SL_E_CORRUPT with path and reason when LMDB must not open it. */
-SL_MUST_USE int layout_check(const struct dir *dir, enum layout *ret, struct sl_error *err);
+/** SL_E_CORRUPT with path and reason when LMDB must not open it. `deep`: every page of every
+ * tree is read; small files always are. */
+SL_MUST_USE int layout_check(const struct dir *dir, bool deep, enum layout *ret,
+			     struct sl_error *err);
 
 SL_END_DECLS

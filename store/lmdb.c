@@ -1,5 +1,6 @@
 #include "store/dir.h"
 #include "store/format.h"
+#include "store/keep.h"
 #include "store/layout.h"
 #include "store/ops.h"
 #include "store/room.h"
@@ -20,6 +21,7 @@ enum {
 struct lmdb_store {
 	struct store base;
 	struct dir dir;
+	long format; /* as it was found */
 	MDB_env *env;
 	MDB_dbi table[STORE_TABLES];
 	pthread_mutex_t lock; /* guards room */
@@ -481,26 +483,35 @@ static int open_to_read(struct lmdb_store *s, const struct store_config *config,
 	return rc ? fail(config, rc, err) : 0;
 }
 
-static int check_format(struct lmdb_store *s, struct sl_error *err)
+static int check_format(struct lmdb_store *s, const struct store_config *config,
+			struct sl_error *err)
 {
 	struct store_txn *txn;
 	int rc = store_begin(&s->base, STORE_READ, &txn);
 	if (rc)
 		return sl_fail(err, (enum sl_err)rc, "store %s: cannot read", s->dir.path);
-	rc = format_check(txn, s->dir.path, err);
+	rc = format_check(txn, s->dir.path, &s->format, err);
 	store_abort(txn);
-	return rc;
+	if (rc || s->format == STORE_FORMAT || config->read_only || config->moving)
+		return rc;
+	return sl_fail(
+		err, SL_E_CORRUPT,
+		"store %s: of an older format (%ld, now %d): start sluiced on it once, which "
+		"moves it forward",
+		s->dir.path, s->format, STORE_FORMAT);
 }
 
 /** Look at what is there through an environment that cannot write. */
-static int probe(const struct store_config *config, struct sl_error *err)
+static int probe(const struct store_config *config, long *ret, struct sl_error *err)
 {
 	scoped(lmdb_freep) struct lmdb_store *s = NULL;
 	const size_t only_meta = STORE_META + 1;
 	int rc = create(config, &s);
 	if (!rc)
 		rc = open_to_read(s, config, only_meta, err);
-	return rc ? rc : check_format(s, err);
+	rc = rc ? rc : check_format(s, config, err);
+	*ret = rc ? 0 : s->format;
+	return rc;
 }
 
 /** Open for writing; into a new store put its tables and marks. */
@@ -533,15 +544,57 @@ static int open_to_write(struct lmdb_store *s, const struct store_config *config
 	return dir_sync(&s->dir, err);
 }
 
+/** All in one transaction: after a crash it is as it was. */
+static int run_steps(struct lmdb_store *s, const struct store_config *config)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	int rc = store_begin(&s->base, STORE_WRITE, &txn);
+	for (long f = s->format; !rc && f < STORE_FORMAT; f++)
+		rc = config->moving->step[f - 1](txn);
+	if (rc)
+		return rc;
+	format_put(txn);
+	return store_commit(&txn);
+}
+
+/** Open one of an older format, with a copy of it put beside first. */
+static int open_older(struct lmdb_store *s, const struct store_config *config, struct sl_error *err)
+{
+	char kept[PATH_MAX];
+	long from = s->format;
+	int rc = keep_copy(&s->dir, from, kept, err);
+	if (!rc)
+		rc = open_to_write(s, config, false, err);
+	if (rc)
+		return rc;
+	rc = run_steps(s, config);
+	if (rc)
+		return sl_fail(
+			err, (enum sl_err)rc,
+			"store %s: cannot be moved from format %ld to %d: %s; it is as it was, "
+			"and so is the copy in %s",
+			config->path, from, STORE_FORMAT, sl_err_text(rc), kept);
+	if (config->moving->moved)
+		config->moving->moved(config->moving->user, from, kept);
+	return 0;
+}
+
 /** What does the directory hold, and is it a store of ours, or could one be made there? */
 static int look(const struct dir *dir, const struct store_config *config, enum layout *ret,
-		struct sl_error *err)
+		long *ret_format, struct sl_error *err)
 {
-	int rc = layout_check(dir, ret, err);
+	int rc = layout_check(dir, config->read_only, ret, err);
 	if (rc)
 		return rc;
 	if (*ret == LAYOUT_DATA)
-		return probe(config, err);
+		return probe(config, ret_format, err);
+	*ret_format = STORE_FORMAT;
+	if (config->must_be_there && dir_has(dir, DIR_DATA_FILE))
+		return sl_fail(
+			err, SL_E_CORRUPT,
+			"store %s/" DIR_DATA_FILE ": holds nothing, and there was a store: "
+			"restore a backup, or remove the file to begin anew; it was left alone",
+			dir->path);
 	if (config->read_only)
 		return sl_fail(err, SL_E_CORRUPT, "store %s: there is no store", dir->path);
 	return dir_check_empty(dir, err);
@@ -556,13 +609,15 @@ int store_open_lmdb(const struct store_config *config, struct store **ret, struc
 		rc = dir_open(config->path, !config->read_only, &s->dir, err);
 	/* Where no lock file is, no sluiced has been: what is refused gets none. */
 	if (!rc && !dir_has(&s->dir, DIR_LOCK_FILE))
-		rc = look(&s->dir, config, &layout, err);
+		rc = look(&s->dir, config, &layout, &s->format, err);
 	if (!rc)
 		rc = config->read_only ? dir_lock_shared(&s->dir, err) : dir_lock(&s->dir, err);
 	if (!rc)
-		rc = look(&s->dir, config, &layout, err);
+		rc = look(&s->dir, config, &layout, &s->format, err);
 	if (!rc && config->read_only)
 		rc = open_to_read(s, config, STORE_TABLES, err);
+	else if (!rc && s->format < STORE_FORMAT)
+		rc = open_older(s, config, err);
 	else if (!rc)
 		rc = open_to_write(s, config, layout == LAYOUT_NONE, err);
 	if (rc)

@@ -45,15 +45,30 @@ enum store_table {
 enum store_mode { STORE_READ, STORE_WRITE };
 
 enum {
-	STORE_FORMAT = 1,    /**< Written into a new store; another number is refused. */
+	/** Written into a new store. Older ones are moved forward, newer ones refused. 2: every
+	 * job that has ended is in the index by its end. */
+	STORE_FORMAT = 2,
 	STORE_KEY_MAX = 511, /**< LMDB's. */
+};
+
+/** Takes a store from one format to the next, inside one transaction for all steps. */
+typedef int (*store_step_fn)(struct store_txn *txn);
+
+/** How older stores are moved forward. */
+struct store_moving {
+	const store_step_fn *step; /**< From format 1 to 2, from 2 to 3, ...: STORE_FORMAT - 1. */
+	/** It was done: the store as it was lies in `kept`. May be NULL. */
+	void (*moved)(void *user, long from, const char *kept);
+	void *user;
 };
 
 struct store_config {
 	const char *path;     /**< A directory; created (0700) when absent. */
 	size_t size_max;      /**< Ceiling of what is kept, set once at open. */
 	unsigned readers_max; /**< Reader slots: every thread that may read, and tools. */
-	bool read_only;       /**< For tools on a stopped store or a backup. */
+	bool read_only;       /**< For tools on a stopped store or a backup; of any format. */
+	bool must_be_there;   /**< A data file without a store is damage, not a beginning. */
+	const struct store_moving *moving; /**< NULL: an older store is refused, too. */
 };
 
 SL_BEGIN_DECLS

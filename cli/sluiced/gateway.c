@@ -8,6 +8,7 @@
 #include "core/base/crash.h"
 #include "core/driver.h"
 #include "core/hooks.h"
+#include "core/ledger/migrate.h"
 #include "core/preview.h"
 #include "core/registry.h"
 #include "runtime/local/local.h"
@@ -70,14 +71,34 @@ static void store_lost(void *user)
 	kill(getpid(), SIGTERM); /* taken by main, which stops in good order */
 }
 
+static void store_moved(void *user, long from, const char *kept)
+{
+	struct gateway *g = user;
+	char text[24];
+	snprintf(text, sizeof(text), "%ld", from);
+	log_line(g->log, LOG_WARN, "store", "the store was moved to a newer format", "from", text,
+		 "kept", kept, NULL);
+}
+
+/* The key is made once there is a store. */
+static bool had_store(const struct gateway *g)
+{
+	char path[PATH_MAX_BYTES];
+	snprintf(path, sizeof(path), "%s/secret.key", g->config->data);
+	return access(path, F_OK) == 0;
+}
+
 static int open_store(struct gateway *g, struct sl_error *err)
 {
+	const struct store_moving moving = {ledger_steps, store_moved, g};
 	char path[PATH_MAX_BYTES];
 	snprintf(path, sizeof(path), "%s/store", g->config->data);
 	struct store_config store = {
 		.path = path,
 		.size_max = (size_t)g->config->store.size_max,
 		.readers_max = (unsigned)g->config->limits.connections + THREADS_BESIDE_API,
+		.must_be_there = had_store(g),
+		.moving = &moving,
 	};
 	int rc = store_open_lmdb(&store, &g->store, err);
 	if (!rc)

@@ -142,6 +142,22 @@ static void set_log(struct log *log, const struct config *config)
 		config->log.levels.at, config->log.levels.n);
 }
 
+/* Reading a page of the store that the disk does not give, or that is not there any more. */
+static void tell_bad_page(int signal_number)
+{
+	static const char words[] =
+		"sluiced: a page of the store cannot be read: the disk is failing, or somebody cut "
+		"data.mdb off; look with sluicectl check\n";
+	(void)signal_number;
+	_exit(write(STDERR_FILENO, words, sizeof(words) - 1) < 0 ? EX_IOERR : EX_DATAERR);
+}
+
+static void obey_bad_pages(void)
+{
+	struct sigaction action = {.sa_handler = tell_bad_page};
+	sigaction(SIGBUS, &action, NULL);
+}
+
 /** What a reload works on. */
 struct running {
 	const struct config_source *source;
@@ -264,6 +280,7 @@ static int serve(const struct options *o, const struct config *config,
 	static const struct rlimit no_dumps = {0, 0}; /* they would hold secrets */
 	sigset_t set;
 	block_signals(&set);
+	obey_bad_pages();
 	setrlimit(RLIMIT_CORE, &no_dumps);
 	int rc = gateway_open(config, host, log, &gateway, &err);
 	if (rc)

@@ -211,6 +211,9 @@ static int check_all(struct checking *c)
 	_Static_assert(STORE_TABLES == 17, "a table is not checked");
 	int rc = ledger_newest(c->txn, &c->newest);
 	rc = rc ? cannot_read(c, STORE_JOBS, BYTES(""), rc) : 0;
+	struct bytes format;
+	c->by_end_unknown = store_get(c->txn, STORE_META, BYTES("store.format"), &format) == 0 &&
+			    bytes_is(format, "1");
 	if (!rc)
 		rc = walk(c, STORE_META, check_meta);
 	if (!rc)

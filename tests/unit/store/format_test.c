@@ -61,7 +61,7 @@ static void assert_refused(const char *path, const char *why)
 	size_t len = read_all(data_file(path, file), before);
 	unsigned names = names_in(path);
 	for (int read_only = 0; read_only < 2; read_only++) {
-		struct store_config config = {path, SIZE_MAX_HERE, 4, read_only};
+		struct store_config config = {path, SIZE_MAX_HERE, 4, read_only, false, NULL};
 		struct store *s = NULL;
 		struct sl_error err = {0};
 		assert_int_equal(store_open_lmdb(&config, &s, &err), SL_E_CORRUPT);
@@ -199,7 +199,7 @@ static void damaged_pages_are_refused(void **state)
 		memcpy(bad, good, size);
 		memcpy(bad + at, noise, PAGE);
 		write_all(file, bad, size);
-		struct store_config config = {path, SIZE_MAX_HERE, 4, true};
+		struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
 		refused += store_open_lmdb(&config, &s, NULL) == SL_E_CORRUPT;
 		store_close(s);
 		free(bad);
@@ -216,9 +216,9 @@ static void a_newer_format_is_refused(void **state)
 	struct store *s;
 	make_store(path);
 	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
-	assert_int_equal(put_one(s, STORE_META, "store.format", "2"), 0);
+	assert_int_equal(put_one(s, STORE_META, "store.format", "3"), 0);
 	store_close(s);
-	assert_refused(path, "format 2");
+	assert_refused(path, "format 3");
 	dir_remove(path);
 }
 
@@ -366,7 +366,7 @@ static int second_process(const char *path, bool read_only, pid_t pid)
 	pid_t child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		struct store_config config = {path, SIZE_MAX_HERE, 4, read_only};
+		struct store_config config = {path, SIZE_MAX_HERE, 4, read_only, false, NULL};
 		struct store *s = NULL;
 		struct sl_error err = {0};
 		char who[64];
@@ -404,7 +404,7 @@ static void readers_of_a_stopped_store_share_it(void **state)
 	char path[64], file[128];
 	struct store *a, *b, *w = NULL;
 	make_store(path);
-	struct store_config config = {path, SIZE_MAX_HERE, 4, true};
+	struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
 	assert_int_equal(store_open_lmdb(&config, &a, NULL), 0);
 	assert_int_equal(store_at(path, SIZE_MAX_HERE, &w, NULL), SL_E_CONFLICT);
 	store_close(a);
@@ -429,13 +429,166 @@ static void reading_where_nothing_is_creates_nothing(void **state)
 	char path[64], inner[80];
 	struct store *s = NULL;
 	dir_make(path);
-	struct store_config config = {path, SIZE_MAX_HERE, 4, true};
+	struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
 	assert_int_equal(store_open_lmdb(&config, &s, NULL), SL_E_CORRUPT);
 	assert_int_equal(names_in(path), 2);
 	snprintf(inner, sizeof(inner), "%s/data", path);
 	config.path = inner;
 	assert_int_equal(store_open_lmdb(&config, &s, NULL), SL_E_IO);
 	assert_int_equal(names_in(path), 2);
+	dir_remove(path);
+}
+
+/* ---- older formats ---- */
+
+static int fine_step(struct store_txn *txn)
+{
+	store_put(txn, STORE_JOBS, BYTES("moved"), BYTES("yes"));
+	return 0;
+}
+
+/* It has written before it fails, as a crash in the middle would leave it. */
+static int failing_step(struct store_txn *txn)
+{
+	store_put(txn, STORE_JOBS, BYTES("moved"), BYTES("half"));
+	return SL_E_NO_MEMORY;
+}
+
+struct told {
+	long from;
+	char kept[128];
+};
+
+static void tell(void *user, long from, const char *kept)
+{
+	struct told *t = user;
+	t->from = from;
+	snprintf(t->kept, sizeof(t->kept), "%s", kept);
+}
+
+static bool has(const char *path, enum store_table table, const char *key, const char *val)
+{
+	struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
+	struct store *s;
+	struct store_txn *txn;
+	struct bytes found;
+	assert_int_equal(store_open_lmdb(&config, &s, NULL), 0);
+	assert_int_equal(store_begin(s, STORE_READ, &txn), 0);
+	bool is = store_get(txn, table, bytes_str(key), &found) == 0 && bytes_is(found, val);
+	store_abort(txn);
+	store_close(s);
+	return is;
+}
+
+static int open_moving(const char *path, store_step_fn step, struct told *told)
+{
+	const struct store_moving moving = {&step, tell, told};
+	struct store_config config = {path, SIZE_MAX_HERE, 4, false, false, &moving};
+	struct store *s = NULL;
+	int rc = store_open_lmdb(&config, &s, NULL);
+	store_close(s);
+	return rc;
+}
+
+/* Whole or not at all, and as it was lies beside; a failed step can be tried again. */
+static void an_older_format_is_moved_forward(void **state)
+{
+	(void)state;
+	char path[64], kept[2][80];
+	struct told told = {0};
+	struct store *s;
+	make_store(path);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
+	assert_int_equal(put_one(s, STORE_META, "store.format", "1"), 0);
+	store_close(s);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), SL_E_CORRUPT); /* nobody can */
+	assert_int_equal(open_moving(path, failing_step, &told), SL_E_NO_MEMORY);
+	assert_int_equal(told.from, 0);
+	assert_true(has(path, STORE_META, "store.format", "1"));
+	assert_false(has(path, STORE_JOBS, "moved", "half"));
+	assert_int_equal(open_moving(path, fine_step, &told), 0);
+	assert_int_equal(told.from, 1);
+	assert_true(has(path, STORE_META, "store.format", "2"));
+	assert_true(has(path, STORE_JOBS, "moved", "yes"));
+	snprintf(kept[0], sizeof(kept[0]), "%s.format-1", path);
+	snprintf(kept[1], sizeof(kept[1]), "%s.format-1-2", path);
+	assert_string_equal(told.kept, kept[1]);
+	for (int i = 0; i < 2; i++) {
+		assert_true(has(kept[i], STORE_META, "store.format", "1"));
+		assert_false(has(kept[i], STORE_JOBS, "moved", "yes"));
+		dir_remove(kept[i]);
+	}
+	told.from = 0;
+	assert_int_equal(open_moving(path, failing_step, &told), 0); /* there is nothing to do */
+	dir_remove(path);
+}
+
+/* Where there was a store, an empty file is none that was just begun. */
+static void an_empty_file_is_no_beginning(void **state)
+{
+	(void)state;
+	char path[64], file[128];
+	struct store *s = NULL;
+	dir_make(path);
+	struct store_config config = {path, SIZE_MAX_HERE, 4, false, true, NULL};
+	write_all(data_file(path, file), "", 0);
+	assert_int_equal(store_open_lmdb(&config, &s, NULL), SL_E_CORRUPT);
+	config.must_be_there = false;
+	assert_int_equal(store_open_lmdb(&config, &s, NULL), 0);
+	store_close(s);
+	dir_remove(path);
+}
+
+static void read_everything(struct store *s)
+{
+	struct store_txn *txn;
+	volatile uint8_t sum = 0;
+	assert_int_equal(store_begin(s, STORE_READ, &txn), 0);
+	for (int table = 0; table < STORE_TABLES; table++) {
+		struct store_cursor *c;
+		struct bytes key, val;
+		if (store_cursor_open(txn, (enum store_table)table, &c))
+			continue;
+		for (int rc = store_seek(c, BYTES(""), &key, &val); rc == 0;
+		     rc = store_next(c, &key, &val))
+			for (size_t i = 0; i < val.len; i++)
+				sum = (uint8_t)(sum + ((const uint8_t *)val.at)[i]);
+		store_cursor_free(c);
+	}
+	store_abort(txn);
+}
+
+/* Whatever bytes are changed: it is refused, or it can be read to its end. */
+static void changed_bytes_never_crash(void **state)
+{
+	(void)state;
+	enum { ROUNDS = 300, AT_ONCE = 8 };
+	char path[64], file[128];
+	make_store(path);
+	char *good = malloc(FILE_MAX_SIZE), *bad = malloc(FILE_MAX_SIZE);
+	assert_true(good && bad);
+	size_t size = read_all(data_file(path, file), good);
+	uint32_t random = 7;
+	unsigned refused = 0;
+	for (int round = 0; round < ROUNDS; round++) {
+		memcpy(bad, good, size);
+		for (int i = 0; i < 1 + round % AT_ONCE; i++) {
+			random = random * 1664525 + 1013904223;
+			size_t at = (round % 3 ? random % 65536 : random) % size;
+			bad[at] = (char)(random >> 24);
+		}
+		write_all(file, bad, size);
+		struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
+		struct store *s = NULL;
+		int rc = store_open_lmdb(&config, &s, NULL);
+		if (!rc)
+			read_everything(s);
+		refused += rc != 0;
+		store_close(s);
+	}
+	assert_true(refused > 0 && refused < ROUNDS);
+	free(good);
+	free(bad);
 	dir_remove(path);
 }
 
@@ -447,6 +600,9 @@ int main(void)
 		cmocka_unit_test(a_cut_off_value_is_refused),
 		cmocka_unit_test(damaged_pages_are_refused),
 		cmocka_unit_test(a_newer_format_is_refused),
+		cmocka_unit_test(an_older_format_is_moved_forward),
+		cmocka_unit_test(an_empty_file_is_no_beginning),
+		cmocka_unit_test(changed_bytes_never_crash),
 		cmocka_unit_test(a_store_without_its_marks_is_refused),
 		cmocka_unit_test(a_database_of_another_program_is_refused),
 		cmocka_unit_test(a_directory_with_other_files_is_refused),
