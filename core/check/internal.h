@@ -30,7 +30,7 @@ struct checking {
 	uint64_t all;
 	enum store_table table; /* that is walked */
 	struct uuid newest;     /* id ever given */
-	bool by_end_unknown;    /* format 1: not all that have ended are in the index by their end */
+	bool by_end_unknown; /* format 1: not all that have ended are in the index by their end */
 	/* What was met so far, by key: STORE_COUNTS groups, STORE_HOOKS plugins (value: type),
 	 * STORE_HASHES tokens that have a hash. */
 	struct store *notes_store;

@@ -385,7 +385,7 @@ static void add_more(struct scene *q)
 	store_put(txn, STORE_META, BYTES("token.key"), bytes_of(key, sizeof(key)));
 	store_put(txn, STORE_META, BYTES("store.id"), bytes_of(key, 16));
 	store_put(txn, STORE_META, BYTES("store.magic"), BYTES("sluice"));
-	store_put(txn, STORE_COUNTS, BYTES("N"), BYTES("1"));
+	store_put(txn, STORE_COUNTS, BYTES("N"), BYTES("2"));
 	put_token(txn, 1);
 	put_token(txn, 2);
 	erase_one(txn);
