@@ -222,8 +222,9 @@ int audit_read(struct store_txn *txn, const struct audit_range *range, audit_fn 
 		rc = seek(c, range, first, &key, &val);
 	while (!rc) {
 		rc = read_record(key, val, &r);
-		bool past = range->newest_first ? r.number < first : r.time_ms >= range->until_ms;
-		if (rc || past)
+		if (rc)
+			break;
+		if (range->newest_first ? r.number < first : r.time_ms >= range->until_ms)
 			break;
 		struct audit_shown shown = {r.number, r.time_ms, r.text};
 		if (r.time_ms < range->until_ms && !each(user, &shown))

@@ -18,7 +18,8 @@ static struct bytes id_bytes(const struct uuid *id) { return bytes_of(id->at, si
 
 static void key_add(struct key *k, struct bytes part)
 {
-	memcpy(k->at + k->len, part.at, part.len);
+	if (part.len)
+		memcpy(k->at + k->len, part.at, part.len);
 	k->len += part.len;
 }
 

@@ -56,10 +56,11 @@ struct sim_job {
 	const char *kind;
 	unsigned shape;
 	bool gates, decorated;
-	bool held;    /**< Stored while a hold concerned it, which still does. */
-	bool stopped; /**< A stop was answered with success. */
-	bool erased;  /**< Erasing it was answered with success. */
-	bool gone;    /**< Seen to be out of the book. */
+	bool held;          /**< Stored while a hold concerned it, which still does... */
+	unsigned held_turn; /**< ...since this turn. */
+	bool stopped;       /**< A stop was answered with success. */
+	bool erased;        /**< Erasing it was answered with success. */
+	bool gone;          /**< Seen to be out of the book. */
 	int64_t finished_ms;
 	bool was_waiting; /**< Seen in waiting, running or with an outcome of a run. */
 	enum job_state state;

@@ -182,19 +182,19 @@ static void unknown_keys_are_errors(void **state)
 		"lissten: 1\n",
 		"line 1: lissten: unknown key; known here: listen, data, shutdown_grace, api, tls, "
 		"limits, store, retention, plugins, lifehook, selector, increment, run, "
-		"engines, admin, "
+		"engines, backup, admin, "
 		"log, otel");
 	expect_error(
 		"limits.body: 1\n",
 		"line 1: [\"limits.body\"]: unknown key; known here: listen, data, shutdown_grace, "
 		"api, tls, limits, store, retention, plugins, lifehook, selector, increment, run, "
-		"engines, admin, "
+		"engines, backup, admin, "
 		"log, otel");
 	expect_error(
 		"'': 1\n",
 		"line 1: [\"\"]: unknown key; known here: listen, data, shutdown_grace, "
 		"api, tls, limits, store, retention, plugins, lifehook, selector, increment, run, "
-		"engines, admin, "
+		"engines, backup, admin, "
 		"log, otel");
 	expect_error("- a\n", "line 1: must hold keys and values");
 	expect_error("log: info\n", "line 1: log: must hold keys and values");
