@@ -333,18 +333,6 @@ def test_list_by_author(api):
     assert names(api, "nobody") == set()
 
 
-def test_registering_for_off_features_only(api):
-    caller = api.token_for("register_feature")
-    made = caller.good("POST", "/v1/features", {**feature("reg", gate()), "enabled": True})
-    assert made["enabled"] is False and made["warnings"]
-    caller.good("POST", "/v1/features", feature("reg", gate(retries=1)))
-    api.turn("reg", "on")
-    caller.good("POST", "/v1/features", feature("reg", gate(retries=1)))
-    reply = caller.post("/v1/features", feature("reg", gate(retries=0)))
-    assert (reply.status, reply.code) == (403, "PERMISSION_DENIED")
-    assert detail(api, "reg")["revision"] == 2
-
-
 def test_token_bound_to_an_author(api):
     caller = api.token_for("write_feature", "read_feature", author="qa")
     api.register(feature("theirs", gate(), author="other"))
