@@ -70,6 +70,11 @@ static void write_body(struct reply *reply, struct buf *to)
 	buf_add_char(to, '}');
 }
 
+/* Nothing here is a page: a browser that is led to an answer runs and frames nothing of it. */
+static const char guards[] = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+			     "Content-Security-Policy: default-src 'none'; "
+			     "frame-ancestors 'none'; sandbox\r\n";
+
 static void write_head(struct reply *reply, unsigned status, const struct envelope *how,
 		       const char *type, size_t length, struct buf *to)
 {
@@ -80,7 +85,7 @@ static void write_head(struct reply *reply, unsigned status, const struct envelo
 			 streamed ? reply->stream_length : (int64_t)length);
 	else if (!how->headless)
 		buf_add_str(to, "Transfer-Encoding: chunked\r\n");
-	buf_add_str(to, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	buf_add_str(to, guards);
 	if (how->hsts_s)
 		buf_addf(to, "Strict-Transport-Security: max-age=%" PRId64 "\r\n", how->hsts_s);
 	if (reply->rc == SL_E_UNKNOWN_CALLER)

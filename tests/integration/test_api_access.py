@@ -26,6 +26,20 @@ def test_wrong_method_is_told_before_the_caller(api, method, path):
     assert method in [one.strip() for one in reply.headers["Allow"].split(",")]
 
 
+@pytest.mark.parametrize("route", NEEDS)
+def test_a_browser_runs_and_keeps_nothing(api, route):
+    """Whatever the answer is; and a page of another origin is told nothing."""
+    method, path = concrete(route)
+    for caller in (api, api.with_token(None)):
+        for verb, query in ((method, "?no_such_parameter=1"), ("OPTIONS", ""), ("PATCH", "")):
+            headers = caller.call(verb, path + query, headers={"Origin": "http://evil.example"}).headers
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Cache-Control"] == "no-store"
+            policy = headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+            assert not [name for name in headers if name.lower().startswith("access-control-")]
+
+
 @pytest.mark.parametrize("method, path", MISSING, ids=lambda value: value.replace(NO_JOB, "ID"))
 def test_target_that_does_not_exist(api, method, path):
     reply = api.call(method, path, None if method == "GET" else {})

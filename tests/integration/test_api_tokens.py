@@ -1,8 +1,13 @@
 """Access ids and the admin's password; who may hand out what is in test_who_calls.py."""
 
+import concurrent.futures
+import http.client
+import pathlib
 import string
 
 import pytest
+
+import harness
 
 
 def make(api, *privileges, **more):
@@ -116,3 +121,36 @@ def test_the_admins_password(daemon):
     daemon.start()
     assert after.get("/v1/job/list").status == 200
     assert api.get("/v1/job/list").status == 401
+
+
+class From(harness.Api):
+    """A caller at another loopback address, with a count of wrong tokens of its own."""
+
+    def __init__(self, port, token, address):
+        super().__init__(port, token)
+        self.address = address
+
+    def connection(self, timeout):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout, (self.address, 0))
+
+
+def peak_mib(daemon):
+    text = pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmHWM")) // 1024
+
+
+def test_few_passwords_are_verified_at_once(daemon):
+    """Each costs 64 MiB while it lasts: a crowd of wrong ones does not multiply that. They wait, whoever
+    has a token is served meanwhile, and the right password is found."""
+    token = make(daemon.api, "read_job")["token"]
+    daemon.api.good("PUT", "/v1/tokens/admin", {"token": "the right one"})
+    daemon.restart()  # what was verified is forgotten
+    before = peak_mib(daemon)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        wrong = [pool.submit(From(daemon.port, f"wrong password {n}", f"127.0.1.{n + 1}").get, "/v1/job/list")
+                 for n in range(16)]
+        assert daemon.api.with_token(token).get("/v1/job/list").status == 200
+        right = daemon.api.with_token("the right one").get("/v1/job/list")
+    assert right.status == 200
+    assert {one.result().status for one in wrong} == {401}
+    assert peak_mib(daemon) - before < 4 * 64
