@@ -134,7 +134,7 @@ static const struct route routes[] = {
 		.handle = job_read_explain,
 		.summary = "Why it is where it is: a sentence, the stages, who added what",
 		.query = job_explain_query,
-		.payload = "{\"type\":\"object\"}",
+		.payload = "{\"type\":[\"object\",\"array\"]}", /* an array with ?all=true */
 	},
 	{
 		.method = "GET",

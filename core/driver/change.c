@@ -61,6 +61,7 @@ void change_add_event(struct change *c, const struct event *event)
 		return;
 	}
 	e->event = *event;
+	e->moves = c->path_n;
 	struct bytes *const texts[] = {&e->event.plugin,      &e->event.outcome, &e->event.reason,
 				       &e->event.reason_code, &e->event.who,     &e->event.role,
 				       &e->event.detail};
@@ -106,9 +107,19 @@ static bool put_stopped(struct change *c, struct store_txn *txn, struct job *job
 	return true;
 }
 
-static int put_moves(struct change *c, struct store_txn *txn, struct job *job)
+/* Those that came before move `i`, or behind the last one. */
+static void put_events(const struct change *c, size_t i, struct store_txn *txn, struct job *job)
+{
+	for (const struct change_event *e = c->event; e; e = e->next)
+		if (e->moves == i && (!c->stay || e->event.type != EVENT_CALL ||
+				      !ledger_repeat_call(txn, job, &e->event)))
+			ledger_add_event(txn, job, &e->event);
+}
+
+static int put_path(struct change *c, struct store_txn *txn, struct job *job)
 {
 	for (size_t i = 0; i < c->path_n; i++) {
+		put_events(c, i, txn, job);
 		struct why why = i + 1 == c->path_n ? c->why : change_why(c->path[i]);
 		int rc = 0;
 		if (!job_final(c->path[i]) || !put_stopped(c, txn, job, &rc))
@@ -116,6 +127,7 @@ static int put_moves(struct change *c, struct store_txn *txn, struct job *job)
 		if (rc)
 			return rc;
 	}
+	put_events(c, c->path_n, txn, job);
 	return 0;
 }
 
@@ -163,14 +175,10 @@ static int apply(struct write *w, struct store_txn *txn)
 	for (size_t i = 0, from = job.state; i < c->path_n; from = c->path[i++])
 		if (!job_may_move((enum job_state)from, c->path[i]))
 			return SL_E_CONFLICT;
-	for (struct change_event *e = c->event; e; e = e->next)
-		if (!c->stay || e->event.type != EVENT_CALL ||
-		    !ledger_repeat_call(txn, &job, &e->event))
-			ledger_add_event(txn, &job, &e->event);
 	for (size_t i = 0; i < c->docs; i++)
 		ledger_put_doc(txn, c->id, c->doc[i].part, c->doc[i].text);
 	put_replicas(c, txn);
-	rc = put_moves(c, txn, &job);
+	rc = put_path(c, txn, &job);
 	int64_t old_next_ms = job.next_ms;
 	put_times(c, &job);
 	ledger_save(txn, &job, old_next_ms);

@@ -20,6 +20,7 @@ struct replica_change_record {
 
 struct change_event {
 	struct change_event *next;
+	size_t moves; /* of the path were made before it */
 	struct event event;
 };
 
