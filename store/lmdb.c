@@ -18,6 +18,9 @@ enum {
 	OWN_READERS = 3, /* counting free pages, beside whoever reads */
 };
 
+/* Opened for reading, a store of a sluiced that did not know this table yet: it is empty. */
+static const MDB_dbi no_table = UINT32_MAX;
+
 struct lmdb_store {
 	struct store base;
 	struct dir dir;
@@ -285,6 +288,8 @@ static int get(struct store_txn *txn, enum store_table table, struct bytes key, 
 {
 	struct lmdb_txn *t = of_txn(txn);
 	MDB_val k = to_val(key), v;
+	if (t->store->table[table] == no_table)
+		return SL_E_NOT_FOUND;
 	int rc = mdb_get(t->txn, t->store->table[table], &k, &v);
 	if (!rc)
 		*ret = to_bytes(v);
@@ -294,8 +299,10 @@ static int get(struct store_txn *txn, enum store_table table, struct bytes key, 
 static int count_entries(struct store_txn *txn, enum store_table table, uint64_t *ret)
 {
 	struct lmdb_txn *t = of_txn(txn);
-	MDB_stat stat;
-	int rc = mdb_stat(t->txn, t->store->table[table], &stat);
+	MDB_stat stat = {0};
+	int rc = t->store->table[table] == no_table
+			 ? 0
+			 : mdb_stat(t->txn, t->store->table[table], &stat);
 	if (!rc)
 		*ret = stat.ms_entries;
 	return code_of(rc);
@@ -332,7 +339,8 @@ static int cursor_open(struct store_txn *txn, enum store_table table, struct sto
 	struct lmdb_cursor *c = calloc(1, sizeof(*c));
 	if (!c)
 		return SL_E_NO_MEMORY;
-	int rc = mdb_cursor_open(t->txn, t->store->table[table], &c->cursor);
+	MDB_dbi dbi = t->store->table[table];
+	int rc = dbi == no_table ? 0 : mdb_cursor_open(t->txn, dbi, &c->cursor);
 	if (rc)
 		free(c);
 	else
@@ -343,7 +351,8 @@ static int cursor_open(struct store_txn *txn, enum store_table table, struct sto
 static void cursor_free(struct store_cursor *cursor)
 {
 	struct lmdb_cursor *c = container_of(cursor, struct lmdb_cursor, base);
-	mdb_cursor_close(c->cursor);
+	if (c->cursor)
+		mdb_cursor_close(c->cursor);
 	free(c);
 }
 
@@ -359,6 +368,8 @@ static int move(struct store_cursor *cursor, enum store_move how, struct bytes f
 	};
 	struct lmdb_cursor *c = container_of(cursor, struct lmdb_cursor, base);
 	MDB_val k = to_val(from), v;
+	if (!c->cursor)
+		return SL_E_NOT_FOUND;
 	int rc = mdb_cursor_get(c->cursor, &k, &v, op[how]);
 	if (!rc) {
 		*key = to_bytes(k);
@@ -409,8 +420,13 @@ static int open_tables(struct lmdb_store *s, MDB_txn *txn, size_t tables, unsign
 #undef X
 	};
 	int rc = 0;
-	for (size_t i = 0; !rc && i < tables; i++)
+	for (size_t i = 0; !rc && i < tables; i++) {
 		rc = mdb_dbi_open(txn, name[i], flags, &s->table[i]);
+		if (rc == MDB_NOTFOUND && i == STORE_AUDIT) {
+			s->table[i] = no_table;
+			rc = 0;
+		}
+	}
 	return rc;
 }
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -523,6 +524,45 @@ static void an_older_format_is_moved_forward(void **state)
 	dir_remove(path);
 }
 
+/* Backups from before there was an audit log can be read. */
+static void a_table_that_came_later_reads_as_empty(void **state)
+{
+	(void)state;
+	char path[64];
+	struct store *s;
+	struct store_txn *txn;
+	struct store_cursor *c;
+	struct bytes key, val;
+	uint64_t n = 1;
+	MDB_env *env;
+	MDB_txn *t;
+	MDB_dbi dbi;
+	make_store(path);
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(env, STORE_TABLES), 0);
+	assert_int_equal(mdb_env_open(env, path, 0, 0600), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &t), 0);
+	assert_int_equal(mdb_dbi_open(t, "audit", 0, &dbi), 0);
+	assert_int_equal(mdb_drop(t, dbi, 1), 0);
+	assert_int_equal(mdb_txn_commit(t), 0);
+	mdb_env_close(env);
+	struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
+	assert_int_equal(store_open_lmdb(&config, &s, NULL), 0);
+	assert_int_equal(store_begin(s, STORE_READ, &txn), 0);
+	assert_false(store_has(txn, STORE_AUDIT, BYTES("a")));
+	assert_int_equal(store_count(txn, STORE_AUDIT, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(store_cursor_open(txn, STORE_AUDIT, &c), 0);
+	assert_int_equal(store_seek(c, BYTES(""), &key, &val), SL_E_NOT_FOUND);
+	store_cursor_free(c);
+	store_abort(txn);
+	store_close(s);
+	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0); /* which makes it */
+	assert_int_equal(put_one(s, STORE_AUDIT, "a", "1"), 0);
+	store_close(s);
+	dir_remove(path);
+}
+
 /* Where there was a store, an empty file is none that was just begun. */
 static void an_empty_file_is_no_beginning(void **state)
 {
@@ -601,6 +641,7 @@ int main(void)
 		cmocka_unit_test(damaged_pages_are_refused),
 		cmocka_unit_test(a_newer_format_is_refused),
 		cmocka_unit_test(an_older_format_is_moved_forward),
+		cmocka_unit_test(a_table_that_came_later_reads_as_empty),
 		cmocka_unit_test(an_empty_file_is_no_beginning),
 		cmocka_unit_test(changed_bytes_never_crash),
 		cmocka_unit_test(a_store_without_its_marks_is_refused),
