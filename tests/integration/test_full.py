@@ -20,13 +20,15 @@ def big(**more):
 
 
 def fill(api, most=200):
-    """Submit until it is refused: the ids that were answered, and the refusal."""
+    """Submit one after another until it is refused: the ids that were answered, and the refusal.
+    Many at once may need more than what is kept free: they end when there is room again."""
     ids = []
     for _ in range(most):
         reply = api.post("/v1/job", big())
         if reply.status != 200:
             return ids, reply
         ids.append(reply.payload["jobID"])
+        api.wait_final(ids[-1])
     raise AssertionError(f"{most} jobs and it is not full")
 
 
