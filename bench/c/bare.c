@@ -54,12 +54,13 @@ static void go_on(struct run *r, struct client *c)
 /* One flush for all that wait for one; then those go on. */
 static void flush(struct run *r)
 {
+	static const char record[RECORD];
 	bool waited[CONNECTIONS_MAX];
 	size_t n = 0;
 	for (size_t i = 0; i < r->flight; i++) {
 		waited[i] = r->client[i].flushing;
 		if (waited[i])
-			ring_put(&r->ring, r->calls.at[0].at, RECORD);
+			ring_put(&r->ring, record, RECORD);
 		n += waited[i];
 	}
 	if (n)

@@ -25,7 +25,11 @@ class Gateway:
         self.config = self.folder / "sluice.yaml"
         self.config.write_text("".join(f"{line}\n" for line in config))
         self.prefix, self.process, self.connection = list(prefix), None, None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def start(self, seconds=300):
         """Until it says that it is ready; how long that took, in seconds."""

@@ -1,7 +1,7 @@
 """A guard beside the goals: instructions of the gateway per job, counted by callgrind.
 
-Steady to a percent or two where times are not. Jobs one at a time, so that batches do not
-depend on the machine's mood."""
+Steady to a percent or two where times are not. Few jobs at a time (8), so that
+batches hardly depend on the machine's mood."""
 
 import glob
 import re

@@ -5,7 +5,7 @@ import threading
 
 from common.gateway import FIVE, Gateway
 from common.goal import Figure, Group
-from common.programs import plugin, wait_until
+from common.programs import BenchError, plugin, wait_until
 
 FLIGHT, HUNG, BAD = 64, 64, ("hang", "slow", "flaky")
 PAUSE_S = 0.05  # between two jobs for the slow and for the flaky plugin
@@ -42,12 +42,15 @@ class Neighbours(Group):
 
     def trickle(self, stop):
         """Jobs for the slow and the flaky one, in a thread with a connection of its own."""
-        beside = self.gateway.beside()
+        beside, self.trickled = self.gateway.beside(), False
         while not stop.wait(PAUSE_S):
             for manner in ("slow", "flaky"):
                 job = {"kind": kind_of(manner)}
-                beside("POST", "/v1/job", json.dumps({"userID": "bench", "jobName": "bad", "jobKind": job["kind"],
-                                                      "job": job}))
+                answer = beside("POST", "/v1/job", json.dumps({"userID": "bench", "jobName": "bad",
+                                                               "jobKind": job["kind"], "job": job}))
+                if b"SUCCEEDED" not in answer[:40]:
+                    return
+        self.trickled = True
 
     def round(self):
         without, _, _ = self.gateway.load(self.jobs, FLIGHT)
@@ -60,6 +63,8 @@ class Neighbours(Group):
         finally:
             stop.set()
             thread.join()
+        if not self.trickled:
+            raise BenchError("jobs for the bad plugins were refused")
         self.stop_hung()
         return {"jobs/s beside bad plugins / without": without / beside}
 

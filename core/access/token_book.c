@@ -337,21 +337,29 @@ static const struct token *find_name(struct token_book *book, struct token_name 
 
 /* ---- change ---- */
 
-static int add(struct token_book *book, const struct token *draft, struct audit_by by)
+/* Write `made` with its entry in the audit log, then put it in force; `old`: what it was. */
+static int put(struct token_book *book, struct audit_by by, const char *action,
+	       const struct token *old, const struct token *made)
 {
-	scoped(token_unrefp) const struct token *made = NULL;
 	scoped(recorded_fini) struct recorded q = {0};
-	int rc = token_create(draft, &made);
-	if (rc == 0)
-		rc = record(book, by, "token.create", NULL, made, &q);
+	int rc = record(book, by, action, old, made, &q);
 	if (rc == 0)
 		rc = write_token(book, made, &q.entry);
-	if (rc < 0)
+	if (rc < 0) {
+		token_unref(made);
 		return rc;
+	}
 	pthread_rwlock_wrlock(&book->lock);
-	seat_token(book, take_ptr(&made));
+	seat_token(book, made);
 	pthread_rwlock_unlock(&book->lock);
 	return 0;
+}
+
+static int add(struct token_book *book, const struct token *draft, struct audit_by by)
+{
+	const struct token *made = NULL;
+	int rc = token_create(draft, &made);
+	return rc < 0 ? rc : put(book, by, "token.create", NULL, made);
 }
 
 int token_book_add(struct token_book *book, const struct token *by, struct token *draft,
@@ -379,9 +387,7 @@ static int not_found(struct sl_error *err) { return sl_fail(err, SL_E_NOT_FOUND,
 static int replace(struct token_book *book, const struct token *by, const struct token *old,
 		   struct bytes address, uint32_t privileges, struct sl_error *err)
 {
-	const struct audit_by who = {bytes_str(by->id), address};
-	scoped(recorded_fini) struct recorded q = {0};
-	scoped(token_unrefp) const struct token *made = NULL;
+	const struct token *made = NULL;
 	struct token changed = *old;
 	changed.privileges = privileges;
 	int rc = token_check_update(by, old, privileges, err);
@@ -390,15 +396,7 @@ static int replace(struct token_book *book, const struct token *by, const struct
 	if (rc < 0)
 		return rc;
 	token_touch(made, token_used_ms(old));
-	rc = record(book, who, "token.update", old, made, &q);
-	if (rc == 0)
-		rc = write_token(book, made, &q.entry);
-	if (rc < 0)
-		return rc;
-	pthread_rwlock_wrlock(&book->lock);
-	seat_token(book, take_ptr(&made));
-	pthread_rwlock_unlock(&book->lock);
-	return 0;
+	return put(book, (struct audit_by){bytes_str(by->id), address}, "token.update", old, made);
 }
 
 int token_book_update(struct token_book *book, const struct token *by, struct token_name which,

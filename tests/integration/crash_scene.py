@@ -14,7 +14,7 @@ import subprocess
 import threading
 
 from harness import ALL, FINAL, feature, job, plugin, program, role, taskset, until, when
-from plugin_double import Answer, Plugin, passes
+from plugin_double import Answer, Plugin, binds, labels, passes
 
 GONE = (OSError, http.client.HTTPException)
 NULL = taskset(role("main", "true"), engine="null")
@@ -62,14 +62,6 @@ class Scene:
     def answers(self):
         p = self.plugin
 
-        def decorate(call):
-            call.job["metadata"].setdefault("labels", {})["seen"] = "yes"
-            return call.job
-
-        def bind(call):
-            call.job["spec"]["roles"][0]["template"]["spec"]["schedulerName"] = "fast"
-            return call.job
-
         def gate(call):
             held = self.plugin.suspends and call.header.get("how") == "hold"
             return {"decision": "suspend", "reason": "wait"} if held else {"decision": "pass"}
@@ -89,8 +81,8 @@ class Scene:
         p.on("/gate", gate)
         p.on("/again", again)
         p.on("/slow", slow)
-        p.on("/decorate", decorate)
-        p.on("/bind", bind)
+        p.on("/decorate", labels)
+        p.on("/bind", binds)
         p.on("/ears", Answer(200, b"OK"))
         p.on("/extra", passes)
 

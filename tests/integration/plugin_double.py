@@ -238,5 +238,17 @@ def unchanged(call):
     return call.job
 
 
+def labels(call):
+    """A decorator that adds the label seen."""
+    call.job["metadata"].setdefault("labels", {})["seen"] = "yes"
+    return call.job
+
+
+def binds(call):
+    """A binder that names a scheduler for the first role."""
+    call.job["spec"]["roles"][0]["template"]["spec"]["schedulerName"] = "fast"
+    return call.job
+
+
 def passes(_call):
     return {"decision": "pass"}

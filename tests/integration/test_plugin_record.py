@@ -7,19 +7,9 @@ import subprocess
 import pytest
 
 from harness import feature, job, plugin, program, role, taskset
-from plugin_double import Answer, passes
+from plugin_double import Answer, binds, labels, passes
 
 STAGES = ["TemplateTranslator", "FactorGenerator", "AccessGate", "TemplateDecorator", "SchedulerBinder"]
-
-
-def decorate(call):
-    call.job["metadata"].setdefault("labels", {})["seen"] = "yes"
-    return call.job
-
-
-def bind(call):
-    call.job["spec"]["roles"][0]["template"]["spec"]["schedulerName"] = "fast"
-    return call.job
 
 
 @pytest.fixture
@@ -30,8 +20,8 @@ def recorded(api, plugin_server):
         "all", plugin("TemplateTranslator", p.on("/TemplateTranslator", lambda _: taskset(role("main", "true")))),
         plugin("FactorGenerator", p.on("/FactorGenerator", {"topic": "priority", "advice": "10"})),
         plugin("AccessGate", p.on("/AccessGate", passes)),
-        plugin("TemplateDecorator", p.on("/TemplateDecorator", decorate)),
-        plugin("SchedulerBinder", p.on("/SchedulerBinder", bind))))
+        plugin("TemplateDecorator", p.on("/TemplateDecorator", labels)),
+        plugin("SchedulerBinder", p.on("/SchedulerBinder", binds))))
     job_id = api.submit(job({"kind": "Custom", "x": [1, 2.50, "ü"]}, header={"team": "red"}))
     api.wait_state(job_id, "succeeded")
     return job_id, {stage: p.at("/" + stage)[0] for stage in STAGES}
@@ -69,7 +59,7 @@ def test_replay_tells_each_answer(api, recorded, plugin_server, tmp_path):
     job_id, _ = recorded
     file = str(tmp_path / "calls.json")
     sluicectl(api, "plugin", "record", job_id, "-f", file)
-    good = plugin_server.on("/new", decorate)
+    good = plugin_server.on("/new", labels)
     done = sluicectl(api, "plugin", "replay", file, good, "-t", "decorator")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("ok") and '"seen"' in done.stdout

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from harness import feature, job, plugin, role, taskset, when
-from plugin_double import (Answer, Raw, chunked, early_close, flood, hang, html, http10, lie, passes,
-                           redirect, reset, stutter, unchanged)
+from plugin_double import (Answer, Raw, binds, chunked, early_close, flood, hang, html, http10, labels, lie,
+                           passes, redirect, reset, stutter, unchanged)
 
 KEY = b"k" * 32
 KEY_TEXT = "whsec_" + base64.b64encode(KEY).decode()
@@ -44,16 +44,8 @@ def test_five_stages_in_order(api, plugin_server):
     p = plugin_server
     factor = {"topic": "priority", "advice": "10", "reason": "user is admin"}
 
-    def decorate(call):
-        call.job["metadata"].setdefault("labels", {})["seen"] = "yes"
-        return call.job
-
-    def bind(call):
-        call.job["spec"]["roles"][0]["template"]["spec"]["schedulerName"] = "fast"
-        return call.job
-
     api.register(feature(
-        "all", plugin("SchedulerBinder", p.on("/b", bind)), plugin("TemplateDecorator", p.on("/d", decorate)),
+        "all", plugin("SchedulerBinder", p.on("/b", binds)), plugin("TemplateDecorator", p.on("/d", labels)),
         plugin("AccessGate", p.on("/g", passes)), plugin("FactorGenerator", p.on("/f", factor)),
         plugin("TemplateTranslator", p.on("/t", translated)), selector=PRE))
     job_id = api.submit(job({"kind": "Custom", "x": [1, 2]}, header={"team": "red"}))

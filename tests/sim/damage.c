@@ -221,11 +221,27 @@ static const struct {
 	{"a parent", say_parent, true},      {"parked", say_parked, true},
 };
 
-static void change_job(struct scene *q, struct bytes key, struct bytes val, size_t i)
+/* A copy with another value under a key: is it found? */
+static void try_value(struct scene *q, enum store_table table, struct bytes key, struct bytes value,
+		      const char *what)
 {
 	scoped(store_closep) struct store *copy = NULL;
-	scoped(buf_finip) struct buf record = {0};
 	struct store_txn *txn;
+	if (store_mem_reopen(q->whole, &copy) || store_begin(copy, STORE_WRITE, &txn))
+		abort();
+	store_put(txn, table, key, value);
+	if (store_commit(&txn))
+		abort();
+	q->damages++;
+	if (faults_of(q, copy, false))
+		return;
+	q->misses++;
+	tell_missed(what, table, key);
+}
+
+static void change_job(struct scene *q, struct bytes key, struct bytes val, size_t i)
+{
+	scoped(buf_finip) struct buf record = {0};
 	struct job job;
 	if (job_decode(val, &job))
 		abort();
@@ -236,16 +252,7 @@ static void change_job(struct scene *q, struct bytes key, struct bytes val, size
 	changes[i].change(&job);
 	buf_init(&record, 1 << 20);
 	job_encode(&job, &record);
-	if (store_mem_reopen(q->whole, &copy) || store_begin(copy, STORE_WRITE, &txn))
-		abort();
-	store_put(txn, STORE_JOBS, key, buf_bytes(&record));
-	if (store_commit(&txn))
-		abort();
-	q->damages++;
-	if (faults_of(q, copy, false))
-		return;
-	q->misses++;
-	tell_missed(changes[i].what, STORE_JOBS, key);
+	try_value(q, STORE_JOBS, key, buf_bytes(&record), changes[i].what);
 }
 
 static void change_jobs(struct scene *q)
@@ -264,22 +271,11 @@ static void change_jobs(struct scene *q)
 static void flip(struct scene *q, enum store_table table, struct bytes key, struct bytes val,
 		 size_t at)
 {
-	scoped(store_closep) struct store *copy = NULL;
 	scoped(buf_finip) struct buf v = {0};
-	struct store_txn *txn;
 	buf_init(&v, 64 << 20);
 	buf_add_bytes(&v, val);
 	v.at[at] ^= 2;
-	if (store_mem_reopen(q->whole, &copy) || store_begin(copy, STORE_WRITE, &txn))
-		abort();
-	store_put(txn, table, key, buf_bytes(&v));
-	if (store_commit(&txn))
-		abort();
-	q->damages++;
-	if (faults_of(q, copy, false))
-		return;
-	q->misses++;
-	tell_missed("a byte changed", table, key);
+	try_value(q, table, key, buf_bytes(&v), "a byte changed");
 }
 
 static void flip_some(struct scene *q, struct store_txn *txn, enum store_table table)

@@ -54,7 +54,8 @@ class Behind:
         self._lock = threading.Lock()     # for the list; nothing slow is done under it
         self._writing = threading.Lock()  # taken before the other: lines stay in their order
         self._some, self._closed = threading.Event(), threading.Event()
-        threading.Thread(target=self._write_behind, daemon=True).start()
+        self._thread = threading.Thread(target=self._write_behind, daemon=True)
+        self._thread.start()
 
     def line(self, level: str, msg: str, **facts: Any) -> None:
         text = _format(level, msg, facts)
@@ -83,4 +84,5 @@ class Behind:
     def close(self) -> None:
         self._closed.set()
         self._some.set()
+        self._thread.join()  # or it would write while the interpreter ends
         self.flush()

@@ -91,7 +91,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         app, length = self.server.app, headers.get("content-length", "0")
 
         def read(most: int) -> bytes:
-            if not (length.isascii() and length.isdigit()) or int(length) > most:
+            if not (length.isascii() and length.isdigit()) or len(length) > 18 or int(length) > most:
                 raise TooLarge
             body = self.rfile.read(int(length))
             if len(body) != int(length):
