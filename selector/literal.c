@@ -132,8 +132,10 @@ static void skip_in_class(struct reader *r)
 		r->at++;
 	} else if (*r->at == '[' && (next == '.' || next == '=')) {
 		r->lost = true;
-	} else if (*r->at == '[' && next == ':' && class_name_end(r)) {
-		r->at = class_name_end(r);
+	} else if (*r->at == '[' && next == ':') {
+		const char *end = class_name_end(r);
+		r->lost |= !end; /* "[[:<:]]" is no class but the edge of a word */
+		r->at = end ? end : r->at;
 	}
 	if (more(r))
 		r->at++;
