@@ -1,4 +1,5 @@
 /* Building a segment (selector/segment.h): what is counted and sorted on the way. */
+#include "selector/condition.h"
 #include "selector/hash.h"
 #include "selector/need.h"
 #include "selector/segment.h"
@@ -154,21 +155,6 @@ static uint32_t add_key(struct builder *b, struct bytes name)
 	return s->key_table[at] = s->keys++;
 }
 
-/* "0", "17", but not "017". */
-static bool is_index(struct bytes text, uint32_t *ret)
-{
-	const char *at = text.at;
-	if (!text.len || text.len > 9 || (at[0] == '0' && text.len > 1))
-		return false;
-	*ret = 0;
-	for (size_t i = 0; i < text.len; i++) {
-		if (at[i] < '0' || at[i] > '9')
-			return false;
-		*ret = *ret * 10 + (uint32_t)(at[i] - '0');
-	}
-	return true;
-}
-
 /* `name` and the keys on the way to it. */
 static uint32_t add_path(struct builder *b, struct bytes name)
 {
@@ -184,7 +170,8 @@ static uint32_t add_path(struct builder *b, struct bytes name)
 		uint32_t k = add_key(b, bytes_of(from, (size_t)(stop - from)));
 		if (parent != SEGMENT_NONE) {
 			s->key[parent].inner = true;
-			if (k == before && is_index(bytes_of(part, (size_t)(stop - part)), &index))
+			if (k == before &&
+			    condition_index(bytes_of(part, (size_t)(stop - part)), &index))
 				s->element[s->elements++] =
 					(struct segment_element){parent, index, k};
 		}

@@ -39,6 +39,9 @@ void condition_fini(struct condition *condition);
 int condition_fail_at(const struct json *json, json_at at, const char *member, int code,
 		      struct sl_error *err);
 
+/** "0", "17", but not "017": how a number is written in JSON. False if it is none. */
+bool condition_index(struct bytes text, uint32_t *ret);
+
 /** The header value that `key` names: the whole key as one name, else split at dots.
  * JSON_NONE when there is none, or when it is null. */
 json_at condition_find(const struct json *header, struct bytes key);

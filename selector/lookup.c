@@ -425,10 +425,9 @@ static void look_up(struct query *q, uint32_t key)
 		return;
 	}
 	touch_range(q, k->pattern, k->plain);
-	if (!k->literals)
+	if (q->rc || !k->literals)
 		return;
-	if (!q->rc) /* other texts may have been read meanwhile */
-		text = slot_text(q, slot);
+	text = slot_text(q, slot); /* other texts may have been read meanwhile */
 	struct bytes lower = slot_lower(q, slot, text);
 	for (int which = 0; which < WINDOWS && !q->rc; which++)
 		scan(q, key, lower, which);

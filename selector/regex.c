@@ -158,14 +158,6 @@ struct regex *regex_free(struct regex *regex)
 
 const struct literals *regex_literals(const struct regex *regex) { return regex->literals; }
 
-size_t regex_size(const struct regex *regex)
-{
-	size_t code = 0, jit = 0;
-	pcre2_pattern_info(regex->code, PCRE2_INFO_SIZE, &code);
-	pcre2_pattern_info(regex->code, PCRE2_INFO_JITSIZE, &jit);
-	return code + jit;
-}
-
 /* ---- searching ---- */
 
 static int64_t now_ns(clockid_t which)

@@ -50,8 +50,6 @@ struct regex *regex_share(struct regex *regex);
 struct regex *regex_free(struct regex *regex);
 /** NULL: none are known. */
 const struct literals *regex_literals(const struct regex *regex);
-/** Bytes it holds in memory, machine code included. */
-size_t regex_size(const struct regex *regex);
 
 SL_MUST_USE int regex_scratch_create(struct regex_scratch **ret);
 struct regex_scratch *regex_scratch_free(struct regex_scratch *scratch);

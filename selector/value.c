@@ -1,7 +1,6 @@
 #include "selector/condition.h"
 
-/* "0", "17", but not "017": how a number is written in JSON. False if it is none. */
-static bool read_index(struct bytes text, uint32_t *ret)
+bool condition_index(struct bytes text, uint32_t *ret)
 {
 	const char *at = text.at;
 	if (text.len == 0 || text.len > 9 || (at[0] == '0' && text.len > 1))
@@ -20,7 +19,7 @@ static json_at enter(const struct json *header, json_at at, struct bytes part)
 {
 	uint32_t index;
 	if (at != JSON_NONE && json_type(header, at) == JSON_ARRAY)
-		return read_index(part, &index) ? json_element(header, at, index) : JSON_NONE;
+		return condition_index(part, &index) ? json_element(header, at, index) : JSON_NONE;
 	return json_get(header, at, part);
 }
 
