@@ -19,6 +19,7 @@ struct admin {
 	struct store *store;
 	struct writer *writer;
 	uint8_t key[CRYPT_KEY_SIZE]; /* Of the hashes below; new at each start. */
+	pthread_mutex_t change;      /* One change at a time, from the store to memory. */
 	pthread_mutex_t lock;        /* Of everything below. */
 	pthread_cond_t room;
 	char hash[CRYPT_PASSWORD_HASH_SIZE]; /* "": the default holds. */
@@ -58,6 +59,7 @@ int admin_open(struct store *store, struct writer *writer, struct admin **ret)
 	crypt_random(admin->key, sizeof(admin->key));
 	/* What was never tried must not look known: random, not zero. */
 	crypt_random(admin->wrong, sizeof(admin->wrong));
+	pthread_mutex_init(&admin->change, NULL);
 	pthread_mutex_init(&admin->lock, NULL);
 	pthread_cond_init(&admin->room, NULL);
 	int rc = load(admin);
@@ -73,6 +75,7 @@ struct admin *admin_free(struct admin *admin)
 {
 	if (admin) {
 		pthread_cond_destroy(&admin->room);
+		pthread_mutex_destroy(&admin->change);
 		pthread_mutex_destroy(&admin->lock);
 		crypt_wipe(admin, sizeof(*admin));
 		free(admin);
@@ -209,6 +212,17 @@ static int apply(struct write *w, struct store_txn *txn)
 	return 0;
 }
 
+static void put_in_force(struct admin *admin, const char hash[CRYPT_PASSWORD_HASH_SIZE],
+			 struct bytes password)
+{
+	pthread_mutex_lock(&admin->lock);
+	memcpy(admin->hash, hash, sizeof(admin->hash));
+	admin->generation++;
+	admin->seen_set = true;
+	crypt_hash(bytes_of(admin->key, sizeof(admin->key)), password, admin->seen);
+	pthread_mutex_unlock(&admin->lock);
+}
+
 int admin_set(struct admin *admin, struct bytes password, const struct audit_by *by,
 	      struct sl_error *err)
 {
@@ -217,16 +231,13 @@ int admin_set(struct admin *admin, struct bytes password, const struct audit_by 
 	if (rc == 0)
 		rc = crypt_password_hash(password, change.hash);
 	crash_at(CRASH_PASSWORD_UNWRITTEN);
-	if (rc == 0)
-		rc = writer_run(admin->writer, &change.w);
-	crash_at(CRASH_PASSWORD_WRITTEN);
 	if (rc < 0)
 		return rc;
-	pthread_mutex_lock(&admin->lock);
-	memcpy(admin->hash, change.hash, sizeof(admin->hash));
-	admin->generation++;
-	admin->seen_set = true;
-	crypt_hash(bytes_of(admin->key, sizeof(admin->key)), password, admin->seen);
-	pthread_mutex_unlock(&admin->lock);
-	return 0;
+	pthread_mutex_lock(&admin->change);
+	rc = writer_run(admin->writer, &change.w);
+	crash_at(CRASH_PASSWORD_WRITTEN);
+	if (rc == 0)
+		put_in_force(admin, change.hash, password);
+	pthread_mutex_unlock(&admin->change);
+	return rc;
 }

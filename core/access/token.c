@@ -255,12 +255,6 @@ int token_decode(struct bytes record, struct buf *keep, struct token *ret, int64
 
 /* ---- as people see it ---- */
 
-static void put_bound(struct json_object *to, const char *key, struct bytes text)
-{
-	if (text.len)
-		jb_put_bytes(to, key, text);
-}
-
 struct json_object *token_show(const struct token *token)
 {
 	struct json_object *one = jb_object(), *set = jb_array();
@@ -271,8 +265,8 @@ struct json_object *token_show(const struct token *token)
 	jb_put_bytes(one, "forwho", token->forwho);
 	jb_put_bytes(one, "note", token->note);
 	jb_put(one, "privileges", set);
-	put_bound(one, "userID", token->user_id);
-	put_bound(one, "author", token->author);
+	put_text_member(one, "userID", token->user_id);
+	put_text_member(one, "author", token->author);
 	if (token->header.len)
 		jb_put_raw(one, "header", token->header);
 	jb_put_time(one, "createdAt", token->created_ms);

@@ -496,7 +496,7 @@ static int flush_apply(struct write *w, struct store_txn *txn)
 		buf_reset(&record);
 		int rc = token_encode(fw->token[i], &record);
 		if (rc < 0)
-			return i ? 0 : rc; /* What is left out is written next time it is used. */
+			return rc;
 		store_put_buf(txn, STORE_TOKENS, bytes_str(fw->token[i]->id), &record);
 	}
 	return 0;
@@ -511,6 +511,8 @@ int token_book_flush(struct token_book *book)
 	fw.tokens = snapshot(book, &fw.token);
 	fw.since_ms = clock_wall_ms(book->clock) - TOKEN_FLUSH_MS;
 	int rc = fw.token ? writer_run(book->writer, &fw.w) : SL_E_NO_MEMORY;
+	if (rc < 0)
+		atomic_store(&book->used, true); /* it is tried again */
 	pthread_mutex_unlock(&book->change);
 	for (size_t i = 0; i < fw.tokens; i++)
 		token_unref(fw.token[i]);
