@@ -104,7 +104,7 @@ static int load(struct admission *a)
 		buf_add_bytes(&a->factors, a->from->factors);
 	else
 		buf_add_str(&a->factors, "{}");
-	return a->factors.rc;
+	return a->factors.rc ? a->factors.rc : a->provenance.rc;
 }
 
 static int make_plan(struct admission *a)

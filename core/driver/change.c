@@ -239,7 +239,7 @@ void change_submit(struct change *c)
 {
 	c->driver->changes_open++;
 	if (c->flaw)
-		driver_log(c->driver, LOG_ERROR, c->id, "out of memory", NULL, NULL);
+		driver_log(c->driver, LOG_ERROR, c->id, sl_err_text(c->flaw), NULL, NULL);
 	submit(c->driver, c);
 }
 

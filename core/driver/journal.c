@@ -55,7 +55,7 @@ void journal_changed(struct admission *a, uint32_t stage, const struct json *bef
 /* Half a document is never stored: without memory the change lacks a part. */
 static void add_buf(struct change *c, enum job_part part, const struct buf *text)
 {
-	if (text->rc == SL_E_NO_MEMORY)
+	if (text->rc)
 		c->flaw = text->rc;
 	else
 		change_add_doc(c, part, buf_bytes(text));
@@ -93,7 +93,7 @@ void journal_flush(struct admission *a, struct change *c)
 		buf_add_char(&list, '[');
 		buf_add_bytes(&list, buf_bytes(&a->provenance));
 		buf_add_char(&list, ']');
-		add_buf(c, PART_PROVENANCE, a->provenance.rc ? &a->provenance : &list);
+		add_buf(c, PART_PROVENANCE, &list);
 	}
 	if (a->factors_dirty)
 		add_buf(c, PART_FACTORS, &a->factors);
