@@ -30,8 +30,10 @@ static int free_name(const char *path, long format, char ret[PATH_MAX])
 		if (i > 1)
 			snprintf(more, sizeof(more), "-%d", i);
 		int n = snprintf(ret, PATH_MAX, "%.*s.format-%ld%s", (int)len, path, format, more);
-		if (n < 0 || n >= PATH_MAX - 32)
+		if (n < 0 || n >= PATH_MAX - 32) {
+			errno = ENAMETOOLONG;
 			return -1;
+		}
 		if (lstat(ret, &st) < 0 && errno == ENOENT)
 			return 0;
 	}
@@ -71,11 +73,12 @@ static int copy_file(const struct dir *dir, const char *folder)
 	if (to >= 0)
 		close(to);
 	free(piece);
-	int at = rc ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (at >= 0) {
-		rc = fsync(at);
+	if (!rc) {
+		int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		rc = at < 0 ? -1 : fsync(at);
 		why = errno;
-		close(at);
+		if (at >= 0)
+			close(at);
 	}
 	errno = why;
 	return rc;
@@ -84,9 +87,12 @@ static int copy_file(const struct dir *dir, const char *folder)
 static int check_room(const struct dir *dir, struct sl_error *err)
 {
 	struct stat st;
-	uint64_t left = disk_free(dir->fd);
 	if (fstatat(dir->fd, DIR_DATA_FILE, &st, 0) < 0)
 		return fail(dir->path, "read", err);
+	int beside = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uint64_t left = disk_free(beside < 0 ? dir->fd : beside);
+	if (beside >= 0)
+		close(beside);
 	if (left > (uint64_t)st.st_size + SPARE)
 		return 0;
 	return sl_fail(

@@ -45,7 +45,7 @@ struct store {
 /** Nobody knows what of a commit is on the disk: nothing is written from here on. */
 void store_break(struct store *store);
 
-enum { STORE_ADDS_MAX = 32, STORE_ADD_KEY_MAX = 320, STORE_COUNTER_SIZE = 8 };
+enum { STORE_ADDS_MAX = 32, STORE_ADD_KEY_MAX = 336, STORE_COUNTER_SIZE = 8 };
 
 /** Counters that are still to be changed: adds.c. */
 struct store_adds {

@@ -110,7 +110,7 @@ void store_put(struct store_txn *txn, enum store_table table, struct bytes key, 
 void store_del(struct store_txn *txn, enum store_table table, struct bytes key);
 /** Add to a counter: 8 bytes, big-endian, absent when 0; below 0 it stays 0. Counters of
  * one transaction are gathered, so that one that many writes change is written once: opening
- * a cursor on their table is a put like others. The key has at most 320 bytes. */
+ * a cursor on their table is a put like others. The key has at most 336 bytes. */
 void store_add(struct store_txn *txn, enum store_table table, struct bytes key, int64_t by);
 /** Put what was written into `record`; what became of writing it (no memory, over its
  * ceiling) sticks like a failure of its own, so that half a record is never stored. */

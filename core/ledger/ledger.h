@@ -7,8 +7,8 @@
  * Keys:  JOBS id · DOCS id+part · EVENTS id+be32(number) · REPLICAS id+be32(role)+be32(index)
  *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, 'j'+name+0+id, 'h'+id of held
  *        ones, and as
- *        ledger_kin.c, ledger_line.h, kept.h, ledger_erase.h say · COUNTS 'a', 's'+state,
- *        'u'+user, 'k'+kind, 'h', and as ledger_groups.c says
+ *        kin.c, line.h, kept.h and erase.h say · COUNTS 'a', 's'+state, 'u'+user, 'k'+kind,
+ *        'h', and as groups.c says
  *        TIMERS be64(due ms)+id · SEEN hash · SEEN 't'+be64(time)+hash
  *
  * Layer 2. Threads: reads in any read transaction; writes on the writer's thread. What
