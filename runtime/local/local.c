@@ -428,7 +428,7 @@ static int start_thread(struct local *l)
 	errno = pthread_create(&l->thread, NULL, follow_thread, l);
 	l->has_thread = errno == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return l->has_thread ? 0 : SL_E_IO;
+	return l->has_thread ? 0 : SL_E_NO_MEMORY;
 }
 
 #define START_WORDS "out of memory, or no thread left (ulimit -u, TasksMax of the service)"

@@ -132,7 +132,7 @@ static int start(struct logwatch *w)
 	w->has_thread = error == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = error;
-	return w->has_thread ? 0 : SL_E_IO;
+	return w->has_thread ? 0 : SL_E_NO_MEMORY;
 }
 
 int logwatch_create(const char *data_dir, struct logwatch **ret)
