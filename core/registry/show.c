@@ -36,7 +36,9 @@ static struct json_object *show_plugin(const struct registry_ref *ref, const str
 	struct json_object *to = jb_object();
 	jb_put_str(to, "key", p->key);
 	show_members(to, j, json_element(j, json_get(j, 0, BYTES("plugins")), index));
-	jb_put_int(to, "sequence", (int64_t)registry_sequence(ref, p));
+	size_t sequence = registry_sequence(ref, p);
+	if (sequence) /* else it is not in force yet */
+		jb_put_int(to, "sequence", (int64_t)sequence);
 	if (p->override.set)
 		jb_put(to, "override", override_show(&p->override));
 	return to;
