@@ -5,7 +5,7 @@
  * Entries carry numbers that only grow and times that never go back. No secret may be
  * handed in: whoever makes `before` and `after` leaves them out.
  *
- * Key: AUDIT be64(number). Kept for AUDIT_KEEP_MS, at most AUDIT_MAX of them and
+ * Key: AUDIT be64(number). Kept for AUDIT_KEEP_DAYS days, at most AUDIT_MAX of them and
  * AUDIT_BYTES_MAX; each new entry lets go of some that are over it, oldest first.
  *
  * Layer 2. Threads: reads in any read transaction; audit_append() in a writing one;

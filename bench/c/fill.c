@@ -1,7 +1,7 @@
 /* fill STORE JOBS SUSPENDED [USERS]: puts so many jobs into the store of a stopped gateway,
  * the last SUSPENDED of them suspended by a gate, the others succeeded, as if they had come
  * one a millisecond; by the ledger itself, so everything is there that the gateway would have
- * written: index, counters, events, timers of some. Documents are small.. */
+ * written: index, counters, events, timers of some. Documents are small. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -23,6 +23,8 @@ static bool is_signed(const struct key *key, struct mg_connection *peer, const c
 	crypto_auth_hmacsha256_state state;
 	int n = snprintf(head, sizeof head, "%s.%s.", mg_get_header(peer, "webhook-id"),
 			 mg_get_header(peer, "webhook-timestamp"));
+	if (n < 0 || (size_t)n >= sizeof head)
+		return false;
 	crypto_auth_hmacsha256_init(&state, key->bytes, key->len);
 	crypto_auth_hmacsha256_update(&state, (const unsigned char *)head, (size_t)n);
 	crypto_auth_hmacsha256_update(&state, (const unsigned char *)body, len);

@@ -4,7 +4,7 @@
  * increment_check() compares an answer with what was sent and either names the first
  * change that is not an addition or leaves the list of all additions. The list is what
  * merge.h puts into the base; nothing is copied before that. Which lists are keyed,
- * which paths are protected, where commands stand is one table (increment_rules.c).
+ * which paths are protected, where commands stand is one table (core/increment/rules.c).
  *
  * Pure; linear in the size of both documents (lists and objects out of order: n log n).
  * Recurses to the depth of the documents (at most JSON_DEPTH_MAX). Rules are immutable

@@ -110,6 +110,7 @@ void json_number_canonical(struct bytes text, struct buf *to);
 /** Append the value without white space between tokens, members in the order given. */
 void json_compact(const struct json *j, json_at at, struct buf *to);
 
+/** Is all of it UTF-8? */
 bool json_is_utf8(struct bytes text);
 /** Append `text` as a JSON string with quotes (it must be UTF-8; other bytes become U+FFFD). */
 void json_quote(struct buf *to, struct bytes text);

@@ -1,3 +1,4 @@
+/* Features as they are stored, read for tools, without a registry. */
 #include "core/registry/internal.h"
 
 static int read_one(struct bytes name, struct bytes record, const uint8_t *secret_key,
