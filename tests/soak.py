@@ -19,6 +19,7 @@ import http.client
 import os
 import pathlib
 import random
+import re
 import sys
 import tempfile
 import threading
@@ -57,6 +58,10 @@ from plugin_double import Answer, hang  # noqa: E402
 from test_kill9 import Load  # noqa: E402
 
 
+# How a Reply tells that the gateway is too busy, alone or behind what was asked.
+NOT_NOW = re.compile(r"(^|: )(429|503) b'")
+
+
 class Look:
     """One look at the gateway from outside."""
 
@@ -80,6 +85,7 @@ class Soak(Load):
     def __init__(self, daemon, folder, seed):
         super().__init__(daemon, folder, seed)
         self.over, self.restarting, self.resting = threading.Event(), threading.Event(), threading.Event()
+        self.busy = 0  # acts that are going on
         self.done = collections.Counter()
         self.faults, self.looks = [], []
 
@@ -89,7 +95,7 @@ class Soak(Load):
         """Again and again until the end; a gateway that is being restarted is waited for."""
         dice = random.Random(f"{self.seed}.{name}")
         while not self.over.is_set():
-            if self.resting.is_set():
+            if not self.may_begin():
                 self.over.wait(0.1)
                 continue
             try:
@@ -99,10 +105,22 @@ class Soak(Load):
                 self.done["found it gone"] += 1
                 self.over.wait(0.2)
             except AssertionError as fault:
-                if self.restarting.is_set() or "503" in str(fault) or "429" in str(fault):
+                if self.restarting.is_set() or NOT_NOW.search(str(fault)):
                     self.over.wait(0.2)
                 else:
                     self.faults.append(f"{name}: {str(fault)[:500]}")
+            except Exception as fault:  # whatever it is: told at the end
+                self.faults.append(f"{name}: {fault!r:.500}")
+                self.over.wait(0.2)
+            finally:
+                with self.lock:
+                    self.busy -= 1
+
+    def may_begin(self):
+        """One more act, unless it is the time to rest."""
+        with self.lock:
+            self.busy += not self.resting.is_set()
+            return not self.resting.is_set()
 
     def submit_one(self, dice):
         self.over.wait(dice.uniform(0, 2 * PACE_S))
@@ -113,7 +131,8 @@ class Soak(Load):
             self.ask("POST", f"/v1/job/rerun/{kept.id}")
         elif turn < 0.1:
             self.wait(kept, *FINAL, "suspended")
-            self.ask("DELETE", f"/v1/job/{kept.id}")
+            kept.erasing = True
+            kept.erased = self.ask("DELETE", f"/v1/job/{kept.id}").status == 200
         elif turn < 0.2:
             self.ask("GET", f"/v1/job/explain/{kept.id}")
             self.ask("GET", f"/v1/job/events/{kept.id}")
@@ -176,8 +195,9 @@ class Soak(Load):
 
     def rest(self, began):
         """The traffic pauses until all is done; then it is looked at."""
-        self.resting.set()
-        self.over.wait(8)  # what is at it comes to its end
+        with self.lock:
+            self.resting.set()
+        until(lambda: self.busy == 0, 120, lambda: f"what is at it comes to its end; {self.busy} are")
         self.end_all()
         self.looks.append(Look(self.daemon, began))
         self.plugin.suspends = True
@@ -188,7 +208,7 @@ class Soak(Load):
         acts = [(f"submissions {n}", self.submit_one) for n in range(3)]
         acts += [("resumes", self.resume_some), ("operations", self.operate), ("streams", self.read_events),
                  ("streams 2", self.read_events), ("troubles", self.trouble)]
-        threads = [threading.Thread(target=self.loop, args=act, daemon=True) for act in acts]
+        threads = [threading.Thread(target=self.loop, args=act, name=act[0], daemon=True) for act in acts]
         for one in threads:
             one.start()
         again_at, rest_at = time.monotonic() + 5, began + seconds / 4
@@ -205,6 +225,7 @@ class Soak(Load):
         self.plugin.released.set()
         for one in threads:
             one.join(60)
+        self.faults += [f"{one.name}: it does not come to its end" for one in threads if one.is_alive()]
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -227,7 +248,8 @@ class Soak(Load):
         """At the end nothing that was answered and is still kept is missing, and nothing ran twice."""
         self.end_all()
         for one in self.kept[-KEEP_JOBS // 2:]:
-            assert self.api.get(f"/v1/job/detail/{one.id}").status in (200, 404), one.id
+            reply = self.api.get(f"/v1/job/detail/{one.id}")
+            assert reply.status in one.statuses(), f"{one.id}: {reply}, not one of {one.statuses()}"
         counted = collections.Counter(self.runs.read_text().splitlines())
         assert not [line for line, n in counted.items() if n > 1], "a replica ran twice"
         return len(counted)

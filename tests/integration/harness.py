@@ -130,6 +130,13 @@ class Api:
     def delete(self, path, body=None, **more):
         return self.call("DELETE", path, body, **more)
 
+    def answers(self):
+        """Whoever listens there is ready; False also where nobody does."""
+        try:
+            return self.get("/readyz", timeout=5).status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
     def good(self, method, path, body=None, **more):
         """The payload of a call that must succeed."""
         reply = self.call(method, path, body, **more)
@@ -243,10 +250,11 @@ class Daemon:
 
     def is_ready(self):
         assert self.process.poll() is None, f"sluiced ended ({self.process.returncode}): {self.tail()}"
-        try:
-            return self.api.get("/readyz", timeout=5).status == 200
-        except (OSError, http.client.HTTPException):
-            return False
+        return self.answers()
+
+    def answers(self):
+        """It is ready now; it need not even live."""
+        return self.api.answers()
 
     def tail(self):
         text = self.log.read_text(errors="replace") if self.log.exists() else ""

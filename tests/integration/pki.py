@@ -4,6 +4,7 @@ import ssl
 import subprocess
 
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+RSA = ["-newkey", "rsa:2048", "-nodes"]
 
 
 def openssl(folder, *args):
@@ -16,9 +17,9 @@ def authority(folder, name):
             "-out", f"{name}.pem")
 
 
-def certificate(folder, name, ca, extension, *more):
+def certificate(folder, name, ca, extension, *more, key=tuple(CURVE)):
     """NAME.pem and NAME.key, signed by an authority of the folder."""
-    openssl(folder, "req", *CURVE, "-keyout", f"{name}.key", "-subj", f"/CN={name}", "-out", f"{name}.csr")
+    openssl(folder, "req", *key, "-keyout", f"{name}.key", "-subj", f"/CN={name}", "-out", f"{name}.csr")
     (folder / f"{name}.ext").write_text(extension)
     openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial",
             *(more or ("-days", "2")), "-extfile", f"{name}.ext", "-out", f"{name}.pem")

@@ -164,15 +164,8 @@ def test_the_password_and_the_configuration(make_daemon):
                    input=b"the-third-password\n", check=True, capture_output=True, timeout=60)
     daemon.spawn()
     api = daemon.api.with_token("the-third-password")
-    until(lambda: daemon.process.poll() is None and reachable(api), 30, "it is up")
+    until(daemon.is_ready, 30, "it is up")
     assert (newest(api)["action"], newest(api)["token"]) == ("admin.password", "sluicectl")
-
-
-def reachable(api):
-    try:
-        return api.get("/readyz").status == 200
-    except OSError:
-        return False
 
 
 # --- reading ---------------------------------------------------------------------------------------------

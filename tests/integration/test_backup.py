@@ -59,17 +59,24 @@ def test_all_that_was_answered_before_is_in_it(daemon, plugin_server, tmp_path, 
     daemon.api.register(gated(plugin_server))
     token = daemon.api.token_for("read_job", "write_job")
     before = [daemon.api.submit(job(NULL)) for _ in range(20)]
-    stop, during = threading.Event(), []
+    stop, during, faults = threading.Event(), [], []
 
     def go_on():
-        while not stop.is_set():
-            during.append(daemon.api.submit(job(NULL)))
+        try:
+            while not stop.is_set():
+                during.append(daemon.api.submit(job(NULL)))
+        except Exception as fault:  # whatever it is: told below
+            faults.append(fault)
 
-    thread = threading.Thread(target=go_on)
+    thread = threading.Thread(target=go_on, daemon=True)
     thread.start()
-    done = ctl(daemon, "backup", tmp_path / "copy")
-    stop.set()
-    thread.join()
+    try:
+        until(lambda: during or faults, 30, "jobs come")
+        done = ctl(daemon, "backup", tmp_path / "copy")
+    finally:
+        stop.set()
+        thread.join(90)
+    assert not faults and not thread.is_alive(), faults
     assert done.returncode == 0, done.stderr
     assert f"backup {tmp_path}/copy: " in done.stderr and " jobs, 1 features, 1 tokens, " in done.stderr
     assert "secret.key" in done.stderr  # what is missing in it, and where to have it

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from harness import feature, job, plugin, role, taskset
-from plugin_double import Answer, Raw, passes
+from plugin_double import Answer, Raw, hang, passes
 
 GATE = "AccessGate.f.qa"
 
@@ -29,7 +29,7 @@ def test_one_id_over_retries_waits_and_restarts(daemon, plugin_server):
     one = api.submit(job())
     api.wait_state(one, "suspended")
     daemon.kill9()
-    plugin_server.on("/g", lambda call: threading.Event().wait(60))
+    plugin_server.on("/g", hang)
     daemon.start()
     before = len(plugin_server.at("/g"))
     plugin_server.wait_calls("/g", before + 1)
@@ -80,7 +80,6 @@ def test_a_spent_budget_names_who_used_it(make_daemon, plugin_server):
         pause.wait(1.2)
         return {"decision": "pass"}
 
-    hang = Raw(lambda _sock, server: server.released.wait(60))
     daemon.api.register(feature("f", *(
         plugin("AccessGate", plugin_server.on("/" + name, answer), name=name, timeoutMs=60000, failurePolicy="fail")
         for name, answer in (("quick", passes), ("slow", slow), ("hung", hang)))))

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from harness import FINAL, feature, job, plugin, processes_with, role, taskset, until
-from plugin_double import Raw, passes
+from plugin_double import Raw, hang, passes
 
 
 def again(daemon):
@@ -172,8 +172,7 @@ def test_sigterm_is_clean_and_keeps_all(daemon, plugin_server):
 
 
 def test_a_held_answer_is_given_at_the_end(daemon, plugin_server):
-    daemon.api.register(feature("f", plugin("AccessGate", plugin_server.on("/g", Raw(
-        lambda sock, server: server.released.wait(30))), timeoutMs=60000)))
+    daemon.api.register(feature("f", plugin("AccessGate", plugin_server.on("/g", hang), timeoutMs=60000)))
     answers = []
 
     def submit():

@@ -5,11 +5,10 @@ import re
 import selectors
 import socket
 import threading
-import time
 
 import pytest
 
-from harness import job, role
+from harness import job, role, until
 
 NULL = {"kind": "TaskSet", "metadata": {"name": "t"},
         "spec": {"engine": "null", "roles": [role("main", "true")]}}
@@ -92,10 +91,7 @@ def streams(api):
 
 
 def until_streams(api, wanted, seconds=30):
-    deadline = time.monotonic() + seconds
-    while (n := streams(api)) != wanted:
-        assert time.monotonic() < deadline, f"{n} streams are open, not {wanted}"
-        time.sleep(0.05)
+    until(lambda: streams(api) == wanted, seconds, lambda: f"{wanted} streams are open; {streams(api)} are")
 
 
 def submit_until_streams(api, wanted, slow):
@@ -134,10 +130,8 @@ def test_who_stops_reading_is_cut_off_and_comes_back(make_daemon, limits, readin
         return [event for part in parts for event in part.events()]
 
     def until_whole(*parts):
-        deadline = time.monotonic() + 20
-        while len(seen(*parts)) < len(wanted):
-            assert not parts[-1].ended and time.monotonic() < deadline, len(seen(*parts))
-            time.sleep(0.05)
+        until(lambda: len(seen(*parts)) >= len(wanted) or parts[-1].ended, 20,
+              lambda: f"it is told all {len(wanted)}; it was told {len(seen(*parts))}")
         events = seen(*parts)
         numbers = [number for number, _ in events]
         assert numbers == sorted(set(numbers))

@@ -39,10 +39,12 @@ def test_no_room_for_one_write_of_a_commit(faulty, skip):
     reply = daemon.api.post("/v1/job", job(NULL, name="in trouble"))
     assert reply.status == 200 or (reply.status, reply.code) == (503, "SERVICE_UNAVAILABLE"), reply
     if reply.status == 503:
-        assert int(reply.headers["Retry-After"]) > 0 and "room" in reply.msg or "full" in reply.msg
+        assert int(reply.headers["Retry-After"]) > 0, reply.headers
+        assert "room" in reply.msg or "full" in reply.msg, reply
         assert daemon.api.count(name="in trouble") == 0, "nothing is stored when a request is refused"
     else:
         assert daemon.api.wait_final(reply.payload["jobID"])["state"] == "succeeded"
+    assert skip or faults.hits("PWRITE") == 1, "no write was refused"
     faults.clear()
     after = daemon.api.submit(job(NULL))
     for one in (before, after):
@@ -201,7 +203,7 @@ def test_every_fault_of_a_start(faulty, call, error):
         faults.fail(call, error, skip=skip)
         before = daemon.log.stat().st_size if daemon.log.exists() else 0
         daemon.spawn()
-        until(lambda: daemon.process.poll() is not None or is_ready(daemon), 30, "it is up, or at its end")
+        until(lambda: daemon.process.poll() is not None or daemon.answers(), 30, "it is up, or at its end")
         code = daemon.process.poll()
         if code is not None:
             assert code in (65, 69, 70, 74, 78), f"{call} {skip}: {code}: {daemon.tail()}"
@@ -212,15 +214,9 @@ def test_every_fault_of_a_start(faulty, call, error):
             daemon.process.terminate()
             assert daemon.process.wait(30) in (0, 74), daemon.tail()
         daemon.check_log()
+        assert skip or faults.hits(call), f"no {call} in a whole start"
         if not faults.hits(call):
             break
     faults.clear()
     daemon.start()
     assert daemon.api.wait_final(daemon.api.submit(job(NULL)))["state"] == "succeeded"
-
-
-def is_ready(daemon):
-    try:
-        return daemon.api.get("/readyz", timeout=5).status == 200
-    except (OSError, http.client.HTTPException):
-        return False

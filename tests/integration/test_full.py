@@ -80,7 +80,8 @@ def test_a_full_store(make_daemon, plugin_server):
 
 @pytest.fixture
 def small_disk(tmp_path_factory):
-    """A folder with a file system of its own."""
+    """A folder with a file system of its own. A test takes it before its gateways, so that they are
+    ended, and their stores looked at, while it is there."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
     at = tmp_path_factory.mktemp("disk")
@@ -101,7 +102,7 @@ def ballast(disk, leave):
     path.unlink()
 
 
-def test_a_full_disk(make_daemon, small_disk, plugin_server, tmp_path):
+def test_a_full_disk(small_disk, make_daemon, plugin_server, tmp_path):
     daemon = make_daemon()
     daemon.data = small_disk / "data"
     daemon.start()
@@ -130,7 +131,7 @@ def test_a_full_disk(make_daemon, small_disk, plugin_server, tmp_path):
         assert api.state(one) == "succeeded"
 
 
-def test_replicas_that_fill_the_disk(make_daemon, small_disk):
+def test_replicas_that_fill_the_disk(small_disk, make_daemon):
     """Their output and their files take all the room: they fail, the gateway does not."""
     daemon = make_daemon(config="store: {size_max: 16 MiB}\nengines: {local: {log_max: 1 GiB}}\n")
     daemon.data = small_disk / "data"

@@ -3,7 +3,6 @@
 import concurrent.futures
 import datetime
 import itertools
-import json
 import threading
 import time
 

@@ -64,9 +64,9 @@ class Load(Scene):
         def run():
             try:
                 act(*arguments)
-            except AssertionError as fault:
+            except Exception as fault:  # whatever it is: told by round()
                 self.faults.append(fault)
-        return threading.Thread(target=run)
+        return threading.Thread(target=run, daemon=True)
 
     def round(self, seconds):
         """Load, and the end of the gateway in the middle of it."""
@@ -82,6 +82,7 @@ class Load(Scene):
         for one in threads:
             one.join(60)
         assert not self.faults, self.faults
+        assert not any(one.is_alive() for one in threads), "a caller still waits for a gateway that is gone"
 
 
 def test_killed_under_load(make_daemon, tmp_path_factory):
@@ -100,6 +101,6 @@ def test_killed_under_load(make_daemon, tmp_path_factory):
         print(f"{kills} kills, {len(load.kept)} jobs answered, {load.api.count()} in the store, "
               f"{len(load.runs.read_text().splitlines())} replicas ran, {len(load.plugin.calls)} calls")
         assert load.daemon.stop() == 0
-        load.check_store()
+        load.daemon.check_store()
     finally:
         load.close()

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from harness import feature, job, plugin, until, when
-from plugin_double import Answer, passes
+from plugin_double import Answer
 
 GATE = "AccessGate.f.qa"
 NO = {"decision": "stop", "reason": "seen"}

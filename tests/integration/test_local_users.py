@@ -181,7 +181,7 @@ def test_started_by_somebody_who_is_not_root(folder):
             stdout=log, stderr=log, cwd=folder, env={"PATH": os.environ["PATH"]})
     try:
         api = Api(port)
-        until(lambda: answers(api), 30, "it is ready")
+        until(api.answers, 30, "it is ready")
         assert [note for note in api.get("/readyz").document["notes"] if "single-user" in note]
         job_id = api.submit(job(taskset(role("main", "(setsid sleep 300 &); id -un; exit 0"))))
         assert api.wait_final(job_id)["state"] == "succeeded"
@@ -193,13 +193,6 @@ def test_started_by_somebody_who_is_not_root(folder):
     finally:
         gateway.terminate()
         assert gateway.wait(30) == 0
-
-
-def answers(api):
-    try:
-        return api.get("/readyz").status == 200
-    except OSError:
-        return False
 
 
 def test_off_loopback_without_single_user_mode(folder):

@@ -12,16 +12,18 @@ What a fence says behind its language is done:
 All in one folder and one shell, as somebody at a terminal would.
 """
 
+import contextlib
 import os
 import pathlib
 import re
 import shlex
 import signal
 import subprocess
+import sys
 
 import pytest
 
-from harness import ROOT, free_port, program
+from harness import ROOT, free_port, processes_of, program, until
 
 PAGES = ["doc/writing-plugins.md", "plugins-sdk/python/README.md", "plugins-sdk/node/README.md",
          "plugins-sdk/go/README.md", "plugins-sdk/c/README.md"]
@@ -99,6 +101,19 @@ def shown_in(expected, printed):
     return None
 
 
+def end(shell, folder):
+    """The shell ends what serves, as at its own end; what does not listen is killed."""
+    os.killpg(shell.pid, signal.SIGTERM)
+    try:
+        shell.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.wait(20)
+    for pid in processes_of(folder):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def run_page(path, text, folder, server):
     port = free_port()
     text = text.replace("127.0.0.1:9000", f"127.0.0.1:{port}").replace('"127.0.0.1", 9000', f'"127.0.0.1", {port}')
@@ -117,7 +132,7 @@ def run_page(path, text, folder, server):
     try:
         code = shell.wait(WHOLE_S)
     except subprocess.TimeoutExpired:
-        os.kill(shell.pid, signal.SIGTERM)
+        end(shell, folder)
         raise
     if code:
         at = int((folder / "at").read_text())
@@ -144,6 +159,13 @@ def test_what_is_shown_works(api, tmp_path, path):
 def test_a_broken_snippet_is_found(tmp_path, broken, words):
     with pytest.raises(AssertionError, match=words):
         run_page("page", broken, tmp_path, "127.0.0.1:1")
+
+
+def test_a_page_that_does_not_end_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "WHOLE_S", 2)
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_page("page", "```sh run\nsleep 300 &\nsleep 300\n```\n", tmp_path, "127.0.0.1:1")
+    until(lambda: not processes_of(tmp_path), 20, "all of it has ended")
 
 
 def test_each_page_of_the_manual_can_be_reached():

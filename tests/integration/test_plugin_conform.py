@@ -6,7 +6,6 @@ import copy
 import http.server
 import json
 import os
-import pathlib
 import subprocess
 import threading
 import time

@@ -10,7 +10,8 @@ import xml.etree.ElementTree as ElementTree
 
 
 def outcomes(path):
-    """(name, "passed", "failed" or "skipped") for each test of a file."""
+    """(name, "passed", "failed" or "skipped") for each test of a file; one that was skipped has its
+    reason behind its name."""
     try:
         cases = list(ElementTree.parse(path).iter("testcase"))
     except (OSError, ElementTree.ParseError) as error:
@@ -22,8 +23,9 @@ def outcomes(path):
         name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
         if case.find("failure") is not None or case.find("error") is not None:
             yield name, "failed"
-        elif case.find("skipped") is not None:
-            yield name, "skipped"
+        elif (skipped := case.find("skipped")) is not None:
+            reason = skipped.get("message") or (skipped.text or "").strip() or "no reason is given"
+            yield f"{name}: {' '.join(reason.split())}", "skipped"
         else:
             yield name, "passed"
 
@@ -37,8 +39,8 @@ def main(arguments):
             found += outcomes(path)
     for name, outcome in found:
         tally[outcome] += 1
-        if outcome == "failed":
-            print(f"failed: {name}")
+        if outcome != "passed":
+            print(f"{outcome}: {name}")
     if not found:
         tally["failed"] = 1
         print("failed: nothing ran")
