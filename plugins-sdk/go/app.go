@@ -21,6 +21,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -295,21 +296,39 @@ func (a *App) answer(to http.ResponseWriter, request *http.Request) *reply {
 	if most == 0 {
 		most = 4 << 20
 	}
-	body, err := readBody(to, request, most)
+	room := rooms.Get().(*bytes.Buffer)
+	defer leave(room)
+	body, err := readBody(to, request, most, room)
 	if err != nil { // or it broke off: nobody is there to read this
 		return unread(problem(413, fmt.Sprintf("the body: has more than %d bytes", most)))
 	}
 	return a.ask(plugin, request, body)
 }
 
-func readBody(to http.ResponseWriter, request *http.Request, most int64) ([]byte, error) {
+// keptMax is the size of the largest body whose room is kept for the next one.
+const keptMax = 64 << 10
+
+// rooms are what bodies are read into: nothing of an answer or of a Call points into them.
+var rooms = sync.Pool{New: func() any { return &bytes.Buffer{} }}
+
+func leave(room *bytes.Buffer) {
+	if room.Cap() <= keptMax {
+		room.Reset()
+		rooms.Put(room)
+	}
+}
+
+// readBody reads into the room.
+func readBody(to http.ResponseWriter, request *http.Request, most int64, room *bytes.Buffer) ([]byte, error) {
 	if request.ContentLength > most {
 		return nil, errors.New("too large")
 	}
 	if request.ContentLength < 0 {
-		return io.ReadAll(http.MaxBytesReader(to, request.Body, most))
+		_, err := room.ReadFrom(http.MaxBytesReader(to, request.Body, most))
+		return room.Bytes(), err
 	}
-	body := make([]byte, request.ContentLength)
+	room.Grow(int(request.ContentLength))
+	body := room.Bytes()[:request.ContentLength]
 	_, err := io.ReadFull(request.Body, body)
 	return body, err
 }

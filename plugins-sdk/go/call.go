@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -117,14 +117,15 @@ func whole(text string) (int, bool) {
 }
 
 // asked reads the headers; the caller ends the context.
-func asked(ctx context.Context, headers http.Header) (Asked, context.CancelFunc) {
+func asked(ctx context.Context, headers http.Header) (Asked, func()) {
 	attempt, known := whole(headers.Get("Sluice-Attempt"))
 	if !known || attempt == 0 {
 		attempt = 1
 	}
-	end := context.CancelFunc(func() {})
+	end := func() {}
 	if left, known := whole(headers.Get("Sluice-Deadline-Ms")); known {
-		ctx, end = context.WithTimeout(ctx, time.Duration(left)*time.Millisecond)
+		until := &deadline{parent: ctx, at: time.Now().Add(time.Duration(left) * time.Millisecond)}
+		ctx, end = until, until.end
 	}
 	return Asked{
 		Context:     ctx,
@@ -136,6 +137,33 @@ func asked(ctx context.Context, headers http.Header) (Asked, context.CancelFunc)
 	}, end
 }
 
+// reader reads objects one after the other: its decoder makes room for the text once, and not with
+// each call.
+type reader struct {
+	text    bytes.Reader
+	decoder *json.Decoder
+}
+
+var readers = sync.Pool{New: func() any {
+	r := &reader{}
+	r.decoder = json.NewDecoder(&r.text)
+	r.decoder.UseNumber()
+	return r
+}}
+
+// next reads one value into members and tells what stands behind it.
+func (r *reader) next(body []byte, members *map[string]any) (behind []byte, err error) {
+	r.text.Reset(body)
+	before := r.decoder.InputOffset()
+	err = r.decoder.Decode(members)
+	behind = body[r.decoder.InputOffset()-before:]
+	r.text.Reset(nil)
+	if err == nil && len(behind) == 0 && len(body) <= keptMax {
+		readers.Put(r) // with nothing left in it that the next one could read
+	}
+	return behind, err
+}
+
 // readJSON reads the body as an object, numbers as they stand.
 func readJSON(body []byte) (map[string]any, error) {
 	if !utf8.Valid(body) {
@@ -143,19 +171,14 @@ func readJSON(body []byte) (map[string]any, error) {
 	}
 	var members map[string]any
 	var kind *json.UnmarshalTypeError
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	err := decoder.Decode(&members)
-	if err == nil || errors.As(err, &kind) {
-		if _, more := decoder.Token(); more != io.EOF {
-			return nil, Refuse("the body is not JSON: something stands behind it")
-		}
-	}
+	behind, err := readers.Get().(*reader).next(body, &members)
 	switch {
-	case errors.As(err, &kind) || err == nil && members == nil:
-		return nil, Refuse("the body: must be an object")
-	case err != nil:
+	case err != nil && !errors.As(err, &kind):
 		return nil, Refuse("the body is not JSON: %v", err)
+	case len(bytes.Trim(behind, " \t\r\n")) > 0:
+		return nil, Refuse("the body is not JSON: something stands behind it")
+	case err != nil || members == nil:
+		return nil, Refuse("the body: must be an object")
 	}
 	return members, nil
 }

@@ -1,6 +1,7 @@
 package sluice
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"sync"
@@ -35,7 +36,9 @@ type behind struct {
 	writing sync.Mutex // taken before lock, held over a write: lines stay in their order
 	lock    sync.Mutex
 	started bool
-	lines   []byte
+	lines   [2]bytes.Buffer // one is filled
+	filled  int             // while the other is written
+	encoder *json.Encoder   // into the one
 }
 
 func (b *behind) start(yes bool) {
@@ -45,11 +48,19 @@ func (b *behind) start(yes bool) {
 	b.flush()
 }
 
-func (b *behind) put(line []byte, atOnce bool) {
+// Write is where the encoder leaves a line.
+func (b *behind) Write(line []byte) (int, error) { return b.lines[b.filled].Write(line) }
+
+// put encodes the entry into the lines.
+func (b *behind) put(entry *Entry) {
 	b.lock.Lock()
-	first := len(b.lines) == 0
-	b.lines = append(b.lines, line...)
-	atOnce = atOnce || !b.started || len(b.lines) >= behindSize
+	if b.encoder == nil {
+		b.encoder = json.NewEncoder(b)
+	}
+	lines := &b.lines[b.filled]
+	first := lines.Len() == 0
+	_ = b.encoder.Encode(entry) // texts and numbers: there is nothing that cannot be
+	atOnce := entry.Level != "info" || !b.started || lines.Len() >= behindSize
 	b.lock.Unlock()
 	if atOnce {
 		b.flush()
@@ -62,11 +73,14 @@ func (b *behind) flush() {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	b.lock.Lock()
-	lines := b.lines
-	b.lines = nil
+	lines := &b.lines[b.filled]
+	b.filled = 1 - b.filled
 	b.lock.Unlock()
-	if len(lines) > 0 {
-		_, _ = os.Stderr.Write(lines) // there is nowhere to tell of a log that is gone
+	if lines.Len() > 0 {
+		_, _ = os.Stderr.Write(lines.Bytes()) // there is nowhere to tell of a log that is gone
+	}
+	if lines.Reset(); lines.Cap() > 2*behindSize {
+		*lines = bytes.Buffer{}
 	}
 }
 
@@ -82,6 +96,5 @@ func (a *App) log(entry Entry) {
 		a.Log(entry)
 		return
 	}
-	line, _ := json.Marshal(entry)
-	a.behind.put(append(line, '\n'), entry.Level != "info")
+	a.behind.put(&entry)
 }
