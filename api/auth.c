@@ -1,6 +1,7 @@
 #include "api/auth.h"
 
 #include "api/route.h"
+#include "core/base/hash.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -67,9 +68,7 @@ bool auth_is_loopback(const struct request *req)
 static struct culprit *place_of(struct auth *auth, const char *address)
 {
 	enum { WAYS = 16 };
-	uint32_t h = 2166136261u;
-	for (const char *c = address; *c; c++)
-		h = (h ^ (unsigned char)*c) * 16777619u;
+	uint64_t h = hash_bytes(bytes_str(address), 0);
 	struct culprit *set = &auth->culprit[h % (AUTH_ADDRESSES_MAX / WAYS) * WAYS];
 	struct culprit *oldest = set;
 	for (size_t i = 0; i < WAYS; i++) {

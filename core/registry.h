@@ -12,7 +12,7 @@
 #include "core/audit.h"
 #include "core/plugin.h"
 #include "net/executor.h"
-#include "selector/index.h"
+#include "selector/index/index.h"
 #include "store/writer.h"
 
 struct registry_ref { /* one generation */

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "core/base/hash.h"
 #include "net/http.h"
 
 void places_init(struct places *all, unsigned active_max, unsigned active_place_max)
@@ -12,18 +13,9 @@ void places_init(struct places *all, unsigned active_max, unsigned active_place_
 	all->active_place_max = active_place_max;
 }
 
-uint64_t place_hash(struct bytes text)
-{
-	const unsigned char *at = text.at;
-	uint64_t h = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < text.len; i++)
-		h = (h ^ at[i]) * 0x100000001b3u;
-	return h;
-}
-
 struct place *place_take(struct places *all, struct bytes name)
 {
-	uint64_t hash = place_hash(name);
+	uint64_t hash = hash_bytes(name, 0);
 	struct list *bucket = &all->bucket[hash % PLACE_BUCKETS];
 	for (struct list *l = bucket->next; l != bucket; l = l->next) {
 		struct place *p = container_of(l, struct place, link);

@@ -31,7 +31,6 @@ struct places {
 
 SL_BEGIN_DECLS
 
-uint64_t place_hash(struct bytes text); /**< FNV-1a. */
 void places_init(struct places *all, unsigned active_max, unsigned active_place_max);
 struct place *place_take(struct places *all, struct bytes name); /**< NULL: no memory. */
 void place_drop(struct place *place);

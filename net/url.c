@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "core/base/hash.h"
 #include "net/http.h"
 
 static struct url *url_drop(struct url *url)
@@ -34,7 +35,7 @@ static int url_create(struct bytes text, uint64_t hash, struct url **ret)
 
 int urls_take(struct urls *all, struct bytes text, struct url **ret)
 {
-	uint64_t hash = place_hash(text);
+	uint64_t hash = hash_bytes(text, 0);
 	struct url **slot = &all->slot[hash % HTTP_URLS];
 	struct url *kept = *slot;
 	if (!kept || kept->hash != hash || !bytes_eq(bytes_of(kept->text, kept->len), text)) {

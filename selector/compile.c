@@ -1,5 +1,5 @@
+#include "selector/index/pool.h"
 #include "selector/internal.h"
-#include "selector/pool.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #include "selector/condition.h"
 
-#include "selector/lex.h"
+#include "selector/expression/lex.h"
 
 #include <stdio.h>
 

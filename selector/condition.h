@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/base/arena.h"
-#include "selector/regex.h"
+#include "selector/pattern/regex.h"
 #include "selector/selector.h"
 
 enum condition_kind { CONDITION_EXACT, CONDITION_REGEX };
@@ -20,7 +20,7 @@ struct condition {
 	enum condition_kind kind;
 	bool used;           /**< Does the expression mention it? */
 	struct regex *regex; /**< Owned; NULL for CONDITION_EXACT and before compiling. */
-	/* once its selector has joined a pool (selector/pool.h), for those that are used */
+	/* once its selector has joined a pool (selector/index/pool.h), for those that are used */
 	uint32_t id, key_id;
 	struct shared *shared, *shared_key;
 };

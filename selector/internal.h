@@ -3,7 +3,7 @@
 #pragma once
 
 #include "selector/condition.h"
-#include "selector/program.h"
+#include "selector/expression/program.h"
 
 #include <stdatomic.h>
 
@@ -24,7 +24,7 @@ struct selector_scratch {
 	struct selector_limits limits;
 	struct regex_scratch *regex;
 	struct buf value;
-	struct indexing *indexing; /* selector/indexing.h; made at the first use */
+	struct indexing *indexing; /* selector/index/indexing.h; made at the first use */
 };
 
 /** What one pattern of this selector may spend: an equal part of the whole, so that a

@@ -1,4 +1,4 @@
-#include "selector/indexing.h"
+#include "selector/index/indexing.h"
 
 #include <stdlib.h>
 

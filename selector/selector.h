@@ -2,7 +2,7 @@
  * expression over their names) is compiled once, at registration, and then matched
  * against a job's header information.
  *
- * Layer 1: may use core/base and core/json. PCRE2 appears in selector/regex.c only. */
+ * Layer 1: may use core/base and core/json. PCRE2 appears in selector/pattern/regex.c only. */
 #pragma once
 
 #include "core/json/index.h"
@@ -67,7 +67,7 @@ struct selector *selector_free(struct selector *s);
 bool selector_meets(const struct selector *s, const struct selector *other,
 		    struct selector_scratch *scratch);
 
-/* ---- many of them: selector/index.h ---- */
+/* ---- many of them: selector/index/index.h ---- */
 
 SL_MUST_USE int selector_pool_create(struct selector_pool **ret);
 /** Gone when all selectors that joined are. */

@@ -1,6 +1,7 @@
 /* GET /v1/job/count: how many jobs match, as a whole or in groups. Counters tell it where they
  * know; else the jobs are walked, in pieces, so that no reading transaction lasts long. */
 #include "api/handlers/job_filter.h"
+#include "core/base/hash.h"
 #include "core/ledger/walk.h"
 
 #include <stdlib.h>
@@ -53,14 +54,10 @@ struct tally {
 
 static uint32_t hash_of(const struct group *g)
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-	for (size_t i = 0; i < g->fields; i++) {
-		const unsigned char *at = g->text[i].at;
-		for (size_t k = 0; k < g->text[i].len; k++)
-			hash = (hash ^ at[k]) * 16777619u;
-		hash = (hash ^ 0xff) * 16777619u; /* the end of one is not the start of the next */
-	}
-	return hash ^ hash >> 16;
+	uint64_t hash = 0;
+	for (size_t i = 0; i < g->fields; i++)
+		hash = hash_bytes(g->text[i], hash);
+	return (uint32_t)hash;
 }
 
 static bool same(const struct group *a, const struct group *b)

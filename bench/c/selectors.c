@@ -18,7 +18,7 @@
 #include <time.h>
 
 #include "selector/condition.h"
-#include "selector/index.h"
+#include "selector/index/index.h"
 #include "selector/internal.h"
 
 enum { ROUNDS = 7, KEYS = 12, JOBS = 64, MOST = 10000, CONDITIONS = 3, CHANGES = 400 };

@@ -1,5 +1,6 @@
 #include "core/calls/standing.h"
 
+#include "core/base/hash.h"
 #include "net/target.h"
 
 #include <pthread.h>
@@ -25,22 +26,11 @@ struct standings {
 	size_t places;
 };
 
-/* FNV-1a; keys and addresses are registered by people with a privilege for it. */
-static uint64_t hash_on(uint64_t h, struct bytes text)
-{
-	const uint8_t *at = text.at;
-	for (size_t i = 0; i < text.len; i++)
-		h = (h ^ at[i]) * 0x100000001b3u;
-	return h;
-}
-
-static uint64_t hash(struct bytes text) { return hash_on(0xcbf29ce484222325u, text); }
-
 static uint64_t hash_addresses(const struct plugin *p)
 {
-	uint64_t h = hash(BYTES(""));
+	uint64_t h = 0;
 	for (uint32_t i = 0; i < p->addresses; i++)
-		h = hash_on(h, bytes_of(p->address[i], strlen(p->address[i]) + 1));
+		h = hash_bytes(bytes_str(p->address[i]), h);
 	return h;
 }
 
@@ -48,7 +38,7 @@ static uint64_t hash_addresses(const struct plugin *p)
 
 static struct standing **slot_of(struct standings *s, struct bytes key)
 {
-	struct standing **slot = &s->of[hash(key) % BUCKETS];
+	struct standing **slot = &s->of[hash_bytes(key, 0) % BUCKETS];
 	while (*slot && !bytes_is(key, (*slot)->key))
 		slot = &(*slot)->next;
 	return slot;
@@ -128,7 +118,7 @@ static struct bytes place_name(const char *address)
 
 static struct place **place_slot(struct standings *s, struct bytes name)
 {
-	struct place **slot = &s->place[hash(name) % PLACE_BUCKETS];
+	struct place **slot = &s->place[hash_bytes(name, 0) % PLACE_BUCKETS];
 	while (*slot && !bytes_eq(bytes_of((*slot)->name, (*slot)->len), name))
 		slot = &(*slot)->next;
 	return slot;

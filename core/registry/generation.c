@@ -2,6 +2,7 @@
  * a job's plugins are found. Made from the one before by merging in what has come; features
  * are owned in blocks that generations share, so that a change of one of ten thousand is a
  * few copies of arrays. */
+#include "core/base/hash.h"
 #include "core/registry/internal.h"
 
 #include <stdlib.h>
@@ -27,10 +28,7 @@ struct making {
 
 static size_t block_of(const struct feature *f)
 {
-	uint32_t h = 2166136261u;
-	for (const char *c = f->name; *c; c++)
-		h = (h ^ (uint8_t)*c) * 16777619u;
-	return h % BLOCKS;
+	return hash_bytes(bytes_str(f->name), 0) % BLOCKS;
 }
 
 static void block_drop(struct block *b)

@@ -1,5 +1,7 @@
 #include "core/telemetry/meter.h"
 
+#include "core/base/hash.h"
+
 #include <stdlib.h>
 
 enum { SLOTS = 256, LABELS_MAX = 1024 };
@@ -43,14 +45,7 @@ struct meter *meter_free(struct meter *m)
 
 /* ---- calls ---- */
 
-/* FNV-1a: only spreads the keys. */
-static unsigned spread(const char *key)
-{
-	uint32_t hash = 2166136261u;
-	for (; *key; key++)
-		hash = (hash ^ (uint8_t)*key) * 16777619u;
-	return hash % SLOTS;
-}
+static unsigned spread(const char *key) { return hash_bytes(bytes_str(key), 0) % SLOTS; }
 
 static struct calls *make(struct meter *m, const char *plugin)
 {

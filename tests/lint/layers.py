@@ -23,7 +23,7 @@ ONLY = [
     (r"sodium(/.*)?\.h", r"core/base/crypt\.c"),
     (r"openssl/.*\.h", r"core/base/crypt\.c|api/tls(_library)?\.c"),
     (r"json-c/.*|json(_.*)?\.h", r"core/json/build\.c"),
-    (r"pcre2.*\.h", r"selector/regex\.c"),
+    (r"pcre2.*\.h", r"selector/pattern/regex\.c"),
     (r"lmdb\.h", r"store/lmdb\.c"),
     (r"curl/.*", r"net/[^/]*\.[ch]"),
     (r"civetweb\.h", r"api/server[^/]*\.[ch]"),

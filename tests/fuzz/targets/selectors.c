@@ -3,7 +3,7 @@
  * The selectors come one by one; from the fourth on the one three before goes again. */
 #include "tests/fuzz/fuzz.h"
 
-#include "selector/index.h"
+#include "selector/index/index.h"
 
 enum { SELECTORS_MAX = 24 };
 

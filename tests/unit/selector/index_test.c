@@ -1,5 +1,5 @@
 /* An index answers as its selectors one by one do, whatever comes and goes. */
-#include "selector/index.h"
+#include "selector/index/index.h"
 
 #include "tests/unit/selector/random.h"
 

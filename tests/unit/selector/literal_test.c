@@ -1,7 +1,7 @@
 /* Texts that a pattern needs: what is found, and that a value without them never matches. */
-#include "selector/literal.h"
+#include "selector/pattern/literal.h"
 
-#include "selector/regex.h"
+#include "selector/pattern/regex.h"
 #include "tests/unit/selector/random.h"
 
 static void literals_are(const char *pattern, bool caseless, const char *wanted)

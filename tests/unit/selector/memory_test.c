@@ -1,5 +1,5 @@
 /* Out of memory is an ordinary error: each allocation in turn is made to fail. */
-#include "selector/index.h"
+#include "selector/index/index.h"
 
 #include "tests/unit/selector/util.h"
 

@@ -1,6 +1,6 @@
 #include "tests/unit/selector/util.h"
 
-#include "selector/regex.h"
+#include "selector/pattern/regex.h"
 
 /* Time for slow machines and sanitizers: here the steps are what counts. */
 static const struct regex_limits usual = {SELECTOR_STEPS_MAX, 1000000};

@@ -1,7 +1,7 @@
 /* Asking an index about one job. */
-#include "selector/hash.h"
-#include "selector/indexing.h"
-#include "selector/parts.h"
+#include "core/base/hash.h"
+#include "selector/index/indexing.h"
+#include "selector/index/parts.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* A table for finding those of some selectors that a job can match, built once.
  *
  * Each selector stands under its anchors: a set of conditions of which one must hold
- * (selector/need.h). An anchor that compares is found by the hash of key and text; one that
- * is a pattern by a text that the pattern needs (selector/literal.h), of which four bytes
+ * (selector/index/need.h). An anchor that compares is found by the hash of key and text; one that
+ * is a pattern by a text that the pattern needs (selector/pattern/literal.h), of which four bytes
  * that few others have are looked up at each place of the value. Patterns without such a
  * text are tried whenever their key is there. Selectors without anchors are always looked
  * at.

@@ -1,4 +1,4 @@
-#include "selector/regex.h"
+#include "selector/pattern/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

@@ -1,6 +1,6 @@
-#include "selector/index.h"
+#include "selector/index/index.h"
 
-#include "selector/parts.h"
+#include "selector/index/parts.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-#include "selector/lex.h"
-#include "selector/program.h"
+#include "selector/expression/lex.h"
+#include "selector/expression/program.h"
 
 #include <stdlib.h>
 

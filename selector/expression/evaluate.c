@@ -1,4 +1,4 @@
-#include "selector/program.h"
+#include "selector/expression/program.h"
 
 struct evaluation {
 	const struct program *program;

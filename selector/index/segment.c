@@ -1,6 +1,6 @@
-#include "selector/segment.h"
+#include "selector/index/segment.h"
 
-#include "selector/hash.h"
+#include "core/base/hash.h"
 
 #include <stdlib.h>
 

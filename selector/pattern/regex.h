@@ -8,14 +8,14 @@
  * thousand ranges, grapheme clusters) are stopped by the thread's own processor time.
  * A search that was stopped says so; it never says "not found".
  *
- * A value that holds none of the texts that the pattern needs (selector/literal.h) is not
+ * A value that holds none of the texts that the pattern needs (selector/pattern/literal.h) is not
  * searched at all: that is "not found", whatever the steps.
  *
  * A compiled pattern is immutable, counted and shared between threads; a scratch belongs to
  * one thread. Values must be UTF-8, as everything that passed the JSON index is. */
 #pragma once
 
-#include "selector/literal.h"
+#include "selector/pattern/literal.h"
 
 struct regex;
 struct regex_scratch; /* match data and a stack of its own for compiled code */

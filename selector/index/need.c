@@ -1,4 +1,4 @@
-#include "selector/need.h"
+#include "selector/index/need.h"
 
 static const struct need nothing = {0, NEED_NONE};
 

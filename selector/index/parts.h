@@ -1,9 +1,9 @@
 /* An index as its two files see it: index.c makes them, lookup.c asks them. */
 #pragma once
 
-#include "selector/index.h"
-#include "selector/pool.h"
-#include "selector/segment.h"
+#include "selector/index/index.h"
+#include "selector/index/pool.h"
+#include "selector/index/segment.h"
 
 enum { PARTS_MAX = 16 };
 

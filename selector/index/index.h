@@ -3,7 +3,7 @@
  * An index answers exactly as selector_match() on each of them would, errors included, and
  * takes far less time than that: it looks only at selectors of which a condition that they
  * cannot do without holds, and tries each condition once (doc/selector.md, "Many
- * selectors"). How it is laid out: selector/segment.h.
+ * selectors"). How it is laid out: selector/index/segment.h.
  *
  * An index is immutable and counted. A change makes another one, which shares all but some
  * small parts with the one before, so that many generations cost little; large parts are

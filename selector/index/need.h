@@ -10,7 +10,7 @@
  * Which set, where there are several, is decided by what each condition costs. Pure. */
 #pragma once
 
-#include "selector/program.h"
+#include "selector/expression/program.h"
 
 #define NEED_NONE UINT64_MAX /**< The cost of having no set: it must always be looked at. */
 

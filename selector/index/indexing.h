@@ -1,4 +1,4 @@
-/* What a thread remembers while it asks an index (selector/index.h) about one job: the
+/* What a thread remembers while it asks an index (selector/index/index.h) about one job: the
  * values of keys, the outcomes of conditions, the selectors it has looked at.
  *
  * Nothing is cleared between jobs: an entry counts if it bears the job's `epoch`, or, for

@@ -1,8 +1,8 @@
-/* Building a segment (selector/segment.h): what is counted and sorted on the way. */
+/* Building a segment (selector/index/segment.h): what is counted and sorted on the way. */
+#include "core/base/hash.h"
 #include "selector/condition.h"
-#include "selector/hash.h"
-#include "selector/need.h"
-#include "selector/segment.h"
+#include "selector/index/need.h"
+#include "selector/index/segment.h"
 
 #include <stdlib.h>
 

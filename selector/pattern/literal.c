@@ -1,4 +1,4 @@
-#include "selector/literal.h"
+#include "selector/pattern/literal.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
-#include "selector/pool.h"
+#include "selector/index/pool.h"
 
-#include "selector/hash.h"
+#include "core/base/hash.h"
 #include "selector/internal.h"
 
 #include <pthread.h>

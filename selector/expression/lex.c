@@ -1,4 +1,4 @@
-#include "selector/lex.h"
+#include "selector/expression/lex.h"
 
 /* Not isalpha() and its kin: they ask the locale. */
 static bool starts_name(char c)
