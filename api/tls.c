@@ -186,6 +186,7 @@ void tls_loaded_warn(const struct tls_files_loaded *l, const struct tls_files *f
 {
 	struct stat st;
 	const char *key = given(f->key_file) ? f->key_file : f->cert_file;
+	const char *key_name = given(f->key_file) ? "tls.key_file" : "tls.cert_file";
 	if (l->until <= now_s)
 		warn_of_time(to, f->cert_file, "has ended, at", l->until,
 			     "clients refuse it; put a new one there, then SIGHUP");
@@ -196,10 +197,8 @@ void tls_loaded_warn(const struct tls_files_loaded *l, const struct tls_files *f
 		warn_of_time(to, f->cert_file, "is not valid before", l->from,
 			     "clients refuse it until then; is the clock right?");
 	if (stat(key, &st) == 0 && (st.st_mode & (S_IRWXO & ~S_IXOTH)))
-		buf_addf(to,
-			 "tls.key_file: everybody on this machine can read or change %s: "
-			 "chmod o= %s\n",
-			 key, key);
+		buf_addf(to, "%s: everybody on this machine can read or change %s: chmod o= %s\n",
+			 key_name, key, key);
 }
 
 /* ---- in force ---- */

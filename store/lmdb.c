@@ -616,6 +616,19 @@ static int look(const struct dir *dir, const struct store_config *config, enum l
 	return dir_check_empty(dir, err);
 }
 
+int store_lock(const char *path, int *ret_fd, struct sl_error *err)
+{
+	struct dir dir = {.path = path, .fd = -1, .lock_fd = -1};
+	int rc = dir_open(path, false, &dir, err);
+	if (!rc)
+		rc = dir_lock(&dir, err);
+	if (!rc)
+		*ret_fd = dir.lock_fd;
+	dir.lock_fd = -1;
+	dir_close(&dir);
+	return rc;
+}
+
 int store_open_lmdb(const struct store_config *config, struct store **ret, struct sl_error *err)
 {
 	scoped(lmdb_freep) struct lmdb_store *s = NULL;

@@ -78,6 +78,9 @@ SL_BEGIN_DECLS
  * with the path and why in `err`, and not a byte of it is touched. */
 SL_MUST_USE int store_open_lmdb(const struct store_config *config, struct store **ret,
 				struct sl_error *err);
+/** Keep everybody else out of the directory of a store, which must be there, for whoever
+ * changes its name: SL_E_CONFLICT names the process that has it. Closing `*ret_fd` lets go. */
+SL_MUST_USE int store_lock(const char *path, int *ret_fd, struct sl_error *err);
 /** In memory, for tests: the same semantics. */
 SL_MUST_USE int store_open_mem(struct store **ret);
 

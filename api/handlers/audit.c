@@ -12,22 +12,25 @@ static const char names[] = "since,until,action,pageSize,cursor,order";
 
 struct page {
 	struct json_object *list;
-	char action[ACTION_MAX + 16]; /* what stands in an entry's text; empty: any */
-	size_t action_len;
+	struct bytes action; /* empty: any */
 	int64_t size, n, looked;
 	uint64_t last;
 	bool more;
 };
 
-/* A prefix up to a dot, or the whole: "job" is all of job.stop, job.resume, ... Texts in an
- * entry have their quotes escaped, so this stands in one place only. */
+/* A prefix up to a dot, or the whole: "job" is all of job.stop, job.resume, ... The first
+ * place counts: an entry's action is in front of what it quotes, and in the texts before it
+ * quotes are escaped. */
 static bool fits(const struct page *page, struct bytes text)
 {
-	const char *at;
-	if (!page->action_len)
-		return true;
-	at = memmem(text.at, text.len, page->action, page->action_len);
-	return at && (at[page->action_len] == '"' || at[page->action_len] == '.');
+	static const char name[] = ",\"action\":\"";
+	const char *at = memmem(text.at, text.len, name, strlen(name));
+	size_t len = page->action.len;
+	if (!len || !at)
+		return !len;
+	at += strlen(name);
+	return (size_t)((const char *)text.at + text.len - at) > len &&
+	       memcmp(at, page->action.at, len) == 0 && (at[len] == '"' || at[len] == '.');
 }
 
 static bool add(void *user, const struct audit_shown *entry)
@@ -80,8 +83,7 @@ static int read_action(struct request *req, struct page *page, struct sl_error *
 		return sl_fail(err, SL_E_INVALID,
 			       "action: must be one as entries show it (feature.register), or its "
 			       "first word (feature)");
-	int n = snprintf(page->action, sizeof(page->action), ",\"action\":\"%.*s", BYTES_FMT(text));
-	page->action_len = (size_t)n;
+	page->action = text;
 	return 0;
 }
 

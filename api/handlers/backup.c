@@ -36,6 +36,13 @@ static const struct field backup_fields[] = {
 	{0},
 };
 
+/* One that is being made, and for whom. */
+struct making {
+	struct api *api;
+	struct request *req;
+	struct backup_body body;
+};
+
 /* ---- one at a time ---- */
 
 static bool begin(struct api *api)
@@ -48,44 +55,53 @@ static void end(struct api *api) { __atomic_store_n(&api->backing_up, 0, __ATOMI
 /* A gateway that stops waits for nobody's backup, nor does one whose caller has gone. */
 static int step(void *user, uint64_t done SL_UNUSED, uint64_t all SL_UNUSED)
 {
-	const struct api *api = user;
-	return api_state(api) == API_STOPPING ? SL_E_UNAVAILABLE : 0;
+	const struct making *m = user;
+	if (api_state(m->api) == API_STOPPING)
+		return SL_E_UNAVAILABLE;
+	return m->req->hung_up && m->req->hung_up(m->req->peer) ? SL_E_CANCELED : 0;
 }
 
-static int make(struct api *api, const struct backup_body *body, const char *dir, const char *name,
-		struct backup_manifest *ret, struct sl_error *err)
+static int make(struct making *m, const char *dir, const char *name, struct backup_manifest *ret,
+		struct sl_error *err)
 {
+	struct api *api = m->api;
 	struct backup_config config = {
 		.store = api->store,
 		.dir = dir,
 		.name = name,
 		.version = api->version,
 		.now_ms = clock_wall_ms(api->clock),
-		.secret_key = body->password.len ? api->secret_key : NULL,
-		.password = body->password,
+		.secret_key = m->body.password.len ? api->secret_key : NULL,
+		.password = m->body.password,
 		.step = step,
-		.user = api,
+		.user = m,
 	};
 	return backup_make(&config, ret, err);
 }
 
 /* ---- into a folder ---- */
 
-static int to_folder(struct api *api, const struct backup_body *body, struct reply *reply)
+static int check_folder(const struct api *api, struct bytes folder, struct reply *reply)
 {
-	char name[BACKUP_NAME_MAX + 1], text[BACKUP_MANIFEST_MAX];
-	struct backup_manifest m;
-	int64_t begun_ms = clock_mono_ms(api->clock);
 	if (!*api->backup_dir)
 		return reply_fail(reply, SL_E_CONFLICT,
 				  "folder: no backup.dir is configured; set it, or ask for the "
 				  "backup as the answer, without a folder");
-	if (!backup_name_ok(body->folder))
-		return reply_fail(reply, SL_E_INVALID,
-				  "folder: must be a name of A-Z a-z 0-9 . _ -, not beginning with "
-				  "a dot; it is made below backup.dir");
-	snprintf(name, sizeof(name), "%.*s", BYTES_FMT(body->folder));
-	int rc = make(api, body, api->backup_dir, name, &m, &reply->err);
+	return backup_name_ok(folder)
+		       ? 0
+		       : reply_fail(reply, SL_E_INVALID,
+				    "folder: must be a name of A-Z a-z 0-9 . _ -, not beginning "
+				    "with a dot; it is made below backup.dir");
+}
+
+static int to_folder(struct making *making, struct reply *reply)
+{
+	struct api *api = making->api;
+	char name[BACKUP_NAME_MAX + 1], text[BACKUP_MANIFEST_MAX];
+	struct backup_manifest m;
+	int64_t begun_ms = clock_mono_ms(api->clock);
+	snprintf(name, sizeof(name), "%.*s", BYTES_FMT(making->body.folder));
+	int rc = make(making, api->backup_dir, name, &m, &reply->err);
 	if (rc)
 		return rc;
 	reply->payload = jb_object();
@@ -149,13 +165,13 @@ static int make_stream(struct api *api, struct request *req, struct sending *s, 
 }
 
 /* The copy is made at the speed of this machine's disk, not of the caller's connection. */
-static int to_caller(struct api *api, struct request *req, const struct backup_body *body,
-		     struct reply *reply)
+static int to_caller(struct making *making, struct reply *reply)
 {
+	struct api *api = making->api;
 	struct backup_manifest m;
 	char path[PATH_MAX];
 	backup_remove(api->data_dir, SENT_NAME); /* a crash has left it */
-	int rc = make(api, body, api->data_dir, SENT_NAME, &m, &reply->err);
+	int rc = make(making, api->data_dir, SENT_NAME, &m, &reply->err);
 	if (rc)
 		return rc;
 	struct sending *s = calloc(1, sizeof(*s));
@@ -169,16 +185,18 @@ static int to_caller(struct api *api, struct request *req, const struct backup_b
 	backup_remove(api->data_dir, SENT_NAME);
 	rc = !s ? SL_E_NO_MEMORY : s->fd < 0 ? SL_E_IO : s->manifest.rc;
 	if (!rc)
-		rc = make_stream(api, req, s, reply);
+		rc = make_stream(api, making->req, s, reply);
 	if (rc && s)
 		let_go(s);
 	return rc;
 }
 
-/* In front of the copy, which so tells of itself. */
-static int record(struct api *api, const struct request *req, const struct backup_body *body)
+/* In front of the copy, which so tells of itself; behind what the request is refused for. */
+static int record(const struct making *m)
 {
-	const struct audit_entry e = {.by = request_by(req),
+	struct api *api = m->api;
+	const struct backup_body *body = &m->body;
+	const struct audit_entry e = {.by = request_by(m->req),
 				      .time_ms = clock_wall_ms(api->clock),
 				      .action = "admin.backup",
 				      .target = body->folder.len ? body->folder
@@ -190,18 +208,19 @@ static int record(struct api *api, const struct request *req, const struct backu
 
 static int backup(struct api *api, struct request *req, struct reply *reply)
 {
-	struct backup_body body = {.folder = BYTES("")};
+	struct making m = {.api = api, .req = req, .body = {.folder = BYTES("")}};
 	struct fields_in in = {&req->json, req->arena};
-	int rc = req->body.len ? fields_read(&in, 0, backup_fields, &body, &reply->err) : 0;
+	int rc = req->body.len ? fields_read(&in, 0, backup_fields, &m.body, &reply->err) : 0;
+	if (!rc && m.body.folder.len)
+		rc = check_folder(api, m.body.folder, reply);
 	if (rc)
 		return rc;
 	if (!begin(api))
 		return reply_fail(reply, SL_E_CONFLICT,
 				  "another backup is being made; try again when it is done");
-	rc = record(api, req, &body);
+	rc = record(&m);
 	if (!rc)
-		rc = body.folder.len ? to_folder(api, &body, reply)
-				     : to_caller(api, req, &body, reply);
+		rc = m.body.folder.len ? to_folder(&m, reply) : to_caller(&m, reply);
 	end(api);
 	return rc;
 }

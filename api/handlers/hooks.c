@@ -284,13 +284,12 @@ static int apply(struct write *w, struct store_txn *txn)
 {
 	struct redeliver *q = container_of(w, struct redeliver, write);
 	struct outbox_place place = q->place;
-	int rc;
-	record(q, txn);
-	if (!q->all)
-		return outbox_redeliver(txn, place.subscriber, place.number, q->now_ms);
-	rc = outbox_redeliver_since(txn, place.subscriber, q->since_ms, q->now_ms, BATCH,
-				    &place.number, &q->found);
+	int rc = q->all ? outbox_redeliver_since(txn, place.subscriber, q->since_ms, q->now_ms,
+						 BATCH, &place.number, &q->found)
+			: outbox_redeliver(txn, place.subscriber, place.number, q->now_ms);
 	q->next = place.number;
+	if (!rc)
+		record(q, txn);
 	return rc;
 }
 

@@ -204,18 +204,27 @@ static int make_sample(struct testing *t, struct sl_error *err)
 	return t->sent.rc;
 }
 
-/* A change to the first state that the LifeHook is told of. */
+/* A change to the first state that the LifeHook is told of, on the straight way there. */
 static int make_change(struct testing *t)
 {
+	static const enum job_state before[JOB_STATES] = {
+		[JOB_PREPARING] = JOB_PREPARING, [JOB_SUSPENDED] = JOB_PREPARING,
+		[JOB_WAITING] = JOB_PREPARING,   [JOB_RUNNING] = JOB_WAITING,
+		[JOB_SUCCEEDED] = JOB_RUNNING,   [JOB_FAILED] = JOB_RUNNING,
+		[JOB_STOPPED] = JOB_RUNNING,
+	};
 	enum job_state state = JOB_RUNNING;
 	uint32_t states = t->plugin->states;
 	if (states && !(states >> state & 1))
 		state = (enum job_state)__builtin_ctz(states);
+	uint32_t sequence = 1;
+	for (enum job_state s = state; s != JOB_PREPARING; s = before[s])
+		sequence++;
 	t->job = preview_id(t->api->driver);
 	struct feed_entry entry = {.job = t->job,
 				   .state = state,
-				   .previous = state == JOB_WAITING ? JOB_PREPARING : JOB_WAITING,
-				   .sequence = state == JOB_PREPARING ? 1 : 3,
+				   .previous = before[state],
+				   .sequence = sequence,
 				   .time_ms = clock_wall_ms(&clock_system),
 				   .user = BYTES("sample"),
 				   .name = BYTES("sample"),

@@ -8,6 +8,7 @@ struct reading {
 	const struct feature *candidate;
 	enum plugin_type stage;
 	struct replay_past *past;
+	int rc;
 };
 
 static bool of_feature(const struct feature *f, struct bytes key)
@@ -29,9 +30,13 @@ static bool note_call(void *user, uint32_t number SL_UNUSED, const struct event 
 		return true;
 	while (i < p->calls && !bytes_eq(p->call[i].plugin, e->plugin))
 		i++; /* the last one counts */
-	if (i == countof(p->call) || arena_copy(p->arena, e->plugin, &p->call[i].plugin) ||
-	    arena_copy(p->arena, e->outcome, &p->call[i].outcome))
+	if (i == countof(p->call))
 		return true;
+	q->rc = arena_copy(p->arena, e->plugin, &p->call[i].plugin);
+	if (!q->rc)
+		q->rc = arena_copy(p->arena, e->outcome, &p->call[i].outcome);
+	if (q->rc)
+		return false;
 	p->call[i].stage = e->stage;
 	p->calls += i == p->calls;
 	p->concerned = p->concerned || of_feature(q->candidate, e->plugin);
@@ -73,7 +78,7 @@ int replay_past_load(struct store *store, struct uuid id, const struct feature *
 		     enum plugin_type stage, struct replay_past *p, struct sl_error *err)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
-	struct reading q = {candidate, stage, p};
+	struct reading q = {candidate, stage, p, 0};
 	struct progress progress = {0};
 	struct bytes doc;
 	int rc = store_begin(store, STORE_READ, &txn);
@@ -90,6 +95,8 @@ int replay_past_load(struct store *store, struct uuid id, const struct feature *
 		rc = copy_doc(txn, p, PART_FACTORS, &p->factors);
 	if (!rc)
 		rc = ledger_events(txn, id, 0, note_call, &q);
+	if (!rc)
+		rc = q.rc;
 	p->admitted = ledger_doc(txn, id, PART_PROGRESS, &doc) == 0 &&
 		      progress_decode(doc, &progress) == 0 && progress.stage == PLUGIN_STAGES;
 	return rc;

@@ -1,7 +1,7 @@
 #include "core/backup.h"
-#include "cli/file.h"
 #include "cli/sluicectl/api.h"
 #include "cli/sluicectl/bar.h"
+#include "cli/sluicectl/disk.h"
 #include "cli/sluicectl/output.h"
 #include "cli/sluicectl/secret_file.h"
 #include "core/base/clock.h"
@@ -69,21 +69,11 @@ static int make_body(struct ctl *ctl, struct bytes password, struct buf *to)
 
 /* ---- the stream ---- */
 
-static int write_all(struct taking *t, struct bytes piece)
+static int write_piece(struct taking *t, struct bytes piece)
 {
-	const char *at = piece.at;
-	while (piece.len) {
-		ssize_t n = write(t->fd, at, piece.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			t->error = errno;
-			return -1;
-		}
-		at += n;
-		piece.len -= (size_t)n;
-	}
-	return 0;
+	int rc = disk_write(t->fd, piece);
+	t->error = rc ? errno : 0;
+	return rc;
 }
 
 /* Of the copy itself, without what is behind it: the last bytes wait. */
@@ -116,7 +106,7 @@ static int on_piece(void *user, const struct reply *reply, struct bytes piece)
 	t->got += piece.len;
 	bar_draw(&t->bar, t->got, t->all);
 	digest(t, piece);
-	return write_all(t, piece);
+	return write_piece(t, piece);
 }
 
 /* It came whole, and is what was read. */
@@ -177,18 +167,14 @@ static int open_it(struct taking *t, struct ctl *ctl)
 	return t->fd < 0 ? ctl_fail(CTL_REFUSED, "%s: %s", t->part, strerror(errno)) : CTL_DONE;
 }
 
-static int sync_folder(const char *path)
+static int flush_folder_of(const char *path)
 {
 	char folder[PATH_MAX];
 	snprintf(folder, sizeof(folder), "%s", path);
 	char *slash = strrchr(folder, '/');
 	if (slash)
 		slash[slash == folder] = '\0';
-	int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : fsync(fd);
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	return disk_flush_folder(slash ? folder : ".");
 }
 
 /* Whole and on disk under its name, or not at all. */
@@ -198,7 +184,7 @@ static int keep_it(struct taking *t, int code)
 		return code;
 	bool good = !code && fsync(t->fd) == 0;
 	good = close(t->fd) == 0 && good;
-	good = good && rename(t->part, t->path) == 0 && sync_folder(t->path) == 0;
+	good = good && rename(t->part, t->path) == 0 && flush_folder_of(t->path) == 0;
 	if (good)
 		return CTL_DONE;
 	if (!code)
@@ -257,7 +243,7 @@ static int take(struct ctl *ctl, struct bytes body)
 	return code;
 }
 
-static int ignore_pieces(void *user, const struct reply *reply SL_UNUSED, struct bytes piece)
+static int take_answer(void *user, const struct reply *reply SL_UNUSED, struct bytes piece)
 {
 	struct api_answer *answer = user;
 	buf_add_bytes(&answer->reply.body, piece);
@@ -278,7 +264,7 @@ static int have_made(struct ctl *ctl, struct bytes body)
 	struct api_call call = {.method = "POST",
 				.path = "/v1/admin/backup",
 				.body = body,
-				.piece_fn = ignore_pieces,
+				.piece_fn = take_answer,
 				.user = &answer};
 	int code = api_ask(ctl, &call, &answer);
 	if (code)

@@ -1,13 +1,12 @@
 #include "core/check.h"
 #include "cli/sluicectl/bar.h"
+#include "cli/sluicectl/disk.h"
 #include "cli/sluicectl/output.h"
 #include "cli/sluicectl/store_path.h"
 #include "core/backup.h"
 #include "core/base/crypt.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum { FAULTS_SHOWN = 1000 };
 
@@ -52,28 +51,15 @@ static void tell_sealed(void *user, struct bytes feature)
 	       BYTES_FMT(feature));
 }
 
-/* The key beside a store, when there is one. */
-static bool read_key(const struct store_path *path, uint8_t key[CRYPT_KEY_SIZE])
-{
-	char name[PATH_MAX + 16];
-	snprintf(name, sizeof(name), "%s/secret.key", path->data);
-	int fd = *path->data ? open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-	if (fd < 0)
-		return false;
-	bool whole = read(fd, key, CRYPT_KEY_SIZE) == CRYPT_KEY_SIZE;
-	close(fd);
-	return whole;
-}
-
 static int check(struct run *r, struct store *store, const struct store_path *path,
 		 struct check_sum *ret)
 {
 	scoped(store_abortp) struct store_txn *txn = NULL;
 	uint8_t key[CRYPT_KEY_SIZE];
-	struct check_config config = {.fault = tell_fault,
-				      .progress = step,
-				      .user = r,
-				      .secret_key = read_key(path, key) ? key : NULL};
+	struct check_config config = {
+		.fault = tell_fault, .progress = step, .user = r, .secret_key = NULL};
+	if (*path->data && disk_read_key(path->data, key)) /* what lies beside the store */
+		config.secret_key = key;
 	config.sealed = config.secret_key ? tell_sealed : NULL;
 	int rc = store_begin(store, STORE_READ, &txn);
 	if (!rc)
@@ -111,10 +97,8 @@ static int check_backup(const char *path)
 	struct backup_manifest m;
 	struct sl_error err = {0};
 	int rc = backup_verify(path, &m, &err);
-	if (rc == SL_E_NOT_FOUND)
-		return CTL_DONE; /* no backup: a data directory or a store */
-	if (!rc)
-		return CTL_DONE;
+	if (!rc || rc == SL_E_NOT_FOUND)
+		return CTL_DONE; /* not found: no backup but a data directory or a store */
 	ctl_fail(CTL_REFUSED, "%s", err.text);
 	return rc == SL_E_CORRUPT ? STORE_UNREADABLE : CTL_REFUSED;
 }

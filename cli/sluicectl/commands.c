@@ -1,6 +1,6 @@
 #include "cli/sluicectl/ctl.h"
 
-/* clang-format off: one a line */
+/* clang-format off: in columns */
 const struct command *const commands[] = {
 	&command_submit,         &command_job_list,        &command_job_get,
 	&command_job_explain,    &command_job_events,      &command_job_logs,

@@ -1,5 +1,6 @@
 /* `job artifacts`: what a job has left in its work directory. */
 #include "cli/sluicectl/api.h"
+#include "cli/sluicectl/disk.h"
 #include "cli/sluicectl/output.h"
 
 #include <errno.h>
@@ -83,19 +84,9 @@ static int sink_open(struct sink *s)
 
 static int sink_write(struct sink *s, struct bytes piece)
 {
-	const char *at = piece.at;
-	while (piece.len) {
-		ssize_t n = write(s->fd, at, piece.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			s->error = errno;
-			return -1;
-		}
-		at += n;
-		piece.len -= (size_t)n;
-	}
-	return 0;
+	int rc = disk_write(s->fd, piece);
+	s->error = rc ? errno : 0;
+	return rc;
 }
 
 /* A listing and an error are JSON; a file never is said to be. */

@@ -1,13 +1,14 @@
 /* `restore`: a backup becomes the store of a data directory. Everything is written and
- * checked beside what is there; then names change. */
+ * checked beside what is there; then names change (restore_place.c). */
 #include "cli/sluicectl/bar.h"
+#include "cli/sluicectl/disk.h"
+#include "cli/sluicectl/restore_place.h"
 #include "cli/sluicectl/secret_file.h"
 #include "cli/sluicectl/store_path.h"
 #include "core/backup.h"
 #include "core/check.h"
 #include "core/registry.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIECE = 256 << 10, STAMP_SIZE = 32, SEALED_SHOWN = 1000 };
+enum { PIECE = 256 << 10, OFF_MAX = 1 << 20 };
 
 struct restore_options {
 	const char *data, *password_file;
@@ -38,11 +39,11 @@ struct restoring {
 	struct bar bar;
 	struct backup_manifest m;
 	int from, to;
-	char fresh[PATH_MAX], store[PATH_MAX], key[PATH_MAX]; /* below the data directory */
-	char stamp[STAMP_SIZE];
+	struct place place;
 	bool has_key, new_key;
 	uint8_t secret_key[CRYPT_KEY_SIZE];
 	uint64_t faults, sealed;
+	struct buf off; /* lines: features whose secrets cannot be read */
 };
 
 static int fail(const char *path)
@@ -50,83 +51,7 @@ static int fail(const char *path)
 	return ctl_fail(CTL_REFUSED, "%s: %s; nothing was changed", path, strerror(errno));
 }
 
-/* ---- where it goes ---- */
-
-static bool is_empty(const char *path)
-{
-	DIR *d = opendir(path);
-	const struct dirent *e;
-	bool empty = true;
-	while (d && (e = readdir(d)))
-		empty &= e->d_name[0] == '.' && (!e->d_name[1] || strcmp(e->d_name, "..") == 0);
-	if (d)
-		closedir(d);
-	return empty;
-}
-
-/* Nobody may be using it. Whether it can be read does not matter. */
-static int check_unused(const struct restoring *r)
-{
-	scoped(store_closep) struct store *store = NULL;
-	struct store_config config = {
-		.path = r->store, .size_max = 1 << 20, .readers_max = 1, .read_only = true};
-	struct sl_error err = {0};
-	if (store_open_lmdb(&config, &store, &err) != SL_E_CONFLICT)
-		return CTL_DONE;
-	ctl_fail(CTL_REFUSED, "%s", err.text);
-	ctl_next("stop that gateway first");
-	return CTL_REFUSED;
-}
-
-static int look_at_target(struct restoring *r)
-{
-	const struct restore_options *o = r->ctl->options;
-	struct stat st;
-	if (mkdir(o->data, 0700) < 0 && errno != EEXIST)
-		return fail(o->data);
-	if (lstat(r->store, &st) < 0)
-		return errno == ENOENT ? CTL_DONE : fail(r->store);
-	int code = check_unused(r);
-	if (code || o->force || (S_ISDIR(st.st_mode) && is_empty(r->store)))
-		return code;
-	ctl_fail(CTL_REFUSED, "%s: there is a store already; nothing was changed", r->store);
-	ctl_next("restore into another directory, or say --force: that store is then kept as %s.%s",
-		 r->store, r->stamp);
-	return CTL_REFUSED;
-}
-
-static int name_all(struct restoring *r)
-{
-	const struct restore_options *o = r->ctl->options;
-	time_t now = time(NULL);
-	struct tm tm;
-	if (!o->data) {
-		ctl_fail(CTL_USAGE, "--data is missing");
-		ctl_next("name the data directory of the gateway that is to have it");
-		return CTL_USAGE;
-	}
-	strftime(r->stamp, sizeof(r->stamp), "before-%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	int a = snprintf(r->store, PATH_MAX, "%s/store", o->data);
-	int b = snprintf(r->fresh, PATH_MAX, "%s/store.restoring", o->data);
-	int c = snprintf(r->key, PATH_MAX, "%s/secret.key", o->data);
-	if (a >= PATH_MAX - 64 || b >= PATH_MAX - 64 || c >= PATH_MAX - 64)
-		return ctl_fail(CTL_USAGE, "--data: the path is too long");
-	return CTL_DONE;
-}
-
 /* ---- the copy ---- */
-
-static int write_all(int fd, const char *at, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, at, len);
-		if (n < 0 && errno != EINTR)
-			return -1;
-		at += n < 0 ? 0 : n;
-		len -= n < 0 ? 0 : (size_t)n;
-	}
-	return 0;
-}
 
 /* 1: the backup is shorter than it says. */
 static int copy_pieces(struct restoring *r, char *piece, struct crypt_digest *digest)
@@ -139,7 +64,7 @@ static int copy_pieces(struct restoring *r, char *piece, struct crypt_digest *di
 		if (n <= 0)
 			return n ? -1 : 1;
 		crypt_digest_add(digest, bytes_of(piece, (size_t)n));
-		if (write_all(r->to, piece, (size_t)n))
+		if (disk_write(r->to, bytes_of(piece, (size_t)n)))
 			return -1;
 		done += (uint64_t)n;
 		bar_draw(&r->bar, done, r->m.bytes);
@@ -152,13 +77,13 @@ static int copy(struct restoring *r)
 	char path[PATH_MAX + 32];
 	struct crypt_digest digest;
 	uint8_t sum[CRYPT_HASH_SIZE];
-	snprintf(path, sizeof(path), "%s/" BACKUP_DATA, r->fresh);
+	snprintf(path, sizeof(path), "%s/" BACKUP_DATA, r->place.fresh);
 	unlink(path); /* of one that was broken off */
-	rmdir(r->fresh);
+	rmdir(r->place.fresh);
 	char *piece = malloc(PIECE);
 	if (!piece)
 		return ctl_no_memory();
-	if (mkdir(r->fresh, 0700) == 0)
+	if (mkdir(r->place.fresh, 0700) == 0)
 		r->to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	crypt_digest_begin(&digest);
 	r->bar.word = "copying";
@@ -180,22 +105,12 @@ static int copy(struct restoring *r)
 
 /* ---- the key ---- */
 
-static bool read_key(struct restoring *r)
-{
-	int fd = open(r->key, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return false;
-	bool whole = read(fd, r->secret_key, CRYPT_KEY_SIZE) == CRYPT_KEY_SIZE;
-	close(fd);
-	return whole;
-}
-
 static int open_key(struct restoring *r)
 {
 	const struct restore_options *o = r->ctl->options;
 	scoped(secret_wipe) struct buf password = {0};
 	uint8_t key[CRYPT_KEY_SIZE];
-	r->has_key = read_key(r);
+	r->has_key = disk_read_key(o->data, r->secret_key);
 	if (!r->m.sealed_len)
 		return o->password_file
 			       ? ctl_fail(CTL_USAGE,
@@ -216,26 +131,6 @@ static int open_key(struct restoring *r)
 	crypt_wipe(key, sizeof(key));
 	r->has_key = true;
 	return CTL_DONE;
-}
-
-/* Whole or not at all, as everything here. */
-static int put_key(struct restoring *r)
-{
-	char beside[PATH_MAX + 16], old[PATH_MAX + 64];
-	struct stat st;
-	if (!r->new_key)
-		return CTL_DONE;
-	snprintf(beside, sizeof(beside), "%s.new", r->key);
-	snprintf(old, sizeof(old), "%s.%s", r->key, r->stamp);
-	unlink(beside);
-	int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	bool good = fd >= 0 && write_all(fd, (const char *)r->secret_key, CRYPT_KEY_SIZE) == 0 &&
-		    fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	if (good && lstat(r->key, &st) == 0)
-		good = rename(r->key, old) == 0;
-	return good && rename(beside, r->key) == 0 ? CTL_DONE : fail(r->key);
 }
 
 /* ---- is it sound? ---- */
@@ -288,67 +183,37 @@ static int check(struct restoring *r, struct store *store)
 	return CTL_REFUSED;
 }
 
-static void tell_feature(void *user SL_UNUSED, const struct registry_stored *s)
+static void note_feature(void *user, const struct registry_stored *s)
 {
+	struct restoring *r = user;
 	if (s->sealed)
-		printf("off: feature %.*s: its secrets cannot be read\n", BYTES_FMT(s->name));
+		buf_addf(&r->off, "off: feature %.*s: its secrets cannot be read\n",
+			 BYTES_FMT(s->name));
 }
 
-/* By name, for whoever registers their secrets again. */
-static int tell_sealed(const struct restoring *r)
+/* By name, for whoever registers their secrets again; while nobody else has the store. */
+static int note_sealed(struct restoring *r, struct store *store)
 {
-	scoped(store_closep) struct store *store = NULL;
 	scoped(store_abortp) struct store_txn *txn = NULL;
-	struct store_path path = {.data = ""};
-	snprintf(path.dir, sizeof(path.dir), "%s", r->store);
-	int code = r->sealed ? store_path_open(&path, &store) : CTL_DONE;
-	if (code || !r->sealed)
-		return code;
+	if (!r->sealed)
+		return CTL_DONE;
 	if (store_begin(store, STORE_READ, &txn) ||
-	    registry_read_stored(txn, r->has_key ? r->secret_key : NULL, tell_feature, NULL))
-		return ctl_fail(CTL_REFUSED, "the features cannot be read");
+	    registry_read_stored(txn, r->has_key ? r->secret_key : NULL, note_feature, r))
+		return ctl_fail(CTL_REFUSED, "the features cannot be read; nothing was changed");
+	return r->off.rc == SL_E_NO_MEMORY ? ctl_no_memory() : CTL_DONE;
+}
+
+static void tell_sealed(struct restoring *r)
+{
+	if (!r->sealed)
+		return;
+	fputs(buf_str(&r->off), stdout);
+	if (r->off.rc) /* over its ceiling */
+		printf("off: %llu features in all\n", (unsigned long long)r->sealed);
 	ctl_next("register their authorization and signingKey again before they are turned on: "
 		 "sluicectl feature apply; or put the secret.key that they were sealed with into "
 		 "%s and start the gateway anew",
-		 r->key);
-	return CTL_DONE;
-}
-
-/* ---- names change ---- */
-
-static int sync_data(const struct restoring *r)
-{
-	const struct restore_options *o = r->ctl->options;
-	int fd = open(o->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : fsync(fd);
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
-static int put_in_place(struct restoring *r)
-{
-	char old[PATH_MAX + 64];
-	struct stat st;
-	int fd = open(r->fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool good = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	if (!good)
-		return fail(r->fresh);
-	int code = put_key(r);
-	if (code)
-		return code;
-	snprintf(old, sizeof(old), "%s.%s", r->store, r->stamp);
-	if (lstat(r->store, &st) == 0 && rmdir(r->store) < 0) {
-		if (rename(r->store, old) < 0)
-			return fail(r->store);
-		fprintf(stderr, "the store that was there is now %s\n", old);
-	}
-	if (rename(r->fresh, r->store) < 0 || sync_data(r) < 0)
-		return ctl_fail(CTL_REFUSED, "%s: %s; what was checked lies in %s", r->store,
-				strerror(errno), r->fresh);
-	return CTL_DONE;
+		 r->place.key);
 }
 
 static void tell(const struct restoring *r)
@@ -360,7 +225,7 @@ static void tell(const struct restoring *r)
 	strftime(date, sizeof(date), "%F %T %z", localtime_r(&when, &tm));
 	fprintf(stderr,
 		"restored %s as of %s (sluiced %s): %llu jobs, %llu features, %llu tokens\n",
-		r->store, date, r->m.version, (unsigned long long)r->m.jobs,
+		r->place.store, date, r->m.version, (unsigned long long)r->m.jobs,
 		(unsigned long long)r->m.features, (unsigned long long)r->m.tokens);
 	if (!r->has_key)
 		fprintf(stderr,
@@ -375,41 +240,52 @@ static int restore(struct restoring *r)
 {
 	scoped(store_closep) struct store *store = NULL;
 	struct store_path path = {.data = ""};
-	int code = look_at_target(r);
+	const struct restore_options *o = r->ctl->options;
+	int code = place_look(&r->place, o->force);
 	if (!code)
 		code = open_key(r);
 	if (!code)
 		code = copy(r);
-	snprintf(path.dir, sizeof(path.dir), "%s", r->fresh);
+	snprintf(path.dir, sizeof(path.dir), "%s", r->place.fresh);
 	if (!code)
 		code = store_path_open(&path, &store);
 	if (!code)
 		code = check(r, store);
+	if (!code)
+		code = note_sealed(r, store);
 	store = store_close(store);
 	if (!code)
-		code = put_in_place(r);
+		code = place_take(&r->place, r->new_key ? r->secret_key : NULL);
 	if (code)
 		return code;
 	tell(r);
-	return tell_sealed(r);
+	tell_sealed(r);
+	return CTL_DONE;
 }
 
 static void remove_fresh(const struct restoring *r)
 {
 	char path[PATH_MAX + 32];
-	snprintf(path, sizeof(path), "%s/" BACKUP_DATA, r->fresh);
+	snprintf(path, sizeof(path), "%s/" BACKUP_DATA, r->place.fresh);
 	unlink(path);
-	rmdir(r->fresh);
+	rmdir(r->place.fresh);
 }
 
 static int run(struct ctl *ctl)
 {
-	struct restoring r = {.ctl = ctl, .bar = {.ctl = ctl}, .from = -1, .to = -1};
+	const struct restore_options *o = ctl->options;
+	struct restoring r = {
+		.ctl = ctl, .bar = {.ctl = ctl}, .from = -1, .to = -1, .place.lock = -1};
 	struct sl_error err = {0};
+	buf_init(&r.off, OFF_MAX);
 	int code =
 		crypt_start() ? ctl_fail(CTL_REFUSED, "no randomness on this machine") : CTL_DONE;
+	if (!code && !o->data) {
+		code = ctl_fail(CTL_USAGE, "--data is missing");
+		ctl_next("name the data directory of the gateway that is to have it");
+	}
 	if (!code)
-		code = name_all(&r);
+		code = place_name(&r.place, o->data);
 	if (!code && backup_open(ctl->args[0], &r.m, &r.from, &err)) {
 		ctl_fail(CTL_REFUSED, "%s", err.text);
 		code = err.code == SL_E_CORRUPT ? STORE_UNREADABLE : CTL_REFUSED;
@@ -423,6 +299,8 @@ static int run(struct ctl *ctl)
 		close(r.from);
 	if (r.to >= 0)
 		close(r.to);
+	place_fini(&r.place);
+	buf_fini(&r.off);
 	crypt_wipe(r.secret_key, sizeof(r.secret_key));
 	return code;
 }

@@ -11,7 +11,8 @@
 enum {
 	FIRST_MS = 100,
 	SLOWEST_MS = 1000,
-	EASY = 4,            /* of the time, at most one part in so many is spent asking */
+	EASY = 4,            /* the pause is at least so many times what the answers took */
+	EASIEST_MS = 10000,  /* but no longer: an answer that took long was an exception */
 	PATIENCE_MS = 60000, /* for a gateway that cannot be asked just now */
 	LINE_MAX_BYTES = 65536,
 };
@@ -201,7 +202,8 @@ static int turn(struct watch *w)
 /* Longer than the answers took: a job with thousands of replicas is no small question. */
 static void rest(struct watch *w, int64_t took_ms)
 {
-	int64_t ms = w->pause_ms > EASY * took_ms ? w->pause_ms : EASY * took_ms;
+	int64_t easy = EASY * took_ms < EASIEST_MS ? EASY * took_ms : EASIEST_MS;
+	int64_t ms = w->pause_ms > easy ? w->pause_ms : easy;
 	struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 	nanosleep(&pause, NULL);
 	w->pause_ms += w->pause_ms / 4;

@@ -1,8 +1,9 @@
 /* Waiting for a job, and seeing what happens to it meanwhile.
  *
  * Asks GET /v1/job/detail (and /v1/job/events) again and again: after 100 ms at first,
- * then ever slower up to once a second, faster again after news. A gateway that cannot
- * be reached or is busy is asked on for a minute. One thread. */
+ * then ever slower up to once a second, faster again after news; where answers take long
+ * (thousands of replicas), with pauses of four times as long, 10 seconds at most. A gateway
+ * that cannot be reached or is busy is asked on for a minute. One thread. */
 #pragma once
 
 #include "cli/sluicectl/output.h"

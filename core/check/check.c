@@ -97,22 +97,6 @@ static int cannot_read(struct checking *c, enum store_table table, struct bytes 
 	return 0;
 }
 
-int check_prefix(struct checking *c, enum store_table table, struct bytes prefix,
-		 check_each_fn *each)
-{
-	scoped(store_cursor_freep) struct store_cursor *cursor = NULL;
-	struct bytes key, val;
-	int rc = store_cursor_open(c->txn, table, &cursor);
-	if (!rc)
-		rc = store_seek(cursor, prefix, &key, &val);
-	while (!rc && key.len >= prefix.len && memcmp(key.at, prefix.at, prefix.len) == 0) {
-		rc = each(c, key, val);
-		if (!rc)
-			rc = store_next(cursor, &key, &val);
-	}
-	return rc == SL_E_NOT_FOUND ? 0 : rc;
-}
-
 static void step(struct checking *c)
 {
 	if (c->sum->entries++ % PROGRESS_EACH == 0 && c->config->progress)

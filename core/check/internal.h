@@ -81,10 +81,6 @@ void check_wrong(struct checking *c, enum store_table table, struct bytes key, c
 #define wrong(c, key, ...) check_wrong(c, (c)->table, key, __VA_ARGS__)
 
 typedef int check_each_fn(struct checking *c, struct bytes key, struct bytes val);
-/** Every entry whose key begins with `prefix` (not counted, not told twice when the pages
- * cannot be read). */
-SL_MUST_USE int check_prefix(struct checking *c, enum store_table table, struct bytes prefix,
-			     check_each_fn *each);
 /** 0: it was read; 1: it was told what is wrong; negative: no memory, say. */
 SL_MUST_USE int check_job(struct checking *c, struct uuid id, struct job *ret);
 

@@ -54,22 +54,12 @@ void registry_tell(struct registry *r, void (*told)(void *user), void *user)
 	pthread_mutex_unlock(&r->changing);
 }
 
-/* Nobody has seen it yet. */
-static int override(struct registry *r, struct full_feature *f)
-{
-	scoped(store_abortp) struct store_txn *txn = NULL;
-	int rc = store_begin(r->store, STORE_READ, &txn);
-	if (!rc)
-		override_apply(txn, f);
-	return rc;
-}
-
 /* `with` is moved. */
 static int replace(struct registry *r, const struct registry_ref *now,
 		   const struct feature *replaced, struct full_feature *with, uint64_t number,
 		   struct generation **ret)
 {
-	int rc = with ? override(r, with) : 0;
+	int rc = with ? override_load(r, with) : 0;
 	if (!rc)
 		rc = generation_make(r, now, replaced, &with, with != NULL, number, ret);
 	feature_drop(with);

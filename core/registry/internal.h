@@ -182,6 +182,8 @@ SL_MUST_USE int registry_publish(struct registry *r, const struct feature *repla
 
 /* override.c: in a transaction */
 void override_apply(struct store_txn *txn, struct full_feature *f);
+/** In one of its own, to one that nobody has seen yet. */
+SL_MUST_USE int override_load(struct registry *r, struct full_feature *f);
 SL_MUST_USE int override_write(struct registry_write *w, struct store_txn *txn);
 
 /* change.c */

@@ -57,6 +57,15 @@ void override_apply(struct store_txn *txn, struct full_feature *f)
 			apply_one(&f->pub.plugin[i], &o);
 }
 
+int override_load(struct registry *r, struct full_feature *f)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	int rc = store_begin(r->store, STORE_READ, &txn);
+	if (!rc)
+		override_apply(txn, f);
+	return rc;
+}
+
 int override_write(struct registry_write *w, struct store_txn *txn)
 {
 	struct override_key k = key_of(w->overridden);

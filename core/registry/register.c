@@ -265,6 +265,8 @@ static int store(struct registering *q, const struct registry_ref *now)
 	f->revision = q->old ? q->old->revision + 1 : 1;
 	buf_init(&record, FEATURE_DOCUMENT_MAX + (1 << 20));
 	int rc = record_write(f, q->registry->config.secret_key, &record);
+	if (!rc)
+		rc = override_load(q->registry, q->new); /* not stored with it, but shown */
 	if (rc)
 		return sl_fail(q->err, (enum sl_err)rc, "%s", sl_err_text(rc));
 	w.record = buf_bytes(&record);

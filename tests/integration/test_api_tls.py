@@ -318,7 +318,8 @@ def test_a_key_that_all_can_read_is_a_warning(make_https):
     daemon = make_https(arguments=["--check-config"])
     (daemon.folder / "it.key").chmod(0o644)
     assert daemon.spawn().process.wait(30) == 0
-    assert f"chmod o= {daemon.folder}/it.key" in daemon.tail()
+    assert f"tls.key_file: everybody on this machine can read or change {daemon.folder}/it.key: " \
+           f"chmod o= {daemon.folder}/it.key" in daemon.tail()
 
 
 @pytest.mark.parametrize("key", ["key_file", "client_ca_file"])

@@ -81,6 +81,13 @@ def test_order_and_overrides(api):
     assert moved["before"]["sequence"] == moved["after"]["sequence"] + 1 and moved["after"]["inFrontOf"] == first
     api.good("PUT", f"/v1/plugins/override/{first}", {"timeoutMs": 77})
     assert (newest(api)["action"], newest(api)["after"]) == ("plugin.override", {"timeoutMs": 77})
+    again = feature("f", gate(), plugin("AccessGate", "http://127.0.0.1:9/h", name="second"), description="anew")
+    api.good("POST", "/v1/features", again)
+    one = newest(api)
+    assert one["action"] == "feature.register" and one["after"]["description"] == "anew"
+    for side in ("before", "after"):
+        (shown,) = [each for each in one[side]["plugins"] if each["key"] == first]
+        assert shown["override"] == {"timeoutMs": 77}, side
     api.good("PUT", f"/v1/plugins/override/{first}", {})
     assert newest(api)["before"] == {"timeoutMs": 77} and "after" not in newest(api)
 

@@ -190,6 +190,32 @@ def test_what_is_there_is_not_lost(daemon, tmp_path):
     assert [one["jobID"] for one in daemon.api.list()] == [job_id]
 
 
+def test_no_gateway_starts_on_it_while_it_is_replaced(daemon, tmp_path):
+    """Restore waits for its password, which stands for a copy that takes long."""
+    secret = password_file(tmp_path)
+    done = ctl(daemon, "backup", tmp_path / "copy", "--with-key", "--password-file", secret)
+    assert done.returncode == 0, done.stderr
+    assert daemon.stop() == 0
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    words = [program("sluicectl"), "restore", tmp_path / "copy", "--data", daemon.data, "--force",
+             "--password-file", pipe]
+    with subprocess.Popen(list(map(str, words)), stderr=subprocess.PIPE, text=True) as restoring:
+        with open(pipe, "w", encoding="ascii") as end:  # opens when it is being read
+            daemon.spawn()
+            assert daemon.process.wait(timeout=60) != 0
+            assert f"another sluiced (pid {restoring.pid}) uses the store" in daemon.log.read_text()
+            end.write(PASSWORD + "\n")
+        assert restoring.wait(timeout=60) == 0, restoring.stderr.read()
+    daemon.start()
+
+
+def test_what_is_refused_leaves_no_audit_entry(daemon):
+    for bad in ("x/y", "fine"):  # no name, and no backup.dir
+        assert daemon.api.post("/v1/admin/backup", {"folder": bad}).status in (400, 409)
+    assert daemon.api.good("GET", "/v1/audit?action=admin.backup") == []
+
+
 def test_into_a_directory_with_a_name_of_its_own(daemon, tmp_path):
     assert ctl(daemon, "backup", tmp_path).returncode == 0
     (made,) = tmp_path.iterdir()

@@ -95,6 +95,12 @@ def test_a_lifehook_is_sent_a_sample_change(api, plugin_server):
     assert {name.lower(): value for name, value in sent.headers.items()}["sluice-dry-run"] == "true"
     assert verdict(Answer(200, b"re"), ["failed"])[1].startswith("RE: it would be sent this change again")
     assert p.calls[-1].body["current_state"] == "failed"
+    for state, before in (("preparing", None), ("suspended", "preparing"), ("waiting", "preparing"),
+                          ("running", "waiting"), ("succeeded", "running"), ("stopped", "running")):
+        assert verdict(Answer(200, b"OK"), [state])[0] == "legal"
+        body = p.calls[-1].body  # a change that a job can make
+        assert (body["current_state"], body["previous_state"]) == (state, before)
+        assert (body["sequence"] == 1) == (state == "preparing")
     assert verdict(Answer(200, b"EX: disk full")) == \
         ("legal", "EX: it would not be sent this change again; its words: disk full")
     kind, words = verdict(Answer(410))
