@@ -48,7 +48,7 @@ static int find_route(struct api *api, struct request *req, struct reply *reply,
 		rc = decode_params(req, *ret, raw);
 	if (rc == SL_E_NOT_FOUND)
 		return reply_fail(reply, rc, "no such route");
-	return rc < 0 ? reply_fail(reply, (enum sl_err)rc, "%s", sl_err_text(rc)) : 0;
+	return rc ? reply_fail(reply, (enum sl_err)rc, "%s", sl_err_text(rc)) : 0;
 }
 
 static int check_privilege(const struct route *route, const struct token *caller,

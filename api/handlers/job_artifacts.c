@@ -46,8 +46,11 @@ static int add_name(struct listing *l, const char *name)
 		l->name = grown;
 		l->cap = cap;
 	}
-	l->name[l->n] = strdup(name);
-	return l->name[l->n] ? (int)(l->n++, 0) : SL_E_NO_MEMORY;
+	char *own = strdup(name);
+	if (!own)
+		return SL_E_NO_MEMORY;
+	l->name[l->n++] = own;
+	return 0;
 }
 
 static int read_names(struct listing *l)

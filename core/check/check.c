@@ -107,7 +107,7 @@ static void step(struct checking *c)
 static int walk(struct checking *c, enum store_table table, check_each_fn *each)
 {
 	scoped(store_cursor_freep) struct store_cursor *cursor = NULL;
-	uint8_t last[STORE_KEY_MAX];
+	uint8_t last[STORE_KEY_MAX] = {0};
 	struct bytes key, val, before = bytes_of(last, 0);
 	c->table = table;
 	int rc = store_cursor_open(c->txn, table, &cursor);

@@ -120,10 +120,10 @@ static int ids_below(struct store_txn *txn, struct bytes prefix, struct uuid aft
 {
 	scoped(store_cursor_freep) struct store_cursor *cursor = NULL;
 	uint8_t from[2 + sizeof(after.at)];
-	struct bytes at = bytes_of(from, prefix.len + sizeof(after.at)), key, val;
-	size_t n = 0;
 	memcpy(from, prefix.at, prefix.len);
 	memcpy(from + prefix.len, after.at, sizeof(after.at));
+	struct bytes at = bytes_of(from, prefix.len + sizeof(after.at)), key, val;
+	size_t n = 0;
 	int rc = store_cursor_open(txn, STORE_INDEX, &cursor);
 	if (rc)
 		return rc;

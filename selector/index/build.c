@@ -71,7 +71,9 @@ static uint32_t *make_table(uint32_t mask)
 {
 	size_t size = ((size_t)mask + 1) * sizeof(uint32_t);
 	uint32_t *t = malloc(size);
-	return t ? memset(t, 0xff, size) : NULL;
+	if (t)
+		memset(t, 0xff, size);
+	return t;
 }
 
 static uint32_t *make_own_table(struct builder *b, uint32_t mask)

@@ -2,7 +2,8 @@
 """Adds up JUnit files and names what failed; the last line is `N passed, N failed`.
 
 A file that is empty or cannot be read counts as a failure, and so does each --failed=STEP
-(a build that broke): nothing that did not run may look as if it passed.
+(a build that broke): nothing that did not run may look as if it passed. --passed=STEP is a step
+that counts without a file.
 """
 
 import sys
@@ -32,11 +33,13 @@ def outcomes(path):
 
 def main(arguments):
     tally = {"passed": 0, "failed": 0, "skipped": 0}
-    found = [(step, "failed") for word in arguments if word.startswith("--failed=")
-             for step in [word.removeprefix("--failed=")] if step]
-    for path in arguments:
-        if not path.startswith("--failed="):
-            found += outcomes(path)
+    found = []
+    for word in arguments:
+        option, _, step = word.partition("=")
+        if option in ("--failed", "--passed"):
+            found += [(step, option.removeprefix("--"))]
+        else:
+            found += outcomes(word)
     for name, outcome in found:
         tally[outcome] += 1
         if outcome != "passed":
