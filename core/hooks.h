@@ -11,7 +11,8 @@
  *                     rest stays in the store
  *
  * A crash at any point loses nothing: what was sent and not yet written as delivered is
- * sent again, under the same webhook-id.
+ * sent again, under the same webhook-id. What is acknowledged is written behind, and the next
+ * change of the job does not wait for that.
  *
  * Layer 2. Threads: as said; hooks_settings() any. Times in milliseconds. */
 #pragma once

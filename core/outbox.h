@@ -99,6 +99,10 @@ typedef bool (*outbox_queued_fn)(void *user, int64_t due_ms, uint64_t number);
 SL_MUST_USE int outbox_queued(struct store_txn *txn, uint64_t subscriber, outbox_queued_fn each,
 			      void *user);
 
+/** The first pending one of this job behind `number`, queued or not. SL_E_NOT_FOUND. */
+SL_MUST_USE int outbox_following(struct store_txn *txn, struct uuid job, uint64_t subscriber,
+				 uint64_t number, uint64_t *ret);
+
 /* What became of one: all of these are fine with one that is no longer there. */
 SL_MUST_USE int outbox_delivered(struct store_txn *txn, uint64_t subscriber, uint64_t number);
 /** An attempt failed: its members due_ms, tried_ms, attempts, status and words are kept. */

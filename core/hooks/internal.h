@@ -3,6 +3,7 @@
  *   match.c   the writer's half: deliveries for what moved
  *   line.c    subscribers as the thread knows them, and the window of each
  *   send.c    one delivery on its way
+ *   follow.c  the next change of a job, once one is acknowledged
  *   save.c    what became of deliveries, written
  *   loop.c    turns, the thread, life
  *   ack.c     what an answer means
@@ -19,10 +20,12 @@
 #include <stdatomic.h>
 
 enum {
-	READY_MAX = 128,    /**< Deliveries of one subscriber that are read ahead. */
-	WINDOW_FIRST = 16,  /**< Calls in flight to one; grows with good answers. */
-	SAVE_MAX = 512,     /**< Outcomes in one write. */
-	UNSAVED_MAX = 2048, /**< Outcomes in memory: over it nothing is sent. */
+	READY_MAX = 128,     /**< Deliveries of one subscriber that are read ahead. */
+	WINDOW_FIRST = 16,   /**< Calls in flight to one; grows with good answers. */
+	SAVE_MAX = 512,      /**< Outcomes in one write. */
+	UNSAVED_MAX = 2048,  /**< Outcomes in memory: over it nothing is sent. */
+	SAVE_MANY = 256,     /**< So many are written at once, fewer after ... */
+	SAVE_BEHIND_MS = 20, /**< ... this long, or when nothing is in flight. */
 	SAVE_AGAIN_MS = 1000,
 	SWEEP_MS = 2000,
 	SWEEP_AGAIN_MS = 10, /* when there is more: others write, too */
@@ -57,6 +60,7 @@ struct line {
 /** One delivery in memory. */
 struct sending {
 	struct list link;     /* in line->ready, hooks->flying, hooks->over or save->list */
+	struct list trail;    /* in hooks->fresh or hooks->alone: its next one is sought */
 	struct sending *next; /* in its bucket */
 	struct hooks *hooks;
 	struct line *line; /* NULL: the subscriber was deleted meanwhile */
@@ -106,11 +110,15 @@ struct hooks {
 	const struct registry_ref *registry; /* of this turn */
 	uint64_t generation;                 /* lines were refreshed for */
 	struct list lines, hot, flying, over;
+	struct list fresh; /* acknowledged in this turn, not yet freed: sending.trail */
+	struct list alone; /* likewise before, and nothing followed */
+	bool grown;        /* since then deliveries were added */
 	size_t flying_n, over_n, saving_n;
 	bool stopping, refresh;
 	struct sending *bucket[SENDING_BUCKETS];
 	struct save *save; /* on its way */
 	int64_t save_ms;   /* monotonic: not before, after a failure; 0 */
+	int64_t over_ms;   /* monotonic: since when something is in `over` */
 	int64_t sweep_ms;  /* monotonic: the next one */
 	bool save_failed;  /* told in the log */
 };
@@ -140,6 +148,12 @@ SL_MUST_USE int sending_create(struct line *line, struct hooks *h, const struct 
 			       struct sending **ret);
 void send_all(struct hooks *h); /* as many as may be */
 void send_cancel(struct hooks *h);
+
+/* follow.c */
+/** It was answered: its next one may be sent. */
+void follow_answered(struct hooks *h, struct sending *s);
+/** Make ready what follows those. */
+void follow_all(struct hooks *h);
 
 /* save.c */
 void save_over(struct hooks *h);

@@ -124,6 +124,7 @@ static void look_at_touched(struct hooks *h)
 {
 	struct touched *t = &h->touched;
 	pthread_mutex_lock(&t->lock);
+	h->grown |= t->n || t->all;
 	for (size_t i = 0; i < t->n && !h->refresh; i++) {
 		struct line *line = find(h, t->number[i]);
 		if (line) {

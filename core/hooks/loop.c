@@ -38,6 +38,7 @@ void hooks_turn(struct hooks *h, uint32_t wait_ms)
 	h->registry = registry_take(h->parts.registry);
 	save_come_back(h);
 	lines_look(h);
+	follow_all(h); /* first: it waits for less than what is read ahead */
 	lines_fill(h);
 	send_all(h);
 	save_sweep(h); /* first: it is rare, and outcomes never end */
@@ -163,6 +164,8 @@ int hooks_create(const struct hooks_config *config, const struct hooks_parts *pa
 	list_init(&h->hot);
 	list_init(&h->flying);
 	list_init(&h->over);
+	list_init(&h->fresh);
+	list_init(&h->alone);
 	int rc = create_parts(h);
 	if (rc)
 		return sl_fail(err, (enum sl_err)rc, "LifeHooks cannot be set up: %s",

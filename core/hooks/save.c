@@ -86,9 +86,17 @@ static bool may_save(struct hooks *h)
 	return !h->save;
 }
 
+/* Nobody waits for it, and commits are dear to those who wait for theirs: what is answered
+ * within a short while is written together. */
+static bool wants_save(const struct hooks *h)
+{
+	return h->over_n >= SAVE_MANY || (h->over_n && (!h->flying_n || h->stopping)) ||
+	       (h->over_n && clock_mono_ms(h->parts.clock) - h->over_ms >= SAVE_BEHIND_MS);
+}
+
 void save_over(struct hooks *h)
 {
-	if (list_empty(&h->over) || !may_save(h))
+	if (!wants_save(h) || !may_save(h))
 		return;
 	struct save *save = save_create(h);
 	if (!save) {
@@ -102,6 +110,7 @@ void save_over(struct hooks *h)
 		h->saving_n++;
 		h->over_n--;
 	}
+	h->over_ms = clock_mono_ms(h->parts.clock);
 	submit(h, save);
 }
 
@@ -127,7 +136,8 @@ void save_sweep(struct hooks *h)
 	submit(h, save);
 }
 
-/* What was not written is tried again; what was sent stays sent. */
+/* What was not written is tried again, before what was answered later; what was sent stays
+ * sent. */
 static void failed(struct hooks *h, struct save *save)
 {
 	if (!h->save_failed)
@@ -135,8 +145,10 @@ static void failed(struct hooks *h, struct save *save)
 			 "the store refused what became of deliveries; trying again", "why",
 			 sl_err_text(save->rc), NULL);
 	h->save_failed = true;
-	for (struct list *l; (l = list_pop(&save->list));) {
-		list_push(&h->over, l);
+	while (!list_empty(&save->list)) {
+		struct list *last = save->list.prev;
+		list_remove(last);
+		list_push(h->over.next, last); /* in front of the first */
 		h->over_n++;
 		h->saving_n--;
 	}
@@ -192,6 +204,8 @@ uint32_t save_wait(struct hooks *h, uint32_t most)
 {
 	int64_t now = clock_mono_ms(h->parts.clock);
 	int64_t at = h->save_ms ? h->save_ms : h->sweep_ms;
+	if (h->over_n && !h->save_ms && h->over_ms + SAVE_BEHIND_MS < at)
+		at = h->over_ms + SAVE_BEHIND_MS;
 	if (h->save || h->stopping || at - now >= most)
 		return most;
 	return at <= now ? 0 : (uint32_t)(at - now);

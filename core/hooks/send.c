@@ -63,6 +63,7 @@ int sending_create(struct line *line, struct hooks *h, const struct delivery *d,
 	if (!s)
 		return SL_E_NO_MEMORY;
 	list_init(&s->link);
+	list_init(&s->trail);
 	s->hooks = h;
 	s->line = line;
 	s->subscriber = line->number;
@@ -85,6 +86,7 @@ void sending_free(struct sending *s)
 		at = &(*at)->next;
 	*at = s->next;
 	list_remove(&s->link);
+	list_remove(&s->trail);
 	registry_drop(s->registry);
 	buf_fini(&s->keep);
 	buf_fini(&s->words);
@@ -171,6 +173,8 @@ static void set_window(struct line *line, const struct ask_result *r, uint32_t m
 static void over(struct hooks *h, struct sending *s)
 {
 	list_remove(&s->link);
+	if (list_empty(&h->over))
+		h->over_ms = clock_mono_ms(h->parts.clock);
 	list_push(&h->over, &s->link);
 	h->over_n++;
 	if (s->d.dead)
@@ -244,6 +248,7 @@ static void answered(void *user, ask_id id SL_UNUSED, const struct ask_result *r
 	note_answer(h, s, r);
 	s->registry = registry_drop(s->registry);
 	over(h, s);
+	follow_answered(h, s);
 }
 
 /* ---- sending ---- */

@@ -25,12 +25,12 @@ static void set_of_job(struct store_txn *txn, const struct delivery *d, bool the
 		store_del(txn, STORE_OUTBOX, outbox_key_bytes(&k));
 }
 
-/* The first of the job's that is pending. */
-static int head_of(struct store_txn *txn, struct uuid job, uint64_t subscriber, uint64_t *ret)
+int outbox_following(struct store_txn *txn, struct uuid job, uint64_t subscriber, uint64_t number,
+		     uint64_t *ret)
 {
 	scoped(store_cursor_freep) struct store_cursor *c = NULL;
 	enum { PREFIX = 1 + 16 + 8 };
-	struct outbox_key from = outbox_job_key(job, subscriber, 0);
+	struct outbox_key from = outbox_job_key(job, subscriber, number + 1);
 	struct bytes key, val;
 	int rc = store_cursor_open(txn, STORE_OUTBOX, &c);
 	if (!rc)
@@ -44,6 +44,12 @@ static int head_of(struct store_txn *txn, struct uuid job, uint64_t subscriber, 
 		}
 	}
 	return rc;
+}
+
+/* The first of the job's that is pending. */
+static int head_of(struct store_txn *txn, struct uuid job, uint64_t subscriber, uint64_t *ret)
+{
+	return outbox_following(txn, job, subscriber, 0, ret);
 }
 
 /* The one that is the first now is queued, or is no longer. */

@@ -166,14 +166,26 @@ static size_t not_gone(const struct sim *s)
 	return n;
 }
 
+/* How many there were when this one went, at most: what somebody erased in the same step
+ * may have gone after it. */
+static size_t there_were(const struct sim *s)
+{
+	size_t n = not_gone(s);
+	for (size_t i = 0; i < s->jobs; i++)
+		n += s->job[i].gone && s->job[i].erased && s->job[i].gone_step == s->step;
+	return n;
+}
+
 /* Only a final job may go: because somebody said so, or it is old, or they are too many. */
 static void check_gone(struct sim *s, struct sim_job *job)
 {
 	if (!job->final)
 		sim_wrong(s, job, "was answered with its id and is gone");
-	if (!job->erased && !job->gone && not_gone(s) <= SIM_KEEP &&
+	if (!job->erased && !job->gone && there_were(s) <= SIM_KEEP &&
 	    job->finished_ms + SIM_KEEP_MS > clock_wall_ms(&s->clock.base))
 		sim_wrong(s, job, "is gone before its time");
+	if (!job->gone)
+		job->gone_step = s->step;
 	job->gone = true;
 }
 

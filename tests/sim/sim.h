@@ -61,6 +61,7 @@ struct sim_job {
 	bool stopped;       /**< A stop was answered with success. */
 	bool erased;        /**< Erasing it was answered with success. */
 	bool gone;          /**< Seen to be out of the book. */
+	unsigned gone_step; /**< When it was. */
 	int64_t finished_ms;
 	bool was_waiting; /**< Seen in waiting, running or with an outcome of a run. */
 	enum job_state state;

@@ -116,6 +116,7 @@ static int tear_down(void **state)
 struct beginning {
 	struct write write;
 	struct house *house;
+	bool moves; /* to waiting, at once */
 };
 
 static int begin_job(struct write *w, struct store_txn *txn)
@@ -130,7 +131,10 @@ static int begin_job(struct write *w, struct store_txn *txn)
 			  .reason_code = BYTES("in_admission")};
 	ledger_put_doc(txn, job.id, PART_HEADER, BYTES("{}"));
 	ledger_insert(txn, &job);
-	return 0;
+	struct why why = {.code = BYTES("handed_over"), .reason = BYTES("r")};
+	return container_of(w, struct beginning, write)->moves
+		       ? ledger_move(txn, &job, JOB_WAITING, &why, now)
+		       : 0;
 }
 
 static void is_done(struct write *w, int rc)
@@ -147,12 +151,18 @@ static void turn(struct house *h)
 	}
 }
 
-static void new_job(struct house *h)
+static void submit_job(struct house *h, bool moves)
 {
 	struct beginning *b = calloc(1, sizeof(*b));
-	*b = (struct beginning){.write = {.apply = begin_job, .done = is_done}, .house = h};
+	*b = (struct beginning){
+		.write = {.apply = begin_job, .done = is_done}, .house = h, .moves = moves};
 	assert_int_equal(writer_submit(h->writer, &b->write), 0);
 	writer_turn(h->writer);
+}
+
+static void new_job(struct house *h)
+{
+	submit_job(h, false);
 	turn(h);
 }
 
@@ -258,6 +268,78 @@ static void who_hangs_holds_few_calls(void **state)
 	assert_int_equal(look(h).pending, 60);
 }
 
+/* Turns in which nothing is written. */
+static void turn_unwritten(struct house *h)
+{
+	for (int i = 0; i < 8; i++)
+		hooks_turn(h->hooks, 0);
+}
+
+static const char *state_told(struct house *h, size_t call)
+{
+	const char *body = fake_executor_call(&h->executor, call)->body;
+	return strstr(body, "\"current_state\": \"waiting\"")     ? "waiting"
+	       : strstr(body, "\"current_state\": \"preparing\"") ? "preparing"
+								  : body;
+}
+
+/* The next change of a job is sent once the one before is acknowledged, before that is on
+ * disk: it may take long until it is. */
+static void the_next_one_waits_for_no_write(void **state)
+{
+	struct house *h = *state;
+	h->answer.body = "OK";
+	submit_job(h, true);
+	turn_unwritten(h);
+	assert_int_equal(h->executor.started, 2);
+	assert_string_equal(state_told(h, 0), "preparing");
+	assert_string_equal(state_told(h, 1), "waiting");
+	assert_int_equal(look(h).pending, 2);
+	turn(h);
+	assert_int_equal(look(h).pending, 0);
+	assert_int_equal(h->executor.started, 2); /* and neither is sent again */
+}
+
+static void the_next_one_waits_for_who_says_again(void **state)
+{
+	struct house *h = *state;
+	h->answer.body = "RE";
+	submit_job(h, true);
+	turn_unwritten(h);
+	turn(h);
+	assert_int_equal(h->executor.started, 1);
+	h->answer.body = "OK";
+	assert_in_range(until_next(h), 700, 1200);
+	turn(h);
+	assert_string_equal(state_told(h, 1), "preparing");
+	assert_string_equal(state_told(h, 2), "waiting");
+	assert_int_equal(look(h).pending, 0);
+}
+
+/* The first is acknowledged, the second to be sent again, and the store takes neither at
+ * first. */
+static void what_was_not_written_is_written_later(void **state)
+{
+	struct house *h = *state;
+	fake_executor_script(&h->executor, "http://127.0.0.1:7/h",
+			     (struct fake_answer){.body = "OK"});
+	h->answer.body = "RE";
+	submit_job(h, true);
+	hooks_turn(h->hooks, 0); /* sent, answered */
+	fake_clock_pass(&h->clock, 100);
+	hooks_turn(h->hooks, 0); /* and the second; the first's outcome is handed in */
+	store_mem_fail(h->store, STORE_MEM_COMMIT, 0, SL_E_FULL);
+	turn(h);
+	assert_int_equal(look(h).pending, 2);
+	assert_int_equal(h->executor.started, 2);
+	h->answer.body = "OK";
+	until_next(h);
+	turn(h);
+	assert_int_equal(h->executor.started, 3);
+	assert_string_equal(state_told(h, 2), "waiting");
+	assert_int_equal(look(h).pending + look(h).dead, 0);
+}
+
 static void found_by_an_older_gateway(void **state)
 {
 	struct house *h = *state;
@@ -289,6 +371,9 @@ int main(void)
 		TEST(patience_ends),
 		TEST(down_for_long),
 		TEST(who_hangs_holds_few_calls),
+		TEST(the_next_one_waits_for_no_write),
+		TEST(the_next_one_waits_for_who_says_again),
+		TEST(what_was_not_written_is_written_later),
 		TEST(found_by_an_older_gateway),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
