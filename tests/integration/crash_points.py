@@ -37,7 +37,7 @@ def table():
 def listed():
     """The names in the gateway that is tested; none where it says that it has none."""
     done = subprocess.run([harness.program("sluiced"), "--crash-points"], capture_output=True, text=True,
-                          timeout=20, check=False)
+                          timeout=120, check=False)
     if done.returncode == EX_UNAVAILABLE and not done.stdout:
         return []
     assert done.returncode == 0, f"sluiced --crash-points: {done.returncode}: {done.stderr}"
@@ -78,7 +78,7 @@ class Visit:
         self.daemon.start()
 
     def died(self, name, nth):
-        code = self.daemon.process.wait(30)
+        code = self.daemon.process.wait(120)
         assert code == -9, f"{name}:{nth}: it ended with {code}: {self.daemon.tail()}"
         assert len((self.marks / name).read_bytes()) >= nth, f"{name}: it died elsewhere"
 

@@ -116,7 +116,7 @@ class Scene:
 
     def ask(self, method, path, body=None, **more):
         try:
-            return self.api.call(method, path, body, timeout=20, **more)
+            return self.api.call(method, path, body, timeout=120, **more)
         except GONE as gone:
             raise Gone from gone
 

@@ -29,8 +29,9 @@ library = program
 
 FINAL = {"succeeded", "failed", "stopped"}
 ALL = {"conditions": [], "expression": "*"}
-READY_S = 120  # under a sanitizer, on a busy machine: a thousand threads take their time
+READY_S = 60  # under a sanitizer, on a busy machine: a thousand threads take their time
 POLL_S = 0.02
+PATIENCE = 4  # times what a wait should need: only a test that fails meets its end
 
 
 def free_port():
@@ -47,7 +48,9 @@ def free_port():
 
 
 def until(condition, seconds, what):
-    """Ask again in short intervals until there is an answer; for what only shows from outside."""
+    """Ask again in short intervals until there is an answer; for what only shows from outside.
+    `seconds`: more than it needs on a quiet machine."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -101,7 +104,7 @@ class Api:
             return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
-    def call(self, method, path, body=None, headers=None, timeout=70):
+    def call(self, method, path, body=None, headers=None, timeout=120):
         """`body`: bytes as they are, anything else as JSON."""
         sent = dict(headers or {})
         if self.token is not None:
@@ -170,7 +173,7 @@ class Api:
     def wait_state(self, job_id, *states, seconds=30):
         """The `job` part of detail once it is in one of the states; a final state that is
         not among them ends the waiting."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while True:
             job = self.job(job_id)
             if job["state"] in states:
@@ -262,13 +265,13 @@ class Daemon:
 
     def kill9(self):
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(120)
 
     def stop(self):
         """SIGTERM; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(40)
+        return self.process.wait(120)
 
     def restart(self):
         assert self.stop() == 0, self.tail()

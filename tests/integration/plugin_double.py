@@ -199,7 +199,7 @@ class Plugin:
         with self.changed:
             return [call for call in self.calls if call.path == path]
 
-    def wait_calls(self, path, count, seconds=20):
+    def wait_calls(self, path, count, seconds=80):
         """The calls on a path, once there are so many."""
         with self.changed:
             found = self.changed.wait_for(

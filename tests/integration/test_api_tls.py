@@ -131,7 +131,7 @@ def test_versions(shared_daemon, pki, version, let_in):
     context = trusting(pki, "ca")
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = version
-    with socket.create_connection(("127.0.0.1", shared_daemon.port), timeout=20) as plain:
+    with socket.create_connection(("127.0.0.1", shared_daemon.port), timeout=120) as plain:
         if let_in:
             with context.wrap_socket(plain, server_hostname="127.0.0.1") as peer:
                 peer.sendall(GET + HOST + AUTH + b"\r\n")
@@ -152,7 +152,7 @@ def test_ciphers_of_tls_1_2(request, pki, gateway, ciphers, let_in):
     context = trusting(pki, "ca")
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(ciphers + ":@SECLEVEL=0")
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as plain:
         if let_in:
             with context.wrap_socket(plain, server_hostname="127.0.0.1") as peer:
                 assert peer.cipher()[0] == ciphers
@@ -167,7 +167,7 @@ def test_nothing_is_resumed(shared_daemon):
         peer.sendall(GET + HOST + AUTH + b"\r\n")
         read_answer(peer)
         session = peer.session
-    with socket.create_connection(("127.0.0.1", shared_daemon.port), timeout=20) as plain:
+    with socket.create_connection(("127.0.0.1", shared_daemon.port), timeout=120) as plain:
         with shared_daemon.tls.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as again:
             again.sendall(GET + HOST + AUTH + b"\r\n")
             assert read_answer(again)[0] == 200 and not again.session_reused
@@ -176,7 +176,7 @@ def test_nothing_is_resumed(shared_daemon):
 @pytest.mark.parametrize("junk", [GET + HOST + b"\r\n", b"\0" * 600, b"\x16\x03\x01\x02\x00\x01\x00"],
                          ids=["plain http", "zeros", "half a handshake"])
 def test_what_is_no_tls_disturbs_nobody(shared_daemon, junk):
-    with socket.create_connection(("127.0.0.1", shared_daemon.port), timeout=30) as peer:
+    with socket.create_connection(("127.0.0.1", shared_daemon.port), timeout=120) as peer:
         peer.sendall(junk)
         assert shared_daemon.api.get("/readyz").status == 200
         text = b""
@@ -300,24 +300,24 @@ def test_bad_files_at_the_start_and_under_check_config(make_https, pki, how):
     daemon = make_https()
     spoil, words = BROKEN[how]
     spoil(daemon.folder, pki)
-    assert daemon.spawn().process.wait(30) == 78
+    assert daemon.spawn().process.wait(120) == 78
     assert all(word in daemon.tail() for word in words), daemon.tail()
     daemon.log.unlink()
     daemon.arguments.append("--check-config")
-    assert daemon.spawn().process.wait(30) == 78
+    assert daemon.spawn().process.wait(120) == 78
     assert all(word in daemon.tail() for word in words), daemon.tail()
 
 
 def test_one_that_has_ended_is_a_warning(make_https):
     daemon = make_https("old", arguments=["--check-config"])
-    assert daemon.spawn().process.wait(30) == 0
+    assert daemon.spawn().process.wait(120) == 0
     assert "has ended" in daemon.tail() and "SIGHUP" in daemon.tail()
 
 
 def test_a_key_that_all_can_read_is_a_warning(make_https):
     daemon = make_https(arguments=["--check-config"])
     (daemon.folder / "it.key").chmod(0o644)
-    assert daemon.spawn().process.wait(30) == 0
+    assert daemon.spawn().process.wait(120) == 0
     assert f"tls.key_file: everybody on this machine can read or change {daemon.folder}/it.key: " \
            f"chmod o= {daemon.folder}/it.key" in daemon.tail()
 
@@ -325,7 +325,7 @@ def test_a_key_that_all_can_read_is_a_warning(make_https):
 @pytest.mark.parametrize("key", ["key_file", "client_ca_file"])
 def test_half_a_setting(make_daemon, key):
     daemon = make_daemon(config=f"tls:\n  {key}: /nowhere\n").spawn()
-    assert daemon.process.wait(30) == 78 and "tls.cert_file" in daemon.tail()
+    assert daemon.process.wait(120) == 78 and "tls.cert_file" in daemon.tail()
 
 
 def test_tls_is_switched_by_a_restart_only(make_https, make_daemon, pki):

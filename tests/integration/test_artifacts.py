@@ -254,7 +254,7 @@ def test_erased_with_the_job(api):
 def test_erased_while_it_is_read(api):
     """What is being read is read to its end."""
     job_id = done(api, "head -c 20000000 /dev/zero > f")
-    connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=120)
     connection.request("GET", path_of(job_id, "f"), headers={"Authorization": f"Bearer {api.token}"})
     answer = connection.getresponse()
     assert answer.read(10) == b"\0" * 10
@@ -265,7 +265,7 @@ def test_erased_while_it_is_read(api):
 
 def test_one_that_shrinks_is_broken_off(shared_daemon, api):
     job_id = done(api, "head -c 40000000 /dev/zero > f")
-    with socket.create_connection(("127.0.0.1", api.port), timeout=30) as still:
+    with socket.create_connection(("127.0.0.1", api.port), timeout=120) as still:
         still.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         still.sendall(f"GET {path_of(job_id, 'f')} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {api.token}\r\n\r\n".encode())
         head = still.recv(200)
@@ -285,7 +285,7 @@ def test_downloads_are_bounded(make_daemon):
     daemon = make_daemon(config="limits:\n  streams: 1\n").start()
     api = daemon.api
     job_id = done(api, "head -c 40000000 /dev/zero > f")
-    with socket.create_connection(("127.0.0.1", api.port), timeout=30) as still:
+    with socket.create_connection(("127.0.0.1", api.port), timeout=120) as still:
         still.sendall(f"GET {path_of(job_id, 'f')} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {api.token}\r\n\r\n".encode())
         assert still.recv(100)
         assert refused(api, job_id, "f", 503).headers["Retry-After"]

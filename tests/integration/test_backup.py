@@ -241,7 +241,7 @@ def test_a_backup_leaves_nothing_when_it_is_killed(make_daemon, tmp_path):
     thread.start()
     until(lambda: list(place.iterdir()), 20, "it has begun")
     daemon.kill9()
-    thread.join()
+    thread.join(120)
     for one in place.iterdir():
         assert one.name == ".one.part" or check(one).returncode == 0
     daemon.start()

@@ -218,5 +218,5 @@ def test_a_unix_socket_in_its_folder(daemon):
         thread.start()
         gate(daemon.api, f"unix:{folder}/g.sock:/check")
         end = ended(daemon.api)
-        thread.join(30)
+        thread.join(120)
     assert (end["state"], end["reason"]) == ("stopped", "by socket") and heard[0].startswith(b"POST /check HTTP/1.1")

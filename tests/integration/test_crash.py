@@ -48,7 +48,7 @@ def test_killed_among_submissions(daemon):
         assert enough.wait(60)
         daemon.kill9()
         for one in clients:
-            one.join(30)
+            one.join(120)
         daemon.start()
         for job_id in kept:
             assert daemon.api.wait_final(job_id, seconds=90)["state"] == "succeeded"
@@ -182,7 +182,7 @@ def test_a_held_answer_is_given_at_the_end(daemon, plugin_server):
     client.start()
     plugin_server.wait_calls("/g", 1)
     assert daemon.stop() == 0
-    client.join(30)
+    client.join(120)
     assert answers and answers[0].status == 200 and answers[0].payload["state"] in ("preparing", "suspended")
     plugin_server.released.set()
 
@@ -191,7 +191,7 @@ def test_one_gateway_per_store(daemon, make_daemon):
     second = make_daemon()
     second.data, second.sound = daemon.data, False  # it is the first one's to be looked at
     second.spawn()
-    assert second.process.wait(20) in (65, 69, 78)
+    assert second.process.wait(120) in (65, 69, 78)
     assert second.tail()
     assert daemon.api.get("/readyz").status == 200
 
@@ -206,7 +206,7 @@ def test_damaged_store_is_refused_and_left_alone(make_daemon):
     files[0].write_bytes(damaged)
     daemon.sound = False
     daemon.spawn()
-    assert daemon.process.wait(20) == 65
+    assert daemon.process.wait(120) == 65
     assert files[0].read_bytes() == damaged
     assert str(daemon.data) in daemon.tail()
 

@@ -215,7 +215,7 @@ def test_many_beside_real_jobs(api, plugin_server):
     for one in threads:
         one.start()
     for one in threads:
-        one.join()
+        one.join(120)
     assert not wrong
     assert api.count() == before + 24
 
@@ -230,7 +230,7 @@ def test_stopping_with_dry_runs_at_work(tmp_path, plugin_server):
         thread.start()
         plugin_server.wait_calls("/g", 1)
         assert daemon.stop() == 0
-        thread.join()
+        thread.join(120)
         assert answers[0].status == 503
     finally:
         daemon.close()

@@ -83,7 +83,7 @@ class Readers:
 
     def stop(self):
         self.over.set()
-        self.thread.join()
+        self.thread.join(120)
 
 
 def streams(api):

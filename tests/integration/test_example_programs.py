@@ -74,11 +74,11 @@ class Program:
 
     def kill9(self):
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(120)
 
     def end(self):
         self.process.terminate()
-        assert self.process.wait(30) == 0, self.log()
+        assert self.process.wait(120) == 0, self.log()
         assert "Sanitizer" not in self.log() and "runtime error:" not in self.log()
 
 
@@ -111,7 +111,7 @@ def chat():
     thread.start()
     yield server
     server.shutdown()
-    thread.join()
+    thread.join(120)
     server.server_close()
 
 
@@ -167,7 +167,7 @@ def test_the_quota_conforms(tmp_path, shared_daemon):
     ("cost-label", {"COST_CENTERS": "/nowhere"}, "/nowhere")])
 def test_bad_settings_end_it_with_words(go, name, environment, words):
     kind = {"proxy-environment": built, "quota": python, "tfjob": python, "cost-label": node}.get(name, go)
-    done = subprocess.run(kind(name), cwd=EXAMPLES / name, capture_output=True, text=True, timeout=30, env={
+    done = subprocess.run(kind(name), cwd=EXAMPLES / name, capture_output=True, text=True, timeout=120, env={
         **os.environ, "PYTHONPATH": str(ROOT / "plugins-sdk/python"), **environment})
     assert done.returncode != 0 and words in done.stderr, done
 

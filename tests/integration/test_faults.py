@@ -23,7 +23,7 @@ def faulty(make_daemon, tmp_path_factory):
 
 
 def ended_by_itself(daemon, code):
-    assert daemon.process.wait(30) == code, daemon.tail()
+    assert daemon.process.wait(120) == code, daemon.tail()
 
 
 # --- the disk under the store ---------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_every_fault_of_a_start(faulty, call, error):
                 assert "sluiced: " in log.read() or code == 74, f"{call} {skip}: it says nothing"
         else:
             daemon.process.terminate()
-            assert daemon.process.wait(30) in (0, 74), daemon.tail()
+            assert daemon.process.wait(120) in (0, 74), daemon.tail()
         daemon.check_log()
         assert skip or faults.hits(call), f"no {call} in a whole start"
         if not faults.hits(call):

@@ -280,7 +280,7 @@ def test_killed_again_and_again(daemon, plugin_server):
         daemon.start()
     stop.set()
     for one in clients:
-        one.join(30)
+        one.join(120)
     for job_id in jobs:
         daemon.api.wait_final(job_id)
     until(lambda: not deliveries(daemon.api), 30, "all is delivered")
@@ -353,7 +353,7 @@ def test_sluicectl_follows_over_a_restart(daemon):
             until(last_of(second), 30, "the second job is seen after the restart")
         finally:
             reader.terminate()
-            thread.join(20)
+            thread.join(120)
         for job_id in (first, second):
             assert [one["current_state"] for one in seen if one["id"] == job_id] == \
                 ["preparing", "waiting", "running", "succeeded"]

@@ -20,8 +20,8 @@ def label(name, value):
 def test_six_factors_and_six_decorators_overlap(api, plugin_server):
     """Each waits for all of its stage: they end only if all are asked at one time."""
     p = plugin_server
-    factors = threading.Barrier(MANY, timeout=20)
-    decorators = threading.Barrier(MANY, timeout=20)
+    factors = threading.Barrier(MANY, timeout=120)
+    decorators = threading.Barrier(MANY, timeout=120)
 
     def advise(number):
         def answer(_call):

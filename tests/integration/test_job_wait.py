@@ -73,4 +73,4 @@ def test_the_held_are_answered_when_the_gateway_stops(make_daemon, hanging, plug
     reply = future.result(4)
     assert reply.status == 200 and reply.payload["state"] == "preparing"
     plugin_server.released.set()
-    assert daemon.process.wait(20) == 0
+    assert daemon.process.wait(120) == 0

@@ -78,7 +78,7 @@ def test_the_spawner_is_killed(many, tmp_path):
     job_id = start_many(many, tmp_path)
     [spawner] = children(many.process.pid)
     os.kill(spawner, signal.SIGKILL)
-    assert many.process.wait(30) == 70
+    assert many.process.wait(120) == 70
     assert "the spawner has died" in many.tail()
     assert waiting(tmp_path) == MANY, "no replica ends with it"
     many.start()

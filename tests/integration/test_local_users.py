@@ -192,7 +192,7 @@ def test_started_by_somebody_who_is_not_root(folder):
             assert "lacking=" in log and "not limited by cgroups here" in str(api.events(job_id))
     finally:
         gateway.terminate()
-        assert gateway.wait(30) == 0
+        assert gateway.wait(120) == 0
 
 
 def test_off_loopback_without_single_user_mode(folder):
@@ -212,7 +212,7 @@ def test_off_loopback_without_single_user_mode(folder):
 def end_of(folder, config, arguments=()):
     daemon = Daemon(folder, config=config, arguments=arguments)
     daemon.spawn()
-    return daemon.process.wait(20), daemon.tail()
+    return daemon.process.wait(120), daemon.tail()
 
 
 @pytest.mark.parametrize("config, words", [

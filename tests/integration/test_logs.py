@@ -18,7 +18,7 @@ LONG = "sleep 600"
 class Follower:
     """A connection that reads a stream as it comes."""
 
-    def __init__(self, api, job_id, query="follow=true", headers=None, timeout=30):
+    def __init__(self, api, job_id, query="follow=true", headers=None, timeout=120):
         self.http = http.client.HTTPConnection("127.0.0.1", api.port, timeout=timeout)
         sent = {"Authorization": f"Bearer {api.token}", **(headers or {})}
         self.http.request("GET", f"/v1/job/logs/{job_id}?{query}", headers=sent)
@@ -222,7 +222,7 @@ def test_a_reader_that_stands_still_holds_nobody(make_daemon):
     api = make_daemon(config="limits:\n  streams: 2\n").start().api
     job_id = api.submit(job(taskset(role("talk", "yes"))))
     api.wait_state(job_id, "running")
-    with socket.create_connection(("127.0.0.1", api.port), timeout=30) as still:
+    with socket.create_connection(("127.0.0.1", api.port), timeout=120) as still:
         still.sendall(f"GET /v1/job/logs/{job_id}?follow=true HTTP/1.1\r\nHost: localhost\r\n"
                       f"Authorization: Bearer {api.token}\r\n\r\n".encode())
         until(lambda: len(api.get(f"/v1/job/logs/{job_id}?tail=1").raw) > 0, 20, "it writes")

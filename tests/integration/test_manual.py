@@ -105,10 +105,10 @@ def end(shell, folder):
     """The shell ends what serves, as at its own end; what does not listen is killed."""
     os.killpg(shell.pid, signal.SIGTERM)
     try:
-        shell.wait(20)
+        shell.wait(120)
     except subprocess.TimeoutExpired:
         os.killpg(shell.pid, signal.SIGKILL)
-        shell.wait(20)
+        shell.wait(120)
     for pid in processes_of(folder):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

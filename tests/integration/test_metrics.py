@@ -196,13 +196,13 @@ def prometheus(daemon, tmp_path):
             stdout=log, stderr=log, cwd=tmp_path)
     yield port
     process.terminate()
-    process.wait(30)
+    process.wait(120)
 
 
 def ask(port, query):
     url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": query})
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=120) as answer:
             found = json.load(answer)["data"]["result"]
     except OSError:
         return None
@@ -212,7 +212,7 @@ def ask(port, query):
 def is_understood(port, query):
     """urlopen raises for what Prometheus cannot parse."""
     url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": query})
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         return json.load(answer)["status"] == "success"
 
 

@@ -13,6 +13,9 @@ from harness import ROOT, feature, job, plugin, role, taskset
 
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance",
           "response_headers_conformance", "response_schema_conformance")
+# What CPython 3.11 says now and then to a deep tree, in the tool and not in what it tests
+# (gh-106905 there): then the tool runs once more.
+OF_PYTHON = "SystemError: AST constructor recursion depth mismatch"
 # The first streams until its reader leaves; the second would change the password that asks.
 NOT_ASKED = ("/v1/events", "/v1/tokens/admin")
 
@@ -54,5 +57,8 @@ def test_no_answer_is_another_than_the_document_says(daemon, tmp_path, who):
     if who == "a_reader_of_jobs":
         api, seconds = api.token_for("read_job", userID="ann"), seconds // 2
     done = ask_all(daemon, api.token, known, tmp_path, seconds)
+    if done.returncode and OF_PYTHON in done.stdout + done.stderr:
+        print(f"{OF_PYTHON}: a fault of the interpreter; schemathesis runs once more")
+        done = ask_all(daemon, api.token, known, tmp_path, seconds)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert int(re.search(r"Operations: +(\d+) selected", done.stdout)[1]) > 30

@@ -42,6 +42,6 @@ def test_the_configuration_is_understood(tmp_path):
     path = pathlib.Path(tmp_path / "sluiced.yml")
     path.write_text(re.sub(r"user: \S+", "user: daemon", text))
     found = subprocess.run([program("sluiced"), "--check-config", "--config", str(path)],
-                           capture_output=True, text=True, timeout=20, check=False)
+                           capture_output=True, text=True, timeout=120, check=False)
     assert "cgroup: \"/system.slice/sluice-replicas.service\"" in found.stdout \
         or "cgroup: /system.slice/sluice-replicas.service" in found.stdout, found.stdout

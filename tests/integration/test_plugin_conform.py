@@ -65,7 +65,7 @@ def served(folder, reference):
         yield f"http://127.0.0.1:{int(port_file.read_text())}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def recorded(folder, kind, path):
@@ -143,7 +143,7 @@ def plugin(kind, behave, on_get=None):
         yield f"http://127.0.0.1:{server.server_address[1]}/x"
     finally:
         server.shutdown()
-        thread.join()
+        thread.join(120)
         server.server_close()
 
 

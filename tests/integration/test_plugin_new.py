@@ -73,10 +73,10 @@ class Served:
         # that a plugin ends when it is told is tested in plugins-sdk/conformance/test_program.py
         os.killpg(self.process.pid, signal.SIGTERM)
         try:
-            self.process.wait(10)
+            self.process.wait(120)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(30)
+            self.process.wait(120)
         self.log.close()
 
 

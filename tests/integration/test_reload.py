@@ -41,7 +41,7 @@ def reloading(make_daemon):
 
 
 def host_status(daemon, name):
-    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=120)
     try:
         connection.request("GET", "/v1/tokens", headers={"Host": name, "Authorization": "Bearer admin"})
         return connection.getresponse().status

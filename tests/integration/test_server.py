@@ -14,7 +14,7 @@ AUTH = b"Authorization: Bearer admin\r\n"
 
 
 def connect(daemon):
-    peer = socket.create_connection(("127.0.0.1", daemon.port), timeout=30)
+    peer = socket.create_connection(("127.0.0.1", daemon.port), timeout=120)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return daemon.tls.wrap_socket(peer, server_hostname="127.0.0.1") if daemon.tls else peer
 
@@ -256,7 +256,7 @@ def test_idle_and_half_sent_connections_starve_nobody(daemon):
             elif i % 3 == 1:
                 peer.sendall(b"POST /v1/job HTTP/1.1\r\nHo")
         for _ in range(5):
-            assert daemon.api.call("GET", "/v1/job/list", timeout=10).status == 200
+            assert daemon.api.call("GET", "/v1/job/list", timeout=120).status == 200
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             ids = list(pool.map(lambda _: daemon.api.submit(job()), range(16)))
         assert len(set(ids)) == 16
@@ -270,11 +270,11 @@ def test_over_the_connection_limit_there_is_an_answer(make_daemon):
     daemon = make_daemon(config="limits:\n  connections: 64\n").start()
     peers = [connect(daemon) for _ in range(100)]
     try:
-        until(lambda: daemon.api.call("GET", "/readyz", timeout=10).status in (200, 503), 20, "an answer")
+        until(lambda: daemon.api.call("GET", "/readyz", timeout=120).status in (200, 503), 20, "an answer")
     finally:
         for peer in peers:
             peer.close()
-    until(lambda: daemon.api.call("GET", "/readyz", timeout=10).status == 200, 20, "and then service")
+    until(lambda: daemon.api.call("GET", "/readyz", timeout=120).status == 200, 20, "and then service")
 
 
 # --- starting -----------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def test_over_the_connection_limit_there_is_an_answer(make_daemon):
 def exit_code(make_daemon, **more):
     daemon = make_daemon(**more)
     daemon.spawn()
-    return daemon.process.wait(20), daemon.tail()
+    return daemon.process.wait(120), daemon.tail()
 
 
 def test_usage(make_daemon):
@@ -313,7 +313,7 @@ def test_first_password_binds_to_loopback(tmp_path):
     daemon.arguments += ["--listen", f"0.0.0.0:{daemon.port}"]
     daemon.spawn()
     try:
-        assert daemon.process.wait(20) == 78
+        assert daemon.process.wait(120) == 78
     finally:
         daemon.close()
 

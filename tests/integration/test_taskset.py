@@ -297,5 +297,5 @@ def test_many_jobs_side_by_side(api):
     for one in threads:
         one.start()
     for one in threads:
-        one.join()
+        one.join(120)
     until(lambda: all(api.state(job_id) == "succeeded" for job_id in ids), 60, "all have succeeded")

@@ -112,7 +112,7 @@ def test_a_client_certificate_that_is_not_taken(make_daemon, tls_plugin, pki, fi
     ({"client_key_file": "gateway.key"}, "without plugins.client_cert_file")])
 def test_files_that_are_not_there_are_told_at_the_start(make_daemon, pki, files, words):
     daemon = make_daemon(config=config(pki, **files)).spawn()
-    assert daemon.process.wait(30) != 0
+    assert daemon.process.wait(120) != 0
     assert words in daemon.tail()
 
 

@@ -361,7 +361,7 @@ def test_anothers_cursor_shows_nothing_more(scene):
 @pytest.mark.parametrize("query", ["since=0", "since=0&userID=ann,eve", "since=0&state=suspended"])
 def test_a_bound_token_is_told_of_its_users_jobs(scene, query):
     """From the first event kept up to one that is its user's: nothing of anybody else between."""
-    connection = http.client.HTTPConnection("127.0.0.1", scene.api.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", scene.api.port, timeout=120)
     try:
         connection.request("GET", f"/v1/events?{query}", headers={"Authorization": "Bearer "
                                                                   + scene.bound["read_job"].token})
@@ -381,7 +381,7 @@ def test_anothers_events_are_not_streamed(scene):
     eve = scene.bound["read_job"]
     heads = []
     for job_id in (scene.held, NO_JOB):
-        connection = http.client.HTTPConnection("127.0.0.1", scene.api.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", scene.api.port, timeout=120)
         connection.request("GET", f"/v1/events?since=0&jobID={job_id}",
                            headers={"Authorization": "Bearer " + eve.token})
         answer = connection.getresponse()
