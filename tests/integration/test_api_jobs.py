@@ -480,7 +480,7 @@ def test_many_at_once_are_all_kept(api):
     barrier = threading.Barrier(16)
 
     def some(_):
-        barrier.wait(20)
+        barrier.wait(120)
         return [api.submit(job(user="storm")) for _ in range(5)]
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:

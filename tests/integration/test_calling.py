@@ -55,7 +55,7 @@ def test_retry_after_is_honoured(api, plugin_server):
     gate(api, plugin_server.on("/g", lambda call: next(answers, {"decision": "pass"})))
     assert ended(api)["state"] == "succeeded"
     first, second = plugin_server.at("/g")
-    assert second.arrived - first.arrived >= 1
+    assert second.arrived - first.arrived >= 0.95
     assert (first.headers["Sluice-Attempt"], second.headers["Sluice-Attempt"]) == ("1", "2")
 
 
@@ -73,7 +73,7 @@ def test_addresses_share_the_load(api, plugin_server, other_plugin_server):
 
 def test_a_spent_budget_names_who_used_it(make_daemon, plugin_server):
     """Two gates before it were quick or slow; the third never answers."""
-    daemon = make_daemon(config="plugins:\n  budget: 2 s\n").start()
+    daemon = make_daemon(config="plugins:\n  budget: 6 s\n").start()
     pause = threading.Event()
 
     def slow(_call):
@@ -89,7 +89,7 @@ def test_a_spent_budget_names_who_used_it(make_daemon, plugin_server):
     for name in ("slow", "hung"):
         assert f"{GATE}.{name}" in end["reason"], end["reason"]
     slow_ms = int(end["reason"].split(f"{GATE}.slow")[1].split("ms")[0].strip(" :"))
-    assert 1100 <= slow_ms <= 2100, end["reason"]
+    assert 1100 <= slow_ms <= 6100, end["reason"]
 
 
 # --- manners ------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_no_byte_beyond_the_limit(api, plugin_server):
 
     def act(sock, _server):
         sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"reason":"')
-        sock.settimeout(20)
+        sock.settimeout(60)
         try:
             while sent[0] < 2**28:
                 sent[0] += sock.send(b"x" * 65536)
@@ -137,7 +137,7 @@ def test_no_byte_beyond_the_limit(api, plugin_server):
     gate(api, plugin_server.on("/g", Raw(act)))
     end = ended(api)
     assert end["reasonCode"] == "plugin_bad_answer" and "larger than 1048576 bytes" in end["reason"]
-    assert cut.wait(20)
+    assert cut.wait(60)
     assert sent[0] < 2**24  # what kernels keep on the way is not ours
 
 
@@ -206,7 +206,7 @@ def test_a_unix_socket_in_its_folder(daemon):
         listener.bind(str(folder / "g.sock"))
         (folder / "g.sock").chmod(0o777)
         listener.listen(4)
-        listener.settimeout(30)
+        listener.settimeout(120)
 
         def serve():
             peer, _ = listener.accept()

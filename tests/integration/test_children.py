@@ -89,11 +89,11 @@ def test_a_parent_that_a_gate_stops(api, held):
 
 
 def test_a_parent_that_expires(api, held):
+    parent = held()
+    child = held(parentJobID=parent)
     soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
     held.answer = {"decision": "suspend", "reason": "not now", "expiresAt": soon.isoformat()}
-    parent = held()
-    held.answer = {"decision": "suspend", "reason": "not now"}
-    child = held(parentJobID=parent)
+    api.good("PUT", f"/v1/job/resume/{parent}", {"recheck": True})
     assert api.wait_state(parent, "stopped")["reasonCode"] == "expired"
     assert api.job(child)["reasonCode"] == "stopped_with_parent"
 

@@ -93,7 +93,7 @@ def test_killed_during_a_call(daemon, plugin_server):
 
     def act(sock, server):
         first.set()
-        server.released.wait(30)
+        server.released.wait(60)
 
     answers = iter([Raw(act)])
     factor = {"topic": "t", "advice": "1", "reason": ""}
@@ -102,7 +102,7 @@ def test_killed_during_a_call(daemon, plugin_server):
         plugin("AccessGate", plugin_server.on("/g", lambda call: next(answers, {"decision": "pass"})),
                timeoutMs=60000)))
     job_id = daemon.api.submit(job())
-    assert first.wait(20)
+    assert first.wait(80)
     again(daemon)
     plugin_server.released.set()
     assert daemon.api.wait_final(job_id)["state"] == "succeeded"
@@ -161,7 +161,7 @@ def test_sigterm_is_clean_and_keeps_all(daemon, plugin_server):
 
     daemon.api.register(feature("f", plugin("AccessGate", plugin_server.on("/g", act), timeoutMs=20000)))
     ids = [daemon.api.submit(job()) for _ in range(3)]
-    running = daemon.api.submit(job(taskset(role("main", "sleep 30")), user="other"))
+    running = daemon.api.submit(job(taskset(role("main", "sleep 300")), user="other"))
     plugin_server.wait_calls("/g", 1)
     waiting.set()
     assert daemon.stop() == 0

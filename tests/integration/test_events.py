@@ -23,7 +23,7 @@ class Reader:
         headers = {"Authorization": f"Bearer {api.token}"}
         if last is not None:
             headers["Last-Event-ID"] = str(last)
-        self.connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=60)
+        self.connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=120)
         self.connection.request("GET", "/v1/events" + query, headers=headers)
         self.reply = self.connection.getresponse()
         assert self.reply.status == expect, self.reply.read()

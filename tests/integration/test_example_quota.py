@@ -1,5 +1,7 @@
 """The quota: the line fills, and goes on by itself, whoever is killed meanwhile."""
 
+import concurrent.futures
+
 import pytest
 
 from harness import job, role, taskset, until
@@ -31,7 +33,8 @@ class Line:
 
     def __init__(self, api, folder, count, user="ann"):
         self.api, self.folder = api, folder
-        self.ids = [api.submit(job(waiting(folder), user=user)) for _ in range(count)]
+        # Each is decided upon before the next one comes: so it is certain who is first.
+        self.ids = [api.submit(job(waiting(folder), user=user), wait=60) for _ in range(count)]
 
     def states(self):
         return [self.api.state(job_id) for job_id in self.ids]
@@ -74,12 +77,13 @@ def test_it_fills_and_goes_on_by_itself_in_order(daemon, quota, signals):
 
 
 def test_many_at_once_never_get_more_than_the_places(daemon, quota, signals):
-    line = Line(daemon.api, signals, 8)
-    finished = 0
-    while finished < 8:
-        line.expect(*[D] * finished, *[R] * min(LIMIT, 8 - finished), *[S] * (8 - finished - LIMIT))
-        line.end(finished)
-        finished += 1
+    line = Line(daemon.api, signals, 0)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        line.ids = list(pool.map(lambda _: daemon.api.submit(job(waiting(signals))), range(8)))
+    for finished in range(8):
+        wanted = sorted([D] * finished + [R] * min(LIMIT, 8 - finished) + [S] * (8 - finished - LIMIT))
+        until(lambda wanted=wanted: sorted(line.states()) == wanted, 40, lambda: f"{wanted}; they are {line.states()}")
+        line.end(line.states().index(R))
     line.expect(*[D] * 8)
 
 

@@ -180,7 +180,7 @@ def test_jobs_at_work_go_on_and_resumed_ones_are_held(free, plugin_server):
 
 def test_nothing_is_asked_again_while_it_is_held(free, plugin_server):
     api = free
-    answers = iter([{"decision": "suspend", "retryAfterSec": 1}])
+    answers = iter([{"decision": "suspend", "retryAfterSec": 4}])
     gate = plugin_server.on("/g", lambda call: next(answers, {"decision": "pass"}))
     api.register(feature("g", plugin("AccessGate", gate)))
     job_id = api.submit(job())

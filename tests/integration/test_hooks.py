@@ -222,7 +222,7 @@ def test_the_list_of_deliveries(api, plugin_server):
 def test_too_many_and_too_old(make_daemon, plugin_server):
     """Over the limit the oldest die; what nobody takes in time dies, held or not."""
     plugin_server.on("/hook", text("RE"))
-    daemon = make_daemon(config="lifehook: {pending_max: 4, retry_for: 3 s, keep_dead: 168 h}").start()
+    daemon = make_daemon(config="lifehook: {pending_max: 4, retry_for: 8 s, keep_dead: 168 h}").start()
     api = daemon.api
     api.register(feature("watch", hook(plugin_server.url("/hook"), "succeeded")))
     jobs = [api.submit(job(NULL), wait=20) for _ in range(6)]

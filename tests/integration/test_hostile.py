@@ -36,10 +36,10 @@ def test_documents_in_memory_are_bounded(make_daemon, plugin_server):
     held = threading.Event()
 
     def gate(_call):
-        held.wait(30)
+        held.wait(60)
         return {"decision": "pass"}
 
-    daemon.api.register(feature("gate", plugin("AccessGate", plugin_server.on("/gate", gate))))
+    daemon.api.register(feature("gate", plugin("AccessGate", plugin_server.on("/gate", gate), timeoutMs=60000)))
     large = job(taskset(role("main", "true #" + "x" * 500000), engine="null"))
     first = daemon.api.submit(large)
     reply = daemon.api.post("/v1/job", large)

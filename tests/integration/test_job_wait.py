@@ -32,7 +32,7 @@ def test_wait_ends_when_somebody_stops_the_job(api, hanging):
     future = hanging(api, "?wait=60")
     job_id = api.list(userID="hangs", state="preparing")[0]["jobID"]
     api.good("PUT", f"/v1/job/stop/{job_id}", {"reason": "enough"})
-    payload = future.result(20).payload
+    payload = future.result(60).payload
     assert (payload["jobID"], payload["state"]) == (job_id, "stopped")
     assert (payload["reason"], payload["reasonCode"]) == ("enough", "stopped_by_user")
 
@@ -61,16 +61,16 @@ def test_places_to_wait_are_few(make_daemon, hanging):
     daemon.api.submit(job(user="fourth"))
     for one in daemon.api.list(userID="hangs"):
         daemon.api.put(f"/v1/job/stop/{one['jobID']}")
-    assert {one.result(20).payload["state"] for one in waiting} == {"stopped"}
+    assert {one.result(60).payload["state"] for one in waiting} == {"stopped"}
     for one in daemon.api.list(userID="fourth"):
         daemon.api.put(f"/v1/job/stop/{one['jobID']}")
 
 
 def test_the_held_are_answered_when_the_gateway_stops(make_daemon, hanging, plugin_server):
-    daemon = make_daemon(config="shutdown_grace: 5 s\n").start()
+    daemon = make_daemon(config="shutdown_grace: 60 s\n").start()
     future = hanging(daemon.api, "?wait=60")
     daemon.process.terminate()
-    reply = future.result(4)
+    reply = future.result(50)
     assert reply.status == 200 and reply.payload["state"] == "preparing"
     plugin_server.released.set()
     assert daemon.process.wait(120) == 0

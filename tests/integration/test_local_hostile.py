@@ -5,6 +5,7 @@ the same promises without any are tests/unit/runtime/local_limits_test.c's."""
 import os
 import pathlib
 import re
+import uuid
 
 import pytest
 
@@ -37,7 +38,9 @@ def left(marker):
 
 
 def groups(job_id):
-    return [path for path in pathlib.Path("/sys/fs/cgroup").rglob(f"{job_id}*") if path.is_dir()]
+    """Others come and go while we look: os.walk passes over what is gone."""
+    return [os.path.join(top, name) for top, names, _ in os.walk("/sys/fs/cgroup")
+            for name in names if name.startswith(job_id)]
 
 
 def replica(api, job_id):
@@ -56,14 +59,14 @@ DETACH = ("(setsid env -i sh -c 'trap \"\" TERM HUP; : {0}; while :; do sleep 1;
 
 
 def test_what_detaches_ends_with_its_replica(api, parts):
-    marker = "detached-and-ended"
+    marker = f"detached-{uuid.uuid4()}"
     job_id = api.submit(job(taskset(limited(DETACH.format(marker) + "sleep 0.2; exit 6"))))
     assert over(api, job_id, "failed")["exitCode"] == 6
     assert not left(marker)
 
 
 def test_what_detaches_ends_with_a_stop(api, parts):
-    marker = "detached-and-stopped"
+    marker = f"detached-{uuid.uuid4()}"
     script = "trap '' TERM HUP INT; " + DETACH.format(marker) + "while :; do sleep 1; done"
     job_id = api.submit(job(taskset(limited(script))))
     until(lambda: len(left(marker)) >= 2, 20, "they are detached")

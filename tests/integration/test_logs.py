@@ -83,7 +83,7 @@ def test_lines_say_whose_they_are_and_when(api):
 
 
 def test_times_tell_pauses(api):
-    job_id = done(api, role("slow", "echo one; sleep 0.6; echo two; echo three"))
+    job_id = done(api, role("slow", "echo one; sleep 1.5; printf 'two\\nthree\\n'"))
     one, two, three = [datetime.datetime.fromisoformat(g["time"].replace("Z", "+00:00"))
                        for g in lines_of(api, job_id)]
     assert (two - one).total_seconds() >= 0.5
@@ -230,7 +230,8 @@ def test_a_reader_that_stands_still_holds_nobody(make_daemon):
         assert api.wait_final(job_id)["state"] == "stopped"
 
 
-def test_the_gateway_stops_at_once_while_it_is_followed(daemon):
+def test_the_gateway_stops_at_once_while_it_is_followed(make_daemon):
+    daemon = make_daemon(config="shutdown_grace: 60 s\n").start()
     api = daemon.api
     job_id = api.submit(job(taskset(role("talk", f"echo hi; {LONG}"))))
     with following(api, job_id) as f, following(api, job_id, headers=LINES) as g:
@@ -238,7 +239,7 @@ def test_the_gateway_stops_at_once_while_it_is_followed(daemon):
         assert json.loads(g.line())["line"] == "hi"
         begun = time.monotonic()
         assert daemon.stop() == 0
-        assert time.monotonic() - begun < 9  # shutdown_grace is 10 s
+        assert time.monotonic() - begun < 50, "it does not wait for its readers"
         with pytest.raises(http.client.IncompleteRead):
             f.rest()  # broken off, and it shows
     daemon.start()

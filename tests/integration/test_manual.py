@@ -29,7 +29,7 @@ PAGES = ["doc/writing-plugins.md", "plugins-sdk/python/README.md", "plugins-sdk/
          "plugins-sdk/go/README.md", "plugins-sdk/c/README.md"]
 GO = pathlib.Path("/usr/lib/go-1.19/bin")
 FENCE = re.compile(r"^```(\w+)((?: \S+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-WHOLE_S = 400
+WHOLE_S = 900
 
 HEAD = r"""
 set -e

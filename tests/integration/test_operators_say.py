@@ -83,10 +83,10 @@ def test_jobs_find_more_places(api, plugin_server):
     opened = threading.Event()
 
     def act(_call):
-        opened.wait(30)
+        opened.wait(60)
         return {"decision": "stop"}
 
-    register(api, plugin_server.on("/g", act), maxInFlight=1)
+    register(api, plugin_server.on("/g", act), maxInFlight=1, timeoutMs=60000)
     jobs = [api.submit(job()) for _ in range(4)]
     until(lambda: sum("waits for a place" in one["reason"] for one in api.list(state="preparing")) == 3,
           20, "three are parked")

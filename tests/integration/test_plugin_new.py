@@ -52,7 +52,7 @@ def test_a_test_fails_when_the_plugin_does(projects, tmp_path):
     source = project / "my_python_gate.py"
     source.write_text(source.read_text().replace("pays", "shall pay"))
     done = subprocess.run(["make", "test", *tools()], cwd=project, capture_output=True, text=True,
-                          timeout=60)
+                          timeout=300)
     assert done.returncode != 0 and "shall pay" in done.stderr
 
 

@@ -1,6 +1,6 @@
 """POST /v1/features/replay: what a candidate would have done to jobs that were."""
 
-from harness import feature, job, plugin, role, until, when
+from harness import feature, job, plugin, role, when
 from plugin_double import Answer, passes
 
 
@@ -126,7 +126,8 @@ def test_a_page_is_bounded_by_what_it_tells(api, plugin_server):
                 "spec": {"engine": "null", "roles": [role("main", "true")]}}
     before = api.count()
     jobs = [api.submit(job(document)) for _ in range(100)]
-    until(lambda: api.count(state="succeeded") >= 100, 30, "they have ended")
+    for one in jobs:
+        api.wait_final(one)
     candidate = feature("f", plugin("TemplateDecorator", plugin_server.on("/d", annotate)))
     told = replay(api, candidate, last=100)
     assert 0 < told["sum"]["jobs"] < 100 and told["next"]["last"] == 100 - told["sum"]["jobs"]

@@ -72,7 +72,7 @@ def test_environment(api):
     (3, 1, 2, 0, "failed"), (2, 2, 1, 2, "failed"), (3, 2, 1, 3, "succeeded")])
 def test_completion_policy(api, replicas, fails, least, most, expected):
     """Failing replicas end first, so that the outcome is not a matter of luck."""
-    script = f'[ "$TASKROLE_REPLICA_INDEX" -ge {fails} ] || exit 1; sleep 0.6'
+    script = f'[ "$TASKROLE_REPLICA_INDEX" -ge {fails} ] || exit 1; sleep {0.6 if most else 2}'
     end, _, _ = run(api, role("main", script, replicas,
                               completionPolicy={"minSucceeded": least, "maxFailed": most}))
     assert end["state"] == expected
@@ -103,7 +103,7 @@ def test_retries_run_out(api, tmp_path):
 
 
 def test_taskset_retry_starts_all_again(api, tmp_path):
-    script = f'echo $TASKROLE_NAME >>{tmp_path}/n; [ "$(grep -c main {tmp_path}/n)" -ge 2 ]'
+    script = f'echo $TASKROLE_NAME >>{tmp_path}/n; until grep -q other {tmp_path}/n; do sleep 0.02; done; [ "$(grep -c main {tmp_path}/n)" -ge 2 ]'
     end, _, _ = run(api, role("main", script), role("other", f"echo other >>{tmp_path}/n; sleep 0.3"),
                     retryPolicy={"retry": True, "delay": 0, "maxRetryCount": 3})
     assert end["state"] == "succeeded" and end["totalRetriedCount"] == 1

@@ -35,7 +35,7 @@ def test_roles_are_followed_across_a_restart(daemon, tmp_path):
                 seen += read_until(watch.stderr, "helper", 2)
             daemon.restart()
             go.touch()
-            out, err = watch.communicate(timeout=60)
+            out, err = watch.communicate(timeout=120)
         finally:
             go.touch()
             watch.kill()

@@ -57,7 +57,7 @@ def scene(shared_daemon):
         s.ids[name], s.ids[name + " secret"] = made["id"], made["token"]
         return made["token"]
 
-    soon = in_seconds(2)
+    soon = in_seconds(4)
     s.expired = token("expired", *SINGLE, expiresAt=soon)
     s.deleted = token("deleted", *SINGLE)
     assert api.with_token(s.deleted).get("/v1/job/list").status == 200
