@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -147,10 +149,47 @@ int cgroup_limit(const struct cgroups *all, const struct replica_name *name,
 	return 0;
 }
 
-int cgroup_join(const struct cgroups *all, const struct replica_name *name)
+static const struct cgroup_place *newest(const struct cgroups *all)
+{
+	for (unsigned i = 0; i < all->n; i++)
+		if (all->place[i].v2)
+			return &all->place[i];
+	return NULL;
+}
+
+/* Moving a process waits until all processors have taken note of it: milliseconds. Being
+ * born in its place, and moving one's own only thread, does not. */
+pid_t cgroup_fork(const struct cgroups *all, const struct replica_name *name, bool *ret_born)
+{
+	char path[FILE_PATH_MAX];
+	const struct cgroup_place *p = newest(all);
+	int fd = p ? open(path_of(p, name, "", path), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	pid_t pid = -1;
+	*ret_born = true; /* as the child sees it */
+	if (fd >= 0) {
+		struct clone_args how = {
+			.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)fd};
+		pid = (pid_t)syscall(SYS_clone3, &how, sizeof(how));
+		close(fd);
+	}
+	if (pid >= 0)
+		return pid;
+	*ret_born = false;
+	return fork();
+}
+
+static int join(const struct cgroup_place *p, const struct replica_name *name)
+{
+	if (!p->v2 && put(p, name, "tasks", "0") == 0)
+		return 0;
+	return put(p, name, "cgroup.procs", "0");
+}
+
+int cgroup_join(const struct cgroups *all, const struct replica_name *name, bool born)
 {
 	for (unsigned i = 0; i < all->n; i++) {
-		if (put(&all->place[i], name, "cgroup.procs", "0") < 0)
+		const struct cgroup_place *p = &all->place[i];
+		if (!(born && p->v2) && join(p, name) < 0)
 			return -1;
 	}
 	return 0;

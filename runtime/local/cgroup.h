@@ -12,6 +12,8 @@
 #include "core/engine_port.h"
 #include "runtime/local/cgroups.h"
 
+#include <sys/types.h>
+
 struct limits {
 	int64_t memory; /**< Bytes; 0: none, as in the others. */
 	int64_t cpu_milli, pids;
@@ -32,8 +34,12 @@ SL_MUST_USE int cgroup_make(const struct cgroups *all, const struct replica_name
 /** Limits in force from now on; 0 or -1 with errno. */
 SL_MUST_USE int cgroup_limit(const struct cgroups *all, const struct replica_name *name,
 			     const struct limits *limits);
-/** The calling process goes into it; 0 or -1 with errno. Safe between fork and exec. */
-SL_MUST_USE int cgroup_join(const struct cgroups *all, const struct replica_name *name);
+/** Fork a child that is born in the version 2 part of it, where there is one and the kernel
+ * can do that (`*ret_born`), else plainly. As fork(), of a process with one thread. */
+pid_t cgroup_fork(const struct cgroups *all, const struct replica_name *name, bool *ret_born);
+/** The calling process, which has one thread, goes into it; into version 2 only unless it
+ * was `born` there. 0 or -1 with errno. Safe between fork and exec. */
+SL_MUST_USE int cgroup_join(const struct cgroups *all, const struct replica_name *name, bool born);
 /** Kill all that is in it, again and again until nothing is. Waits, for a bounded time. */
 void cgroup_kill(const struct cgroups *all, const struct replica_name *name);
 void cgroup_events(const struct cgroups *all, const struct replica_name *name,

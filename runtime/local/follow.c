@@ -185,9 +185,10 @@ static bool take_notice(struct local *l, struct attempt *a)
 	ssize_t got = a->notice < 0 ? -1 : read(a->notice, &n, sizeof(n));
 	if (a->notice < 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return true;
-	unwatch(l, &a->notice);
-	if (got != sizeof(n))
+	if (got != sizeof(n)) {
+		unwatch(l, &a->notice);
 		return true;
+	}
 	switch ((enum notice_kind)n.kind) {
 	case NOTICE_STARTED:
 		a->seen_started = true;
@@ -201,6 +202,9 @@ static bool take_notice(struct local *l, struct attempt *a)
 	case NOTICE_EXISTS:
 		drop(l, a);
 		find_again(l, &name, stop);
+		return false;
+	case NOTICE_ENDED:
+		conclude(l, a);
 		return false;
 	case NOTICE_FAILED:
 		n.text[sizeof(n.text) - 1] = 0;

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum step { STEP_SETUP, STEP_CGROUP, STEP_SHIELD, STEP_USER, STEP_DIRECTORY, STEP_EXEC };
+enum step { STEP_BORN, STEP_SETUP, STEP_CGROUP, STEP_SHIELD, STEP_USER, STEP_DIRECTORY, STEP_EXEC };
 
 /** What the child says when it fails; a success is the pipe's end. */
 struct failure {
@@ -97,7 +97,7 @@ static int enter_directory(const struct launch *l)
 }
 
 /** In the child: everything up to exec. Returns only the step that failed, errno set. */
-static enum step become(const struct launch *l, pid_t supervisor)
+static enum step become(const struct launch *l, pid_t supervisor, bool born)
 {
 	const struct plan_container *c = l->container;
 	char **argv = calloc((size_t)c->argc + 1, sizeof(*argv));
@@ -105,7 +105,7 @@ static enum step become(const struct launch *l, pid_t supervisor)
 	const char *word = c->argv;
 	if (!argv || !env || make_bare(l) < 0)
 		return STEP_SETUP;
-	if (cgroup_join(l->cgroups, &l->plan->name) < 0)
+	if (cgroup_join(l->cgroups, &l->plan->name, born) < 0)
 		return STEP_CGROUP;
 	for (uint32_t i = 0; i < c->argc; i++, word = plan_after(word))
 		argv[i] = (char *)(uintptr_t)word;
@@ -144,6 +144,7 @@ static int explain(const struct launch *l, struct failure f, char message[200])
 	case STEP_SHIELD:
 		snprintf(message, 200, "cannot bar it from the data directory: %s", why);
 		return 126;
+	case STEP_BORN:
 	case STEP_SETUP:
 		break;
 	}
@@ -160,29 +161,58 @@ static int read_failure(int fd, struct failure *ret)
 	return n == sizeof(*ret);
 }
 
+static _Noreturn void be_child(const struct launch *l, pid_t supervisor, int to, bool born)
+{
+	struct failure f = {STEP_BORN, 0};
+	if (born && write(to, &f, sizeof(f)) != sizeof(f))
+		_exit(125);
+	f.step = become(l, supervisor, born);
+	f.error = errno;
+	_exit(write(to, &f, sizeof(f)) == sizeof(f) ? 126 : 125);
+}
+
+/** A child on its way to exec; `*ret_from` is the pipe on which it says what failed. -1 with
+ * errno. */
+static pid_t bear(const struct launch *l, bool may_be_born, int *ret_from)
+{
+	struct failure f;
+	int ends[2];
+	bool born = false;
+	pid_t self = getpid();
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	pid_t pid = may_be_born ? cgroup_fork(l->cgroups, &l->plan->name, &born) : fork();
+	if (pid == 0)
+		be_child(l, self, ends[1], born);
+	int saved = errno;
+	close(ends[1]);
+	errno = saved;
+	if (pid > 0 && (!born || read_failure(ends[0], &f))) {
+		*ret_from = ends[0];
+		return pid;
+	}
+	close(ends[0]);
+	errno = saved;
+	if (pid < 0)
+		return -1;
+	/* Some kernels, 6.18 is one, end at once who is born in a group that was ever ended. */
+	waitpid(pid, NULL, 0);
+	return bear(l, false, ret_from);
+}
+
 int launch(const struct launch *l, pid_t *ret_pid, char message[200])
 {
 	struct failure f = {STEP_SETUP, 0};
-	int ends[2];
-	pid_t self = getpid(), pid = -1;
-	if (pipe2(ends, O_CLOEXEC) == 0) {
-		pid = fork();
-		f.error = errno;
-		if (pid == 0) {
-			f.step = become(l, self);
-			f.error = errno;
-			_exit(write(ends[1], &f, sizeof(f)) == sizeof(f) ? 126 : 125);
-		}
-		close(ends[1]);
-	} else {
+	int from;
+	pid_t pid = bear(l, true, &from);
+	if (pid < 0) {
 		f.error = errno;
 		return explain(l, f, message);
 	}
-	bool failed = pid < 0 || read_failure(ends[0], &f);
-	close(ends[0]);
+	bool failed = read_failure(from, &f);
+	close(from);
 	if (failed) {
-		if (pid > 0)
-			waitpid(pid, NULL, 0);
+		waitpid(pid, NULL, 0);
 		return explain(l, f, message);
 	}
 	*ret_pid = pid;

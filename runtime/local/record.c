@@ -43,20 +43,16 @@ int outcome_reserve(int dir)
 	return close_with(fd, write_at_start(fd, blank, sizeof(blank)));
 }
 
-/** Write `text` aside and put it under its name, both on disk when `lasting`. */
-static int put(int dir, const char *aside, const char *name, const char *text, size_t len,
-	       bool lasting)
+/** Write `text` aside and put it under its name. */
+static int put(int dir, const char *aside, const char *name, const char *text, size_t len)
 {
 	int fd = openat(dir, aside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return SL_E_IO;
-	bool done = write_at_start(fd, text, len) == 0 && ftruncate(fd, (off_t)len) == 0 &&
-		    (!lasting || fsync(fd) == 0);
+	bool done = write_at_start(fd, text, len) == 0 && ftruncate(fd, (off_t)len) == 0;
 	if (close_with(fd, done ? 0 : SL_E_IO))
 		return SL_E_IO;
-	if (renameat(dir, aside, dir, name) < 0)
-		return SL_E_IO;
-	return lasting && fsync(dir) < 0 ? SL_E_IO : 0;
+	return renameat(dir, aside, dir, name) < 0 ? SL_E_IO : 0;
 }
 
 static int read_note(int dir, const char *name, char text[NOTE_MAX + 1])
@@ -88,7 +84,15 @@ int outcome_write(int dir, const struct outcome *o)
 			 "\nfinished %" PRId64 "\nmessage:%s\nend\n",
 			 o->code, o->signal, reason_names[o->reason], o->started_ms, o->finished_ms,
 			 message);
-	return put(dir, "outcome.new", "outcome", text, (size_t)n, true);
+	return put(dir, "outcome.new", "outcome", text, (size_t)n);
+}
+
+int outcome_flush(int dir)
+{
+	int fd = openat(dir, "outcome", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return SL_E_IO;
+	return close_with(fd, fsync(fd) < 0 || fsync(dir) < 0 ? SL_E_IO : 0);
 }
 
 static int reason_of(const char *name, enum outcome_reason *ret)
@@ -124,7 +128,7 @@ int started_write(int dir, const struct started *s)
 	char text[80];
 	int n = snprintf(text, sizeof(text), "pid %" PRId32 "\nslots %" PRIu32 "\nms %" PRId64 "\n",
 			 s->pid, s->slots, s->ms);
-	return put(dir, "started.new", "started", text, (size_t)n, false);
+	return put(dir, "started.new", "started", text, (size_t)n);
 }
 
 int started_read(int dir, struct started *ret)

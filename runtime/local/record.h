@@ -36,8 +36,11 @@ const char *outcome_reason_name(enum outcome_reason reason); /**< "Completed": a
 
 /** Take the room of the outcome. 0 or SL_E_IO (errno is set). */
 SL_MUST_USE int outcome_reserve(int dir);
-/** Write it and make it last; 0 or SL_E_IO (errno is set), then it may be tried again. */
+/** Write it: it is there, also when this process ends. 0 or SL_E_IO (errno is set), then it
+ * may be tried again. */
 SL_MUST_USE int outcome_write(int dir, const struct outcome *outcome);
+/** Flush it, so that it survives the machine, too. 0 or SL_E_IO (errno is set). */
+SL_MUST_USE int outcome_flush(int dir);
 /** 0; SL_E_NOT_FOUND: there is none; SL_E_CORRUPT. */
 SL_MUST_USE int outcome_read(int dir, struct outcome *ret);
 

@@ -72,8 +72,9 @@ static int make_lock(int dir)
 	return -1;
 }
 
-/** run/ and run/JOB, durable; a descriptor of the latter or -1. */
-static int open_job(int data, struct uuid job)
+/** run/, durable, and run/JOB; a descriptor of the latter or -1. `*ret_run`: that of the
+ * former, which does not have the latter on disk yet, or -1. */
+static int open_job(int data, struct uuid job, int *ret_run)
 {
 	char path[RUNDIR_PATH_SIZE];
 	if (mkdirat(data, "run", 0700) == 0)
@@ -87,9 +88,9 @@ static int open_job(int data, struct uuid job)
 	bool fresh = mkdirat(run, id, 0700) == 0;
 	int dir = fresh || errno == EEXIST ? open_dir(run, id) : -1;
 	int saved = errno;
-	if (fresh && dir >= 0 && fsync(run) < 0)
-		saved = errno; /* the directory is there; it may not survive a power cut */
-	close(run);
+	*ret_run = fresh && dir >= 0 ? run : -1;
+	if (*ret_run < 0)
+		close(run);
 	errno = saved;
 	return dir;
 }
@@ -133,12 +134,17 @@ static int make(int job, const struct replica_name *name, struct rundir *ret)
 int rundir_create(int data, const struct replica_name *name, struct rundir *ret,
 		  struct sl_error *err)
 {
-	int job = open_job(data, name->job);
+	int run = -1, job = open_job(data, name->job, &run);
 	int rc = job < 0 ? SL_E_IO : make(job, name, ret);
+	/* After what lies in it: with a journal that has written both. */
+	if (run >= 0 && !rc && fsync(run) < 0 && errno != EINVAL)
+		rc = SL_E_IO;
 	if (rc)
 		sl_fail(err, (enum sl_err)rc, "run directory: %s", strerror(errno));
 	if (job >= 0)
 		close(job);
+	if (run >= 0)
+		close(run);
 	return rc;
 }
 

@@ -101,7 +101,8 @@ static int allow_inside(const struct ruleset *set, const char *dir, const struct
 		char path[PATH_MAX];
 		uint64_t rights = ~0ULL;
 		enum nearness nearest = APART;
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+		if (e->d_type == DT_LNK || strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0 ||
 		    snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= PATH_MAX)
 			continue;
 		for (size_t i = 0; i < n; i++) {

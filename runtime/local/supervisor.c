@@ -334,11 +334,19 @@ static void open_places(struct supervisor *s, int data)
 static void leave_outcome(struct supervisor *s)
 {
 	s->outcome.finished_ms = clock_wall_ms(&clock_system);
-	for (int i = 0; outcome_write(s->run.dir, &s->outcome) && i < WRITE_TRIES; i++) {
+	int rc;
+	for (int i = 0; (rc = outcome_write(s->run.dir, &s->outcome)) && i < WRITE_TRIES; i++) {
 		if (errno == ENOENT)
 			return; /* the directory was removed: nobody will ask */
 		poll(NULL, 0, WRITE_PAUSE_MS);
 	}
+	if (rc)
+		return;
+	struct notice n = {.kind = NOTICE_ENDED};
+	close(s->run.lock); /* first: whoever is told may remove the directory at once */
+	notify(s->notice, &n);
+	if (outcome_flush(s->run.dir))
+		return; /* removed meanwhile, or a disk that fails: it can be read till then */
 }
 
 void supervisor_run(const struct supervisor_config *config, int plan, int notice)

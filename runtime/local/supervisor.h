@@ -1,9 +1,10 @@
 /* The process that looks after one replica attempt, from its start to its outcome.
  *
  * A fork of the spawner without exec, alone with its replica: it makes the run
- * directory and holds its lock for life, runs the init containers and then the first
+ * directory and holds its lock, runs the init containers and then the first
  * container, copies their output into the log files, stops them when told to (SIGTERM
- * to itself), kills all they leave behind, writes the outcome and ends. It needs nobody:
+ * to itself), kills all they leave behind, writes the outcome, lets go of the lock, says so,
+ * flushes the outcome and ends: its gateway writes it into its store anyway. It needs nobody:
  * neither the spawner nor the gateway has to live for that.
  *
  * What its gateway should know at once goes through the notice pipe; a notice that
@@ -18,6 +19,7 @@ enum notice_kind {
 	NOTICE_STARTED = 1, /**< `pid` runs since `ms`. */
 	NOTICE_EXISTS,      /**< This attempt was started before; nothing was done. */
 	NOTICE_FAILED,      /**< No run directory: nothing was run, `text` says why. */
+	NOTICE_ENDED,       /**< All is over, the outcome is written. */
 };
 
 struct notice {

@@ -276,7 +276,7 @@ static void without_any_it_says_so(void **state)
 	struct limits limits = {.memory = 1};
 	assert_int_equal(cgroup_make(&t->all, &name), 0);
 	assert_int_equal(cgroup_limit(&t->all, &name, &limits), 0);
-	assert_int_equal(cgroup_join(&t->all, &name), 0);
+	assert_int_equal(cgroup_join(&t->all, &name, false), 0);
 	cgroup_kill(&t->all, &name);
 	cgroup_remove(&t->all, &name);
 }

@@ -178,10 +178,11 @@ static void end_chains(const char *path, bool v2)
 		return;
 	}
 	for (int i = 0; i < 8; i++) {
-		pid_t pid = fork();
+		bool born;
+		pid_t pid = cgroup_fork(&all, &name, &born);
 		assert_true(pid >= 0);
 		if (pid == 0) {
-			if (cgroup_join(&all, &name) < 0)
+			if (cgroup_join(&all, &name, born) < 0)
 				_exit(1);
 			run_away();
 		}
