@@ -71,7 +71,10 @@ static int compare_documents(struct differences *d, const char *what, struct byt
 	d->a = &a;
 	d->b = &b;
 	d->what = what;
-	return rc ? rc : diff_documents(&a, &b, rules, add_path, d);
+	if (!rc)
+		rc = diff_documents(&a, &b, rules, add_path, d);
+	d->a = d->b = NULL;
+	return rc;
 }
 
 static bool was_skipped(const struct preview *now, struct bytes plugin)

@@ -108,7 +108,7 @@ static int run(struct ctl *ctl)
 	scoped(store_closep) struct store *store = NULL;
 	struct run r = {.ctl = ctl, .bar = {.ctl = ctl, .word = "checking"}};
 	scoped(store_path_fini) struct store_path path = {.linked = false};
-	struct check_sum sum;
+	struct check_sum sum = {0};
 	int code = store_path_find(ctl->args[0], &path);
 	if (!code)
 		code = check_backup(ctl->args[0]);

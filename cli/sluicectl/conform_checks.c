@@ -134,7 +134,7 @@ static enum outcome big_body(struct conform *c, char why[CONFORM_WORDS])
 	}
 	int len = sprintf(member, "\"x-big\":\"");
 	memset(member + len, 'x', BIG);
-	strcpy(member + len + BIG, "\"");
+	memcpy(member + len + BIG, "\"", sizeof("\""));
 	struct bytes body = conform_vary(c, usual(c), member, NULL);
 	return legal(c, body, &(struct way){0}, why);
 }

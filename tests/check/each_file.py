@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a tool over every C file of ours by itself, as it is compiled.
+"""Runs a tool over every C file that is delivered, by itself, as it is compiled.
 
     each_file.py analyzer|tidy --build FOLDER [--known FOLDER] [--jobs N] [--junit FILE] [PATH...]
 
@@ -27,17 +27,18 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ("api", "bench", "cli", "core", "net", "plugins-sdk", "runtime", "selector", "store", "tests")
+FOLDERS = ("api", "cli", "core", "net", "plugins-sdk", "runtime", "selector", "store")
 EXCEPTIONS = pathlib.Path(__file__).with_name("analyzer_exceptions.txt")
 FACTS = pathlib.Path(__file__).with_name("analyzer_facts.h")
-ABOUT = re.compile(r"^int (sl_fail|sl_wrap|reply_fail|fields_fail)\(", re.M)
+# The files that the facts are about.
+NO_FACTS = re.compile(r"^int (sl_fail|sl_wrap|reply_fail|fields_fail)\(", re.M)
 # As it is written: no function taken apart, none of the C library's checked ones.
 WITH = ("-U_FORTIFY_SOURCE", "-O0", "-c", "-o", "/dev/null", "-fanalyzer", "-fdiagnostics-format=json")
 LONGEST_S = 1800
 
 
 def ours():
-    """Our C files, relative to the root. Templates are no files of a build."""
+    """The C files, relative to the root. Templates are no files of a build."""
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.c")):
             if "templates" not in path.parts:
@@ -92,9 +93,9 @@ class Analyzer:
 
     @staticmethod
     def facts(path):
-        """Not for the files that the facts are about, nor for those that know nothing of the gateway."""
+        """Not for what knows nothing of the gateway."""
         top = path.split("/", maxsplit=1)[0]
-        if top in ("bench", "plugins-sdk") or ABOUT.search((ROOT / path).read_text(encoding="utf-8")):
+        if top == "plugins-sdk" or NO_FACTS.search((ROOT / path).read_text(encoding="utf-8")):
             return []
         return ["-include", str(FACTS), f"-DIN_{top}"]
 

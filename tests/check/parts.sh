@@ -4,7 +4,7 @@ parts=(
     "unit|daily|2|unit, sim, fuzz, SDK and lint tests, with the address and undefined-behaviour sanitizers"
     "integration|daily|2|the gateway and real plugins from outside, with the same sanitizers"
     "clang|daily|1|clang builds everything, without a warning"
-    "coverage|full|15|which lines and branches the unit, sim and integration tests run, by folder"
+    "coverage|full|15|which lines and branches the tests run, by folder"
     "analyzer|full|10|gcc -fanalyzer over every C file"
     "tidy|full|10|clang-tidy over every C file"
     "tsan|full|15|unit, sim and integration tests with the thread sanitizer"
@@ -72,8 +72,8 @@ part_coverage() {
     phase "build that counts what is run" build build-check-coverage \
         -Dbuildtype=debug -Db_coverage=true -Dc_args=-fprofile-update=atomic || return 1
     find build-check-coverage -name '*.gcda' -delete
-    phase "unit and sim tests, counted" tests coverage build-check-coverage \
-        --suite unit --suite sim --timeout-multiplier 10 || true
+    phase "unit, sim, fuzz and SDK tests, counted" tests coverage build-check-coverage \
+        --suite unit --suite sim --suite fuzz --suite sdk --timeout-multiplier 10 || true
     phase "integration tests, counted" pytests coverage-integration build-check-coverage || true
     counted "coverage by folder" coverage_of build-check-coverage
 }
