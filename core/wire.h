@@ -33,6 +33,17 @@ static inline void wire_put_bytes(struct buf *to, struct bytes text)
 	buf_add_bytes(to, text);
 }
 
+/** In as few bytes as it takes, seven bits in each, the lowest first. */
+static inline void wire_put_var(struct buf *to, uint64_t value)
+{
+	uint8_t at[10];
+	unsigned n = 0;
+	for (; value > 127; value >>= 7)
+		at[n++] = (uint8_t)(value | 128);
+	at[n++] = (uint8_t)value;
+	buf_add(to, at, n);
+}
+
 static inline uint64_t wire_get(struct wire *w, unsigned size)
 {
 	if (w->bad || (size_t)(w->end - w->at) < size) {
@@ -46,9 +57,27 @@ static inline uint64_t wire_get(struct wire *w, unsigned size)
 	return value;
 }
 
-static inline struct bytes wire_get_bytes(struct wire *w)
+/** One over `most` is a fault. */
+static inline uint64_t wire_get_var(struct wire *w, uint64_t most)
 {
-	size_t len = (size_t)wire_get(w, 4);
+	uint64_t value = 0;
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		uint64_t byte = wire_get(w, 1), bits = byte & 127;
+		value |= bits << shift;
+		if (shift && (bits << shift) >> shift != bits)
+			break;
+		if (byte < 128) {
+			w->bad |= value > most;
+			return w->bad ? 0 : value;
+		}
+	}
+	w->bad = true;
+	return 0;
+}
+
+/** The next `len` bytes. */
+static inline struct bytes wire_get_some(struct wire *w, size_t len)
+{
 	if (w->bad || (size_t)(w->end - w->at) < len) {
 		w->bad = true;
 		return bytes_of("", 0);
@@ -56,6 +85,11 @@ static inline struct bytes wire_get_bytes(struct wire *w)
 	struct bytes text = bytes_of(w->at, len);
 	w->at += len;
 	return text;
+}
+
+static inline struct bytes wire_get_bytes(struct wire *w)
+{
+	return wire_get_some(w, (size_t)wire_get(w, 4));
 }
 
 static inline void wire_be32(uint8_t to[4], uint32_t value)

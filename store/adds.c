@@ -37,7 +37,7 @@ static void write_one(struct store_txn *txn, const struct store_add *a)
 	if (!a->by || txn->failed)
 		return;
 	write_text(n, value);
-	store_keep(txn, n ? txn->ops->put(txn, a->table, key, bytes_of(value, sizeof(value)))
+	store_keep(txn, n ? txn->ops->put(txn, a->table, key, bytes_of(value, sizeof(value)), false)
 			  : txn->ops->del(txn, a->table, key));
 }
 

@@ -308,7 +308,8 @@ static int count_entries(struct store_txn *txn, enum store_table table, uint64_t
 	return code_of(rc);
 }
 
-static int put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val)
+static int put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val,
+	       bool last)
 {
 	struct lmdb_txn *t = of_txn(txn);
 	MDB_dbi dbi = t->store->table[table];
@@ -317,7 +318,9 @@ static int put(struct store_txn *txn, enum store_table table, struct bytes key, 
 	int rc = unweigh(t, dbi, &k);
 	t->growth.written += bytes;
 	t->growth.net += (int64_t)bytes;
-	return code_of(rc ? rc : mdb_put(t->txn, dbi, &k, &v, 0));
+	if (!rc)
+		rc = mdb_put(t->txn, dbi, &k, &v, last ? MDB_APPEND : 0);
+	return rc == MDB_KEYEXIST ? SL_E_INVALID : code_of(rc);
 }
 
 static int del(struct store_txn *txn, enum store_table table, struct bytes key)
@@ -422,7 +425,7 @@ static int open_tables(struct lmdb_store *s, MDB_txn *txn, size_t tables, unsign
 	int rc = 0;
 	for (size_t i = 0; !rc && i < tables; i++) {
 		rc = mdb_dbi_open(txn, name[i], flags, &s->table[i]);
-		if (rc == MDB_NOTFOUND && i == STORE_AUDIT) {
+		if (rc == MDB_NOTFOUND && i >= STORE_AUDIT) { /* they came later */
 			s->table[i] = no_table;
 			rc = 0;
 		}

@@ -210,12 +210,17 @@ static size_t weight(struct mem_txn *t, enum store_table table, struct bytes key
 	return e ? e->key.len + e->val.len : 0;
 }
 
-static int put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val)
+static int put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val,
+	       bool last)
 {
 	struct mem_txn *t = of_txn(txn);
 	take_back(t); /* first: what was lent must not be what is put */
 	int rc = fault(t->store, STORE_MEM_WRITE);
 	size_t before = weight(t, table, key);
+	const struct mem_entry *end =
+		last ? mem_table_find(t->view.at[table], MEM_LAST, key) : NULL;
+	if (end && bytes_cmp(end->key, key) >= 0)
+		return SL_E_INVALID;
 	if (!rc)
 		rc = mem_table_put(&t->view.at[table], key, val);
 	if (!rc)

@@ -19,8 +19,9 @@ struct store_ops {
 
 	int (*get)(struct store_txn *txn, enum store_table table, struct bytes key,
 		   struct bytes *ret);
+	/** `last`: behind all keys of the table; SL_E_INVALID where it is not. */
 	int (*put)(struct store_txn *txn, enum store_table table, struct bytes key,
-		   struct bytes val);
+		   struct bytes val, bool last);
 	int (*del)(struct store_txn *txn, enum store_table table, struct bytes key);
 
 	int (*count)(struct store_txn *txn, enum store_table table, uint64_t *ret);
@@ -66,6 +67,7 @@ struct store_txn {
 	uint64_t changes;        /**< Puts and deletes so far. */
 	unsigned cursors;        /**< Open now. */
 	struct store_adds *adds; /**< NULL: none so far. */
+	struct store_lent *lent; /**< Memory that was lent. */
 };
 
 struct store_cursor {

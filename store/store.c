@@ -1,6 +1,7 @@
 #include "store/ops.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 struct store *store_close(struct store *store)
@@ -44,6 +45,7 @@ int store_begin(struct store *store, enum store_mode mode, struct store_txn **re
 	txn->ops = store->ops;
 	txn->mode = mode;
 	txn->adds = NULL;
+	txn->lent = NULL;
 	*ret = txn;
 	return 0;
 }
@@ -85,7 +87,8 @@ bool store_has(struct store_txn *txn, enum store_table table, struct bytes key)
 	return store_get(txn, table, key, &val) == 0;
 }
 
-void store_put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val)
+static void put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val,
+		bool last)
 {
 	assert(txn->mode == STORE_WRITE);
 	if (txn->failed)
@@ -95,7 +98,17 @@ void store_put(struct store_txn *txn, enum store_table table, struct bytes key, 
 	if (!key_fits(key) || val.len > UINT32_MAX)
 		store_keep(txn, SL_E_INVALID);
 	else
-		store_keep(txn, txn->ops->put(txn, table, key, val));
+		store_keep(txn, txn->ops->put(txn, table, key, val, last));
+}
+
+void store_put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val)
+{
+	put(txn, table, key, val, false);
+}
+
+void store_append(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val)
+{
+	put(txn, table, key, val, true);
 }
 
 void store_put_buf(struct store_txn *txn, enum store_table table, struct bytes key,
@@ -117,10 +130,34 @@ void store_del(struct store_txn *txn, enum store_table table, struct bytes key)
 	store_keep(txn, txn->ops->del(txn, table, key));
 }
 
+struct store_lent {
+	struct store_lent *next;
+	max_align_t at[];
+};
+
+void *store_lend(struct store_txn *txn, size_t len)
+{
+	struct store_lent *lent = len < SIZE_MAX / 2 ? malloc(sizeof(*lent) + len) : NULL;
+	if (!lent)
+		return NULL;
+	lent->next = txn->lent;
+	txn->lent = lent;
+	return lent->at;
+}
+
+void store_take_back(struct store_txn *txn)
+{
+	for (struct store_lent *lent; (lent = txn->lent);) {
+		txn->lent = lent->next;
+		free(lent);
+	}
+}
+
 int store_commit(struct store_txn **txn)
 {
 	struct store_txn *t = take_ptr(txn);
 	assert(t->cursors == 0);
+	store_take_back(t);
 	adds_write(t);
 	free(t->adds);
 	int failed = t->failed;
@@ -134,6 +171,7 @@ struct store_txn *store_abort(struct store_txn *txn)
 {
 	if (txn) {
 		assert(txn->cursors == 0);
+		store_take_back(txn);
 		free(txn->adds);
 		txn->ops->abort(txn);
 	}

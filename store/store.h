@@ -19,7 +19,7 @@ struct store_txn;
 #define STORE_TABLE_MAP(X)                                                                         \
 	X(META, "meta")         /* format number, secrets of the store, counters */                \
 	X(JOBS, "jobs")         /* job id -> record                           */                   \
-	X(DOCS, "docs")         /* job id + part -> document                  */                   \
+	X(DOCS, "docs")         /* part + job id -> document, or where it is  */                   \
 	X(EVENTS, "events")     /* job id + number -> event                   */                   \
 	X(INDEX, "index")       /* by state, user, kind + job id -> nothing   */                   \
 	X(COUNTS, "counts")     /* the same prefixes -> how many              */                   \
@@ -33,7 +33,9 @@ struct store_txn;
 	X(FEED, "feed")         /* number -> a job's change of state          */                   \
 	X(HOOKS, "hooks")       /* who is told of changes: LifeHook plugins   */                   \
 	X(OUTBOX, "outbox")     /* what they are still to be told             */                   \
-	X(AUDIT, "audit")       /* number -> who changed what                 */
+	X(AUDIT, "audit")       /* number -> who changed what                 */                   \
+	X(PIECES, "pieces")     /* number + piece -> some of a document       */                   \
+	X(PASSING, "passing")   /* likewise, of what is not kept as long      */
 
 enum store_table {
 #define X(name, text) STORE_##name,
@@ -46,8 +48,9 @@ enum store_mode { STORE_READ, STORE_WRITE };
 
 enum {
 	/** Written into a new store. Older ones are moved forward, newer ones refused. 2: every
-	 * job that has ended is in the index by its end. */
-	STORE_FORMAT = 2,
+	 * job that has ended is in the index by its end. 3: documents are shrunk and cut into
+	 * pieces. */
+	STORE_FORMAT = 3,
 	STORE_KEY_MAX = 511, /**< LMDB's. */
 };
 
@@ -111,6 +114,10 @@ bool store_has(struct store_txn *txn, enum store_table table, struct bytes key);
  * A full store takes every transaction that does not make it grow. */
 void store_put(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val);
 void store_del(struct store_txn *txn, enum store_table table, struct bytes key);
+/** Put behind all keys that the table has (SL_E_INVALID: it is not), so that its pages get
+ * full. */
+void store_append(struct store_txn *txn, enum store_table table, struct bytes key,
+		  struct bytes val);
 /** Add to a counter: 8 bytes, big-endian, absent when 0; below 0 it stays 0. Counters of
  * one transaction are gathered, so that one that many writes change is written once: opening
  * a cursor on their table is a put like others. The key has at most 336 bytes. */
@@ -129,6 +136,12 @@ int store_failed(const struct store_txn *txn);
 SL_MUST_USE int store_commit(struct store_txn **txn);
 /** End without writing; NULL is fine; returns NULL. */
 struct store_txn *store_abort(struct store_txn *txn);
+
+/** Memory that lives as long as the transaction, for who puts a value together from what is
+ * stored; NULL: there is none. */
+void *store_lend(struct store_txn *txn, size_t len);
+/** Take it all back before: for who reads on and on in one transaction. */
+void store_take_back(struct store_txn *txn);
 
 /* ---- walking a table in key order ---- */
 

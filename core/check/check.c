@@ -1,6 +1,6 @@
 #include "core/check/internal.h"
 
-#include "core/ledger/ledger.h"
+#include "core/ledger/docs.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,8 +37,9 @@ static int id_at(enum store_table table, struct bytes key)
 {
 	const char *at = key.at;
 	switch (table) {
-	case STORE_JOBS:
 	case STORE_DOCS:
+		return key.len == DOCS_KEY_SIZE ? 1 : key.len >= 16 ? 0 : -1;
+	case STORE_JOBS:
 	case STORE_EVENTS:
 	case STORE_REPLICAS:
 		return key.len >= 16 ? 0 : -1;
@@ -155,6 +156,10 @@ static int walk_jobs(struct checking *c)
 	if (!rc)
 		rc = walk(c, STORE_DOCS, check_doc);
 	if (!rc)
+		rc = walk(c, STORE_PIECES, check_piece);
+	if (!rc)
+		rc = walk(c, STORE_PASSING, check_piece);
+	if (!rc)
 		rc = walk(c, STORE_EVENTS, check_event);
 	if (!rc)
 		rc = walk(c, STORE_REPLICAS, check_replica);
@@ -192,7 +197,7 @@ static int walk_registered(struct checking *c)
 /* Every table has its walk: a new one does not compile without. */
 static int check_all(struct checking *c)
 {
-	_Static_assert(STORE_TABLES == 17, "a table is not checked");
+	_Static_assert(STORE_TABLES == 19, "a table is not checked");
 	int rc = ledger_newest(c->txn, &c->newest);
 	rc = rc ? cannot_read(c, STORE_JOBS, BYTES(""), rc) : 0;
 	struct bytes format;

@@ -85,9 +85,9 @@ typedef int check_each_fn(struct checking *c, struct bytes key, struct bytes val
 SL_MUST_USE int check_job(struct checking *c, struct uuid id, struct job *ret);
 
 /* Each entry of a table. */
-check_each_fn check_meta, check_job_entry, check_doc, check_event, check_replica, check_index,
-	check_count, check_timer, check_seen, check_order, check_token, check_hash, check_feed,
-	check_hook, check_outbox, check_audit;
+check_each_fn check_meta, check_job_entry, check_doc, check_piece, check_event, check_replica,
+	check_index, check_count, check_timer, check_seen, check_order, check_token, check_hash,
+	check_feed, check_hook, check_outbox, check_audit;
 
 /* jobs.c */
 void check_index_keys(const struct job *job, struct check_keys *ret);

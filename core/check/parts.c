@@ -2,6 +2,7 @@
 #include "core/check/internal.h"
 
 #include "core/json/index.h"
+#include "core/ledger/docs.h"
 #include "core/ledger/erase.h"
 #include "core/ledger/kept.h"
 #include "core/policy/replica.h"
@@ -63,32 +64,52 @@ static int read_part(uint8_t part, struct bytes val)
 	}
 }
 
+static struct uuid id_of(struct bytes key)
+{
+	struct uuid id;
+	memcpy(id.at, key.at, sizeof(id.at));
+	return id;
+}
+
 /* Is the job of these bytes there, or is it being erased? */
-static int check_owner(struct checking *c, struct bytes key)
+static int check_owner(struct checking *c, struct bytes key, struct uuid id)
 {
 	uint8_t mark[17] = {'e'};
-	if (store_has(c->txn, STORE_JOBS, bytes_of(key.at, 16)))
+	if (store_has(c->txn, STORE_JOBS, bytes_of(id.at, 16)))
 		return 0;
-	memcpy(mark + 1, key.at, 16);
+	memcpy(mark + 1, id.at, 16);
 	if (store_has(c->txn, STORE_INDEX, bytes_of(mark, sizeof(mark))))
 		return 0;
 	wrong(c, key, "its job is not there");
 	return 1;
 }
 
-int check_doc(struct checking *c, struct bytes key, struct bytes val)
+int check_doc(struct checking *c, struct bytes key, struct bytes val SL_UNUSED)
 {
-	const uint8_t *at = key.at;
-	if (key.len != 17 || !part_name(at[16])) {
-		wrong(c, key, "the key is not an id and a part");
+	struct uuid id;
+	enum job_part part;
+	struct bytes text;
+	if (!docs_key_read(key, &id, &part)) {
+		wrong(c, key, "the key is not a part and an id");
 		return 0;
 	}
-	if (check_owner(c, key))
+	if (check_owner(c, key, id))
 		return 0;
-	int rc = read_part(at[16], val);
-	if (rc == 1)
-		wrong(c, key, "%s cannot be read", part_name(at[16]));
-	return rc < 0 ? rc : 0;
+	int rc = ledger_doc(c->txn, id, part, &text);
+	if (!rc)
+		rc = read_part((uint8_t)part, text);
+	store_take_back(c->txn);
+	if (rc == 1 || rc == SL_E_CORRUPT)
+		wrong(c, key, "%s cannot be read", part_name((uint8_t)part));
+	return rc == 1 || rc == SL_E_CORRUPT ? 0 : rc;
+}
+
+/* One that belongs to none would stay when its document goes. */
+int check_piece(struct checking *c, struct bytes key, struct bytes val)
+{
+	if (!docs_has_piece(c->txn, c->table, key, val))
+		wrong(c, key, "a piece that belongs to no document");
+	return 0;
 }
 
 /* ---- stages as they were given ---- */
@@ -165,7 +186,7 @@ static int check_docs(struct checking *c, struct bytes key, const struct job *jo
 	const enum job_part needed[] = {PART_HEADER, PART_JOB, PART_TASKSET};
 	struct bytes text;
 	for (size_t i = 0; i < (is_translated(c, job) ? 3 : 2); i++)
-		if (ledger_doc(c->txn, job->id, needed[i], &text))
+		if (ledger_doc(c->txn, job->id, needed[i], &text) == SL_E_NOT_FOUND)
 			wrong(c, key, "%s is missing", part_name((uint8_t)needed[i]));
 	return check_stages(c, key, job);
 }
@@ -255,7 +276,7 @@ int check_event(struct checking *c, struct bytes key, struct bytes val)
 	struct event e;
 	if (key.len != 20)
 		wrong(c, key, "the key is not an id and a number");
-	else if (check_owner(c, key) == 0 && event_decode(val, &e))
+	else if (check_owner(c, key, id_of(key)) == 0 && event_decode(val, &e))
 		wrong(c, key, "the event cannot be read");
 	return 0;
 }
@@ -267,7 +288,7 @@ int check_replica(struct checking *c, struct bytes key, struct bytes val)
 	struct replica r;
 	if (key.len != 24)
 		wrong(c, key, "the key is not an id, a role and a number");
-	else if (check_owner(c, key) == 0 && replica_decode(val, &r))
+	else if (check_owner(c, key, id_of(key)) == 0 && replica_decode(val, &r))
 		wrong(c, key, "the replica's record cannot be read");
 	return 0;
 }
@@ -300,7 +321,7 @@ static int check_replicas(struct checking *c, struct bytes key, const struct job
 	struct bytes text;
 	int rc = ledger_doc(c->txn, job->id, PART_TASKSET, &text);
 	if (rc || job->state == JOB_PREPARING || job->state == JOB_SUSPENDED)
-		return rc == SL_E_NOT_FOUND ? 0 : rc;
+		return rc == SL_E_NOT_FOUND || rc == SL_E_CORRUPT ? 0 : rc; /* told already */
 	if (job->state == JOB_FAILED || job->state == JOB_STOPPED)
 		if (!job->started_ms)
 			return 0; /* it may never have been checked */
@@ -324,5 +345,8 @@ int check_parts(struct checking *c, struct bytes key, const struct job *job)
 	int rc = check_docs(c, key, job);
 	if (!rc)
 		rc = check_log(c, key, job);
-	return rc ? rc : check_replicas(c, key, job);
+	if (!rc)
+		rc = check_replicas(c, key, job);
+	store_take_back(c->txn);
+	return rc;
 }

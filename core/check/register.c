@@ -58,6 +58,8 @@ int check_meta(struct checking *c, struct bytes key, struct bytes val)
 		bad = is_password(val) ? NULL : "the admin's password cannot be read";
 	else if (bytes_is(key, "erased"))
 		bad = val.len == 16 ? NULL : "the newest id that was erased cannot be read";
+	else if (bytes_is(key, "docs.old"))
+		bad = val.len == 16 ? NULL : "the newest job of an older format cannot be read";
 	else if (bytes_starts(key, "hold."))
 		bad = holds_are_bad(c) ? "a hold cannot be read" : NULL;
 	if (bad)

@@ -1,5 +1,6 @@
 #include "core/ledger/erase.h"
 
+#include "core/ledger/docs.h"
 #include "core/ledger/kept.h"
 #include "core/wire.h"
 
@@ -175,8 +176,8 @@ static int erase_from(struct store_txn *txn, enum store_table table, struct uuid
 
 int ledger_erase_rest(struct store_txn *txn, struct uuid id, size_t *left)
 {
-	static const enum store_table tables[] = {STORE_DOCS, STORE_EVENTS, STORE_REPLICAS};
-	int rc = 0;
+	static const enum store_table tables[] = {STORE_EVENTS, STORE_REPLICAS};
+	int rc = docs_erase(txn, id, left);
 	for (size_t i = 0; i < countof(tables) && !rc; i++)
 		rc = erase_from(txn, tables[i], id, left);
 	return rc;

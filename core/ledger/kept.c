@@ -6,9 +6,11 @@
 
 enum {
 	RECORD_BLAKE2B = 1, /* of earlier versions: the digest is BLAKE2b */
-	RECORD_VERSION = 2, /* it is SHA-256 */
+	RECORD_SHA256 = 2,  /* it is that */
+	RECORD_VERSION = 3, /* the flags say which */
 	CHANGED = 1,
 	GONE = 2,
+	BLAKE2B = 4,
 	TEXT_MAX = 64 << 20,
 	INDEX_KEY_SIZE = 1 + 8 + 16,
 };
@@ -17,30 +19,35 @@ enum {
 
 void kept_encode(const struct kept_stage *record, struct buf *to)
 {
-	wire_put(to, record->blake2b ? RECORD_BLAKE2B : RECORD_VERSION, 1);
-	wire_put(to, (record->changed ? CHANGED : 0u) | (record->gone ? GONE : 0u), 1);
-	wire_put(to, record->generation, 8);
+	wire_put(to, RECORD_VERSION, 1);
+	wire_put(to,
+		 (record->changed ? CHANGED : 0u) | (record->gone ? GONE : 0u) |
+			 (record->blake2b ? BLAKE2B : 0u),
+		 1);
+	wire_put_var(to, record->generation);
 	buf_add(to, record->digest, sizeof(record->digest));
-	wire_put_bytes(to, record->patch);
+	buf_add_bytes(to, record->patch);
 }
 
 static int decode(struct bytes text, struct kept_stage *ret)
 {
 	struct wire w = wire_of(text);
 	unsigned version = (unsigned)wire_get(&w, 1);
-	if (version != RECORD_VERSION && version != RECORD_BLAKE2B)
+	if (version < RECORD_BLAKE2B || version > RECORD_VERSION)
 		return SL_E_CORRUPT;
 	unsigned flags = (unsigned)wire_get(&w, 1);
-	*ret = (struct kept_stage){.blake2b = version == RECORD_BLAKE2B,
+	*ret = (struct kept_stage){.blake2b = version == RECORD_BLAKE2B || flags & BLAKE2B,
 				   .changed = flags & CHANGED,
 				   .gone = flags & GONE};
-	ret->generation = wire_get(&w, 8);
-	if (w.bad || (size_t)(w.end - w.at) < sizeof(ret->digest))
+	ret->generation =
+		version == RECORD_VERSION ? wire_get_var(&w, UINT64_MAX) : wire_get(&w, 8);
+	struct bytes digest = wire_get_some(&w, sizeof(ret->digest));
+	if (w.bad || flags > (CHANGED | GONE | BLAKE2B))
 		return SL_E_CORRUPT;
-	memcpy(ret->digest, w.at, sizeof(ret->digest));
-	w.at += sizeof(ret->digest);
-	ret->patch = wire_get_bytes(&w);
-	return w.bad || w.at != w.end ? SL_E_CORRUPT : 0;
+	memcpy(ret->digest, digest.at, sizeof(ret->digest));
+	ret->patch = version == RECORD_VERSION ? wire_get_some(&w, (size_t)(w.end - w.at))
+					       : wire_get_bytes(&w);
+	return w.bad || w.at != w.end || ((ret->gone || !ret->changed) && ret->patch.len) ? SL_E_CORRUPT : 0;
 }
 
 int kept_stage(struct store_txn *txn, struct uuid id, enum plugin_type stage,

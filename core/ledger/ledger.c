@@ -23,34 +23,6 @@ static void key_add(struct key *k, struct bytes part)
 	k->len += part.len;
 }
 
-/* ---- documents ---- */
-
-static struct key doc_key(struct uuid id, enum job_part part)
-{
-	struct key k = {.len = 17};
-	memcpy(k.at, id.at, 16);
-	k.at[16] = (uint8_t)part;
-	return k;
-}
-
-int ledger_doc(struct store_txn *txn, struct uuid id, enum job_part part, struct bytes *ret)
-{
-	struct key k = doc_key(id, part);
-	return store_get(txn, STORE_DOCS, key_bytes(&k), ret);
-}
-
-void ledger_put_doc(struct store_txn *txn, struct uuid id, enum job_part part, struct bytes doc)
-{
-	struct key k = doc_key(id, part);
-	store_put(txn, STORE_DOCS, key_bytes(&k), doc);
-}
-
-void ledger_drop_doc(struct store_txn *txn, struct uuid id, enum job_part part)
-{
-	struct key k = doc_key(id, part);
-	store_del(txn, STORE_DOCS, key_bytes(&k));
-}
-
 /* ---- the record, its index and counters ---- */
 
 enum facet { FACET_ALL, FACET_STATE, FACET_USER, FACET_KIND, FACETS, FACET_HELD = FACETS };
@@ -207,7 +179,7 @@ void ledger_add_event(struct store_txn *txn, struct job *job, const struct event
 	drop_old_events(txn, job);
 }
 
-bool ledger_repeat_call(struct store_txn *txn, const struct job *job, const struct event *event)
+bool ledger_repeat_call(struct store_txn *txn, struct job *job, const struct event *event)
 {
 	enum { LOOK_BACK = 4 };
 	for (uint32_t i = 1; i <= LOOK_BACK && i <= job->events; i++) {
@@ -227,6 +199,7 @@ bool ledger_repeat_call(struct store_txn *txn, const struct job *job, const stru
 		last.repeats++;
 		buf_init(&record, RECORD_MAX);
 		event_encode(&last, &record);
+		job->log_bytes += (uint32_t)record.len - (uint32_t)value.len;
 		store_put_buf(txn, STORE_EVENTS, key_bytes(&k), &record);
 		return true;
 	}

@@ -4,7 +4,8 @@
  * the move against the table of core/job.h under the store's one writer, so that of
  * two who want different things one wins and the other is told.
  *
- * Keys:  JOBS id · DOCS id+part · EVENTS id+be32(number) · REPLICAS id+be32(role)+be32(index)
+ * Keys:  JOBS id · DOCS, PIECES, PASSING as docs.h says · EVENTS id+be32(number)
+ *        REPLICAS id+be32(role)+be32(index)
  *        INDEX 's'+state+id, 'u'+user+0+id, 'k'+kind+0+id, 'j'+name+0+id, 'h'+id of held
  *        ones, and as
  *        kin.c, line.h, kept.h and erase.h say · COUNTS 'a', 's'+state, 'u'+user, 'k'+kind,
@@ -72,9 +73,9 @@ void ledger_save(struct store_txn *txn, struct job *job, int64_t old_next_ms);
 void ledger_add_event(struct store_txn *txn, struct job *job, const struct event *event);
 
 /** If the last call in the log is by the same plugin with the same outcome and reason,
- * count it there and return true; else nothing happens. For a waiting job that asks again
- * and again. */
-bool ledger_repeat_call(struct store_txn *txn, const struct job *job, const struct event *event);
+ * count it there and return true (save the record afterwards); else nothing happens. For a
+ * waiting job that asks again and again. */
+bool ledger_repeat_call(struct store_txn *txn, struct job *job, const struct event *event);
 
 /* ---- stopping, and children ---- */
 

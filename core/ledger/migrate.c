@@ -1,5 +1,6 @@
 #include "core/ledger/migrate.h"
 
+#include "core/ledger/docs.h"
 #include "core/ledger/erase.h"
 #include "core/ledger/kept.h"
 
@@ -40,4 +41,4 @@ static int index_by_end(struct store_txn *txn)
 	return rc == SL_E_NOT_FOUND ? store_failed(txn) : rc;
 }
 
-const store_step_fn ledger_steps[STORE_FORMAT - 1] = {index_by_end};
+const store_step_fn ledger_steps[STORE_FORMAT - 1] = {index_by_end, docs_mark_old};

@@ -3,6 +3,7 @@
  *
  *   1 -> 2   jobs that ended before there was an index by their end get into it, so that they
  *            are erased in their time, and what their stages were given is cut down
+ *   2 -> 3   documents that are there stay as they lie, and are found so (core/ledger/docs.h)
  *
  * Layer 2. */
 #pragma once

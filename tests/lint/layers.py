@@ -25,6 +25,7 @@ ONLY = [
     (r"json-c/.*|json(_.*)?\.h", r"core/json/build\.c"),
     (r"pcre2.*\.h", r"selector/pattern/regex\.c"),
     (r"lmdb\.h", r"store/lmdb\.c"),
+    (r"lz4.*\.h", r"core/base/shrink\.c"),
     (r"curl/.*", r"net/[^/]*\.[ch]"),
     (r"civetweb\.h", r"api/server[^/]*\.[ch]"),
     (r"yaml\.h", r"cli/.*"),

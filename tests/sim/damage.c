@@ -109,7 +109,7 @@ static bool may_be_missed(struct scene *q, enum store_table table, struct bytes 
 			return true;
 		}
 	/* what is added by nobody has none of them */
-	return table == STORE_DOCS && strchr("VPF01234", ((const char *)key.at)[16]);
+	return table == STORE_DOCS && strchr("VPF01234", *(const char *)key.at);
 }
 
 static void apply(struct store_txn *txn, enum store_table table, struct bytes key, struct bytes val,
@@ -170,7 +170,7 @@ static bool wanted(struct scene *q, enum store_table table, struct bytes key)
 		if (table == lettered[i])
 			k.letter = *(const char *)key.at;
 	if (table == STORE_DOCS)
-		k.letter = ((const char *)key.at)[16];
+		k.letter = *(const char *)key.at;
 	if (table == STORE_SEEN)
 		k.len = key.len;
 	for (size_t i = 0; i < q->kinds; i++)

@@ -200,11 +200,8 @@ static void test_started_and_stopped_at_once(void **state SL_UNUSED)
 static void lose_header(struct world *w, struct uuid id)
 {
 	struct store_txn *txn;
-	uint8_t key[17];
-	memcpy(key, id.at, 16);
-	key[16] = PART_HEADER;
 	assert_int_equal(store_begin(w->store, STORE_WRITE, &txn), 0);
-	store_del(txn, STORE_DOCS, bytes_of(key, sizeof(key)));
+	ledger_drop_doc(txn, id, PART_HEADER);
 	assert_int_equal(store_commit(&txn), 0);
 }
 

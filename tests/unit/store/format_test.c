@@ -217,9 +217,9 @@ static void a_newer_format_is_refused(void **state)
 	struct store *s;
 	make_store(path);
 	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
-	assert_int_equal(put_one(s, STORE_META, "store.format", "3"), 0);
+	assert_int_equal(put_one(s, STORE_META, "store.format", "4"), 0);
 	store_close(s);
-	assert_refused(path, "format 3");
+	assert_refused(path, "format 4");
 	dir_remove(path);
 }
 
@@ -483,7 +483,8 @@ static bool has(const char *path, enum store_table table, const char *key, const
 
 static int open_moving(const char *path, store_step_fn step, struct told *told)
 {
-	const struct store_moving moving = {&step, tell, told};
+	const store_step_fn steps[STORE_FORMAT - 1] = {step, step};
+	const struct store_moving moving = {steps, tell, told};
 	struct store_config config = {path, SIZE_MAX_HERE, 4, false, false, &moving};
 	struct store *s = NULL;
 	int rc = store_open_lmdb(&config, &s, NULL);
@@ -500,22 +501,22 @@ static void an_older_format_is_moved_forward(void **state)
 	struct store *s;
 	make_store(path);
 	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
-	assert_int_equal(put_one(s, STORE_META, "store.format", "1"), 0);
+	assert_int_equal(put_one(s, STORE_META, "store.format", "2"), 0);
 	store_close(s);
 	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), SL_E_CORRUPT); /* nobody can */
 	assert_int_equal(open_moving(path, failing_step, &told), SL_E_NO_MEMORY);
 	assert_int_equal(told.from, 0);
-	assert_true(has(path, STORE_META, "store.format", "1"));
+	assert_true(has(path, STORE_META, "store.format", "2"));
 	assert_false(has(path, STORE_JOBS, "moved", "half"));
 	assert_int_equal(open_moving(path, fine_step, &told), 0);
-	assert_int_equal(told.from, 1);
-	assert_true(has(path, STORE_META, "store.format", "2"));
+	assert_int_equal(told.from, 2);
+	assert_true(has(path, STORE_META, "store.format", "3"));
 	assert_true(has(path, STORE_JOBS, "moved", "yes"));
-	snprintf(kept[0], sizeof(kept[0]), "%s.format-1", path);
-	snprintf(kept[1], sizeof(kept[1]), "%s.format-1-2", path);
+	snprintf(kept[0], sizeof(kept[0]), "%s.format-2", path);
+	snprintf(kept[1], sizeof(kept[1]), "%s.format-2-2", path);
 	assert_string_equal(told.kept, kept[1]);
 	for (int i = 0; i < 2; i++) {
-		assert_true(has(kept[i], STORE_META, "store.format", "1"));
+		assert_true(has(kept[i], STORE_META, "store.format", "2"));
 		assert_false(has(kept[i], STORE_JOBS, "moved", "yes"));
 		dir_remove(kept[i]);
 	}

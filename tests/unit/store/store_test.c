@@ -83,6 +83,48 @@ static void tables_are_apart(void **state)
 	}
 }
 
+static void appended_behind_all_others(void **state)
+{
+	struct store_txn *txn = begin(state, STORE_WRITE);
+	store_append(txn, STORE_PIECES, BYTES("b"), BYTES("1"));
+	store_append(txn, STORE_PIECES, BYTES("ba"), BYTES("2"));
+	assert_int_equal(store_commit(&txn), 0);
+	static const char *const not_behind[] = {"a", "b", "ba"};
+	for (size_t i = 0; i < countof(not_behind); i++) {
+		txn = begin(state, STORE_WRITE);
+		store_append(txn, STORE_PIECES, bytes_str(not_behind[i]), BYTES("3"));
+		assert_int_equal(store_commit(&txn), SL_E_INVALID);
+	}
+	txn = begin(state, STORE_WRITE);
+	store_del(txn, STORE_PIECES, BYTES("ba"));
+	store_append(txn, STORE_PIECES, BYTES("ba"), BYTES("4"));
+	assert_int_equal(store_commit(&txn), 0);
+	assert_true(holds(rig_of(state)->store, STORE_PIECES, "b", "1"));
+	assert_true(holds(rig_of(state)->store, STORE_PIECES, "ba", "4"));
+}
+
+/* What is lent is there until the end, whatever is written, and can be given back before. */
+static void memory_is_lent(void **state)
+{
+	struct store_txn *txn = begin(state, STORE_WRITE);
+	char *at[50];
+	for (size_t i = 0; i < countof(at); i++) {
+		at[i] = store_lend(txn, 1 + i * 1000);
+		assert_non_null(at[i]);
+		memset(at[i], (int)i, 1 + i * 1000);
+		put(txn, "a", "1");
+	}
+	for (size_t i = 0; i < countof(at); i++)
+		assert_int_equal(at[i][i * 1000], (int)i);
+	store_take_back(txn);
+	assert_non_null(store_lend(txn, 10));
+	assert_null(store_lend(txn, SIZE_MAX));
+	assert_int_equal(store_commit(&txn), 0);
+	txn = begin(state, STORE_READ);
+	assert_non_null(store_lend(txn, 10));
+	store_abort(txn);
+}
+
 static void values_may_be_empty_or_large(void **state)
 {
 	enum { LARGE = 1 << 20 };
@@ -494,6 +536,8 @@ static int teardown(void **state)
 #define CASE_MAP(X)                                                                                \
 	X(a_transaction_sees_its_own_writes)                                                       \
 	X(tables_are_apart)                                                                        \
+	X(appended_behind_all_others)                                                              \
+	X(memory_is_lent)                                                                          \
 	X(values_may_be_empty_or_large)                                                            \
 	X(keys_hold_any_byte_up_to_the_maximum)                                                    \
 	X(a_bad_key_sticks)                                                                        \
