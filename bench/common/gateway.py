@@ -17,6 +17,9 @@ SEVENTEEN = [("TemplateTranslator", "translate"), *[("FactorGenerator", "hint")]
              *[("TemplateDecorator", f"decorate{i}") for i in range(1, 7)], ("SchedulerBinder", "bindwide")]
 
 
+IDLE_S = 6
+
+
 class Gateway:
     def __init__(self, build, data=None, config=(), prefix=()):
         """`config`: lines of the configuration; `prefix`: a command that runs it (valgrind)."""
@@ -97,7 +100,8 @@ class Gateway:
         raise BenchError("smaps_rollup has no Anonymous")
 
     def settled_kib(self):
-        """The same, once it moves no more: memory is given back in turns of the loop."""
+        """The same, once it moves no more: memory is given back when nothing has come for a while."""
+        time.sleep(IDLE_S)
         seen = [self.anonymous_kib()]
         for _ in range(40):
             time.sleep(0.25)

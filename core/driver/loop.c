@@ -3,9 +3,10 @@
 #include "core/driver/run.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 
-enum { BUCKETS = 16384, LINE_BUCKETS = 1024, TURN_MOST_MS = 1000 };
+enum { BUCKETS = 16384, LINE_BUCKETS = 1024, TURN_MOST_MS = 1000, IDLE_MS = 3000 };
 
 /* ---- small services for the other parts ---- */
 
@@ -235,12 +236,37 @@ bool driver_idle(const struct driver *d) { return atomic_load(&d->busy) == 0; }
 
 /* ---- the thread ---- */
 
+/* What a burst of jobs took at its height goes back to the system when they are through and
+ * nothing has come for a while: the allocator alone keeps most of it. */
+struct slack {
+	bool any;        /* something was done since memory was given back */
+	int64_t idle_ms; /* since when nothing is, or 0 */
+};
+
+static void give_back(struct driver *d, struct slack *s)
+{
+	int64_t now = clock_mono_ms(d->parts.clock);
+	if (caller_in_flight(d->caller) || atomic_load(&d->in_admission)) {
+		*s = (struct slack){.any = true};
+		return;
+	}
+	if (!s->idle_ms)
+		s->idle_ms = now;
+	if (!s->any || now - s->idle_ms < IDLE_MS)
+		return;
+	malloc_trim(0);
+	s->any = false;
+}
+
 static void *loop(void *user)
 {
 	struct driver *d = user;
+	struct slack slack = {0};
 	pthread_setname_np(pthread_self(), "sluice-loop");
-	while (!atomic_load(&d->ending))
+	while (!atomic_load(&d->ending)) {
 		driver_turn(d, TURN_MOST_MS);
+		give_back(d, &slack);
+	}
 	return NULL;
 }
 
