@@ -47,7 +47,9 @@ static int decode(struct bytes text, struct kept_stage *ret)
 	memcpy(ret->digest, digest.at, sizeof(ret->digest));
 	ret->patch = version == RECORD_VERSION ? wire_get_some(&w, (size_t)(w.end - w.at))
 					       : wire_get_bytes(&w);
-	return w.bad || w.at != w.end || ((ret->gone || !ret->changed) && ret->patch.len) ? SL_E_CORRUPT : 0;
+	return w.bad || w.at != w.end || ((ret->gone || !ret->changed) && ret->patch.len)
+		       ? SL_E_CORRUPT
+		       : 0;
 }
 
 int kept_stage(struct store_txn *txn, struct uuid id, enum plugin_type stage,

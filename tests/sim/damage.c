@@ -32,7 +32,6 @@ static const struct {
 	{STORE_META, "erased", ANY},         /* unless the feed knows newer ones */
 	{STORE_META, "hold.", ANY},          /* released */
 	{STORE_COUNTS, "N", ANY},            /* groups were never counted */
-	{STORE_INDEX, "e", ANY},             /* when nothing of the job is left */
 	{STORE_INDEX, "x", ANY},             /* when nothing of the stages is left */
 	{STORE_HOOKS, "g", ANY},             /* when nothing was meant for it */
 	{STORE_REPLICAS, "", ANY},           /* it was never reported */
