@@ -139,7 +139,7 @@ static void read_feed(struct tracer *t)
 	if (t->n == BATCH_MAX || store_begin(t->store, STORE_READ, &txn))
 		return;
 	struct feeding f = {t, txn, FEED_READ_MAX};
-	if (feed_read(txn, t->feed_at, see, &f) == SL_E_NOT_FOUND)
+	if (feed_read(txn, t->feed_at, see, &f) == SL_E_GONE)
 		skip_feed(t, txn);
 }
 
