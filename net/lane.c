@@ -6,8 +6,9 @@
 
 #include "core/base/clock.h"
 #include "net/http.h"
+#include "net/retry_after.h"
 
-enum { DNS_CACHE_S = 60, RETRY_AFTER_MAX_S = 366 * 86400 };
+enum { DNS_CACHE_S = 60 };
 
 /* libcurl opens no connection but through here: what is checked is what is connected to. */
 static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *to)
@@ -48,29 +49,6 @@ static int on_close_socket(void *user, curl_socket_t fd)
 	return close(fd);
 }
 
-static int64_t retry_after_of(const char *at, size_t len)
-{
-	char text[64];
-	while (len && (*at == ' ' || *at == '\t'))
-		at++, len--;
-	while (len && strchr("\r\n \t", at[len - 1]))
-		len--;
-	if (len == 0 || len >= sizeof(text))
-		return -1;
-	memcpy(text, at, len);
-	text[len] = '\0';
-	int64_t s;
-	if (strspn(text, "0123456789") == len) {
-		s = len > 9 ? RETRY_AFTER_MAX_S : strtol(text, NULL, 10);
-	} else {
-		time_t date = curl_getdate(text, NULL);
-		if (date == -1)
-			return -1;
-		s = (int64_t)date - clock_wall_ms(&clock_system) / 1000;
-	}
-	return (s < 0 ? 0 : s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : s) * 1000;
-}
-
 static size_t stop(struct http_call *call, int rc, const char *why)
 {
 	call->rc = rc;
@@ -92,7 +70,8 @@ static size_t on_header(char *at, size_t size, size_t n, void *user)
 	else if (len > 5 && memcmp(at, "HTTP/", 5) == 0)
 		call->retry_after_ms = -1, call->headed = false;
 	else if (len > name && (*at | 0x20) == 'r' && strncasecmp(at, retry_after, name) == 0)
-		call->retry_after_ms = retry_after_of(at + name, len - name);
+		call->retry_after_ms = retry_after_read(bytes_of(at + name, len - name),
+							clock_wall_ms(&clock_system));
 	return len;
 }
 
