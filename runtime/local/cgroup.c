@@ -22,7 +22,8 @@ enum {
 	PAUSE_MS = 5,
 	REMOVE_ROUNDS = 40,
 	MAKE_TRIES = 20,
-	INNER_DEPTH_MAX = 8
+	INNER_DEPTH_MAX = 8,
+	NOTE_MAX = CGROUP_PLACES_MAX * (CGROUP_PATH_MAX + 16)
 };
 
 /** A file of the group in one place, or the group itself for "". Returns `out`. */
@@ -305,7 +306,7 @@ void cgroup_remove(const struct cgroups *all, const struct replica_name *name)
 
 int cgroup_note_write(int dir, const struct cgroups *all)
 {
-	char text[CGROUP_PLACES_MAX * (CGROUP_PATH_MAX + 16)];
+	char text[NOTE_MAX];
 	size_t len = 0;
 	if (all->n == 0)
 		return 0;
@@ -320,23 +321,44 @@ int cgroup_note_write(int dir, const struct cgroups *all)
 	return whole ? 0 : SL_E_IO;
 }
 
-void cgroup_note_read(int dir, struct cgroups *ret)
+/** One line: the parts, the version, an absolute path that leads nowhere else. */
+static bool read_place(char *line, struct cgroup_place *ret)
 {
-	*ret = (struct cgroups){0};
-	int fd = openat(dir, "cgroup", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	FILE *note = fd < 0 ? NULL : fdopen(fd, "r");
-	if (!note) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while (ret->n < CGROUP_PLACES_MAX) {
-		struct cgroup_place *p = &ret->place[ret->n];
-		int v2;
-		if (fscanf(note, "%u %d %383[^\n]", &p->parts, &v2, p->path) != 3)
-			break;
-		p->v2 = v2;
+	unsigned v2;
+	int path = 0;
+	if (sscanf(line, "%4u %1u %n", &ret->parts, &v2, &path) != 2 || !path || v2 > 1 ||
+	    ret->parts > CGROUP_ALL || line[path] != '/' || strstr(line + path, "/../") ||
+	    strlen(line + path) >= sizeof(ret->path))
+		return false;
+	ret->v2 = v2;
+	snprintf(ret->path, sizeof(ret->path), "%s", line + path);
+	return true;
+}
+
+static bool read_places(char *text, struct cgroups *ret)
+{
+	for (char *line = text, *end; *line; line = end + 1) {
+		end = strchr(line, '\n');
+		if (!end || ret->n == CGROUP_PLACES_MAX)
+			return false;
+		*end = '\0';
+		if (!read_place(line, &ret->place[ret->n]))
+			return false;
 		ret->n++;
 	}
-	fclose(note);
+	return true;
+}
+
+void cgroup_note_read(int dir, struct cgroups *ret)
+{
+	char text[NOTE_MAX + 1];
+	*ret = (struct cgroups){0};
+	int fd = openat(dir, "cgroup", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return;
+	ssize_t n = read(fd, text, NOTE_MAX);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (n < 0 || strlen(text) != (size_t)n || !read_places(text, ret))
+		*ret = (struct cgroups){0};
 }

@@ -95,6 +95,9 @@ int outcome_flush(int dir)
 	return close_with(fd, fsync(fd) < 0 || fsync(dir) < 0 ? SL_E_IO : 0);
 }
 
+/* Up to the end of the year 9999. */
+static bool is_time(int64_t ms) { return ms >= 0 && ms <= INT64_C(253402300799999); }
+
 static int reason_of(const char *name, enum outcome_reason *ret)
 {
 	for (size_t i = 0; i < countof(reason_names); i++) {
@@ -117,7 +120,8 @@ int outcome_read(int dir, struct outcome *ret)
 			 "code %" SCNd32 " signal %" SCNd32 " reason %15s started %" SCNd64
 			 " finished %" SCNd64 " message:%199[^\n]",
 			 &o.code, &o.signal, reason, &o.started_ms, &o.finished_ms, o.message);
-	if (got < 5 || reason_of(reason, &o.reason) || !strstr(text, "\nend\n"))
+	if (got < 5 || reason_of(reason, &o.reason) || !strstr(text, "\nend\n") ||
+	    !is_time(o.started_ms) || !is_time(o.finished_ms))
 		return SL_E_CORRUPT;
 	*ret = o;
 	return 0;
@@ -139,7 +143,8 @@ int started_read(int dir, struct started *ret)
 		return rc;
 	struct started s = {0};
 	if (sscanf(text, "pid %" SCNd32 " slots %" SCNu32 " ms %" SCNd64, &s.pid, &s.slots,
-		   &s.ms) != 3)
+		   &s.ms) != 3 ||
+	    s.pid < 1 || !is_time(s.ms))
 		return SL_E_CORRUPT;
 	*ret = s;
 	return 0;
