@@ -10,6 +10,9 @@
 
 enum { LOG_TIME_SIZE = 16 };
 
+/** A record with a later time (behind the year 9999), or with none, is damaged. */
+#define LOG_TIME_MAX_MS INT64_C(253402300799999)
+
 struct log_time {
 	int64_t offset, wall_ms;
 };

@@ -5,6 +5,7 @@
  * not been handed to the kernel: the piece at hand and what the feed has behind it. That is
  * counted only while the socket has no room, so a reader that takes all costs nothing. */
 #include "api/api.h"
+#include "api/handlers/event_text.h"
 #include "api/handlers/job_filter.h"
 #include "core/ledger/feed.h"
 
@@ -79,9 +80,7 @@ static bool matches(const struct source *src, const struct feed_entry *e)
 static size_t add_event(const struct feed_entry *e, struct buf *to)
 {
 	size_t before = to->len;
-	buf_addf(to, "id: %llu\nevent: job\ndata: ", (unsigned long long)e->number);
-	feed_body(e, to);
-	buf_add_str(to, "\n\n");
+	event_text(e, to);
 	return to->len - before;
 }
 
@@ -229,18 +228,9 @@ static const struct route_query query[] = {
 static int read_since(struct source *src, struct request *req, int64_t *ret, struct sl_error *err)
 {
 	struct bytes last = request_header(req, "Last-Event-ID");
-	char text[24], *end;
 	int rc = request_query_int(req, "since", 0, INT64_MAX, ret, err);
 	src->from_oldest = !last.len && *ret == 0;
-	if (rc || !last.len)
-		return rc;
-	snprintf(text, sizeof(text), "%.*s", BYTES_FMT(bytes_cut(last, sizeof(text) - 1)));
-	long long number = strtoll(text, &end, 10);
-	if (*end || number < 0 || last.len > 18)
-		return sl_fail(err, SL_E_INVALID,
-			       "Last-Event-ID: must be the id of an event of this stream");
-	*ret = number;
-	return 0;
+	return rc || !last.len ? rc : event_read_id(last, ret, err);
 }
 
 static int read_job(struct request *req, struct uuid *ret, struct sl_error *err)

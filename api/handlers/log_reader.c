@@ -53,7 +53,7 @@ static void find_time(int fd, struct log_place *at)
 			struct log_time t = log_time_get(record + i);
 			if (t.offset > at->at)
 				return;
-			at->wall_ms = t.wall_ms;
+			at->wall_ms = t.wall_ms > 0 && t.wall_ms <= LOG_TIME_MAX_MS ? t.wall_ms : 0;
 			at->time_next++;
 		}
 	}
