@@ -43,10 +43,11 @@ static struct bytes keep(struct conform *c, struct bytes text)
 	return arena_copy(c->ctl->arena, text, &kept) ? (struct bytes){0} : kept;
 }
 
-static void add_recorded(struct conform *c, const struct json *file, json_at call)
+static int add_recorded(struct conform *c, const char *path, const struct json *file, json_at call)
 {
 	struct sample *sample = &c->sample[c->samples];
 	json_at answer = json_get(file, call, BYTES("answer"));
+	json_at body = json_get(file, call, BYTES("body"));
 	json_at name = json_get(file, call, BYTES("name"));
 	json_at status = json_get(file, answer, BYTES("status"));
 	json_at wanted = json_get(file, answer, BYTES("body"));
@@ -54,17 +55,25 @@ static void add_recorded(struct conform *c, const struct json *file, json_at cal
 	char numbered[32];
 	snprintf(numbered, sizeof(numbered), "call %zu", c->samples + 1);
 	struct bytes label = bytes_of(numbered, strlen(numbered));
-	if (name != JSON_NONE && json_type(file, name) == JSON_STRING)
+	if (name != JSON_NONE && json_type(file, name) == JSON_STRING &&
+	    json_raw(file, name).len > 2)
 		label = bytes_of((const char *)json_raw(file, name).at + 1,
 				 json_raw(file, name).len - 2);
-	if (status != JSON_NONE && json_int64(file, status, &code))
-		code = 0;
-	*sample = (struct sample){
-		.name = arena_strdup(c->ctl->arena, label),
-		.body = keep(c, json_raw(file, json_get(file, call, BYTES("body")))),
-		.wanted = wanted == JSON_NONE ? (struct bytes){0} : keep(c, json_raw(file, wanted)),
-		.wanted_code = (unsigned)code};
+	if (json_type(file, body) != JSON_OBJECT)
+		return ctl_fail(CTL_REFUSED, "%s: %.*s: body: must be an object", path,
+				BYTES_FMT(label));
+	if (status != JSON_NONE && (json_int64(file, status, &code) || code < 100 || code > 599))
+		return ctl_fail(CTL_REFUSED, "%s: %.*s: answer.status: must be 100 to 599", path,
+				BYTES_FMT(label));
+	*sample = (struct sample){.name = arena_strdup(c->ctl->arena, label),
+				  .body = keep(c, json_raw(file, body)),
+				  .wanted = wanted == JSON_NONE ? (struct bytes){0}
+								: keep(c, json_raw(file, wanted)),
+				  .wanted_code = (unsigned)code};
 	c->samples++;
+	bool whole =
+		sample->name && sample->body.len && (wanted == JSON_NONE || sample->wanted.len);
+	return whole ? CTL_DONE : ctl_no_memory();
 }
 
 /* The type of a call: where none was given, the first one's is meant. */
@@ -102,7 +111,9 @@ static int read_file(struct conform *c, const char *path)
 		if (json_get(&file.json, at, BYTES("body")) != JSON_NONE && type != JSON_NONE &&
 		    json_string_is(&file.json, type,
 				   bytes_of(c->kind->name, strlen(c->kind->name))))
-			add_recorded(c, &file.json, at);
+			code = add_recorded(c, path, &file.json, at);
+		if (code)
+			return code;
 	}
 	if (!c->samples)
 		return ctl_fail(CTL_REFUSED, "%s: has no call to a %s", path, c->kind->name);
@@ -150,7 +161,7 @@ struct bytes conform_vary(struct conform *c, struct bytes body, const char *oute
 	if (json_parse(&json, body, &limits, NULL))
 		return body;
 	json_at known = json_get(&json, 0, BYTES("header"));
-	if (known != JSON_NONE)
+	if (known != JSON_NONE && json_type(&json, known) == JSON_OBJECT)
 		inner = behind_brace(body, json.node[known].off);
 	const char *text = body.at;
 	buf_add(&to, text, first);
