@@ -62,7 +62,7 @@ part_clang() {
 
 # Which lines and branches the tests ran, by folder; the table is printed again at the end.
 coverage_of() {
-    gcovr --root . --gcov-ignore-parse-errors --exclude 'tests/.*' --exclude 'bench/.*' \
+    gcovr --root . --gcov-ignore-parse-errors --exclude '(.*/)?tests/.*' --exclude 'bench/.*' --exclude '.*/test\.c' \
         --json-summary "$1/coverage.json" --object-directory "$1" "$1" >/dev/null &&
         "$python" tests/check/coverage_table.py "$1/coverage.json" | tee "$results/coverage.txt"
 }
@@ -99,11 +99,11 @@ part_tsan() {
         build build-check-tsan -Dbuildtype=debugoptimized -Db_sanitize=thread || return 1
     rm -rf "$reports"
     mkdir -p "$reports"
-    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/lib/tsan.supp:log_path=$reports/race
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:log_path=$reports/race
     phase "unit and sim tests with the thread sanitizer" \
         tests tsan build-check-tsan --suite unit --suite sim --timeout-multiplier 20 || true
     # Without those that stand in for the C library: so does the thread sanitizer.
-    phase "integration tests with the thread sanitizer" pytests tsan-integration build-check-tsan \
+    SLUICE_TEST_CONNECTIONS=128 phase "integration tests with the thread sanitizer" pytests tsan-integration build-check-tsan \
         --ignore tests/integration/test_faults.py --ignore tests/integration/test_clock.py || true
     counted "no race was reported" no_races "$reports/race"
     unset TSAN_OPTIONS

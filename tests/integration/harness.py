@@ -224,6 +224,8 @@ class Daemon:
         self.port = port or free_port()
         # Room for replicas that wait for each other; a test about slots says its own.
         self.environment = {} if config and "slots" in config else {"SLUICE_ENGINES_LOCAL_SLOTS": "64"}
+        if CONNECTIONS and not (config and "connections" in config):
+            self.environment["SLUICE_LIMITS_CONNECTIONS"] = CONNECTIONS
         if config is not None:
             path = self.folder / "sluiced.yml"
             path.write_text(config, encoding="utf-8")
