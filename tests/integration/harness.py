@@ -29,6 +29,7 @@ library = program
 
 FINAL = {"succeeded", "failed", "stopped"}
 ALL = {"conditions": [], "expression": "*"}
+CONNECTIONS = os.environ.get("SLUICE_TEST_CONNECTIONS")  # few for the thread sanitizer: each is a thread
 READY_S = 60  # under a sanitizer, on a busy machine: a thousand threads take their time
 POLL_S = 0.02
 PATIENCE = 4  # times what a wait should need: only a test that fails meets its end
