@@ -1,6 +1,7 @@
 #include "core/audit.h"
 
 #include "core/base/clock.h"
+#include "core/base/crash.h"
 #include "core/json/index.h"
 #include "core/wire.h"
 
@@ -147,6 +148,7 @@ void audit_append(struct store_txn *txn, const struct audit_entry *e)
 	struct audit_key k = key_of(now.number);
 	store_put(txn, STORE_AUDIT, key_bytes(&k), buf_bytes(&text));
 	drop_old(txn, &now);
+	crash_at(CRASH_AUDIT_APPLIED);
 }
 
 struct audit_writing {

@@ -1,5 +1,6 @@
 #include "core/backup.h"
 
+#include "core/base/crash.h"
 #include "core/ledger/ledger.h"
 
 #include <ctype.h>
@@ -251,15 +252,19 @@ int backup_make(const struct backup_config *config, struct backup_manifest *ret,
 	int rc = begin_folder(&m);
 	if (rc)
 		return rc;
+	crash_at(CRASH_BACKUP_BEGUN);
 	rc = copy(&m, &made);
+	crash_at(CRASH_BACKUP_COPIED);
 	if (!rc)
 		rc = look_into(&m, &made);
 	if (!rc)
 		rc = seal(config, &made);
 	if (!rc)
 		rc = put_manifest(&m, &made);
+	crash_at(CRASH_BACKUP_UNNAMED);
 	if (!rc)
 		rc = give_name(&m);
+	crash_at(CRASH_BACKUP_NAMED);
 	if (rc) {
 		remove_folder(m.part);
 		return err && err->code

@@ -1,5 +1,6 @@
 #include "store/keep.h"
 
+#include "core/base/crash.h"
 #include "store/room.h"
 
 #include <errno.h>
@@ -113,7 +114,11 @@ int keep_copy(const struct dir *dir, long format, char ret[PATH_MAX], struct sl_
 		return fail(dir->path, "copied beside it", err);
 	snprintf(part, sizeof(part), "%s.part", ret);
 	bool good = mkdir(part, 0700) == 0 || errno == EEXIST;
-	good = good && copy_file(dir, part) == 0 && rename(part, ret) == 0;
+	crash_at(CRASH_MOVE_BEGUN);
+	good = good && copy_file(dir, part) == 0;
+	crash_at(CRASH_MOVE_COPIED);
+	good = good && rename(part, ret) == 0;
+	crash_at(CRASH_MOVE_KEPT);
 	if (good)
 		return dir_sync(dir, err); /* its name in the folder above, too */
 	rc = fail(dir->path, "copied beside it", err);

@@ -1,3 +1,4 @@
+#include "core/base/crash.h"
 #include "store/dir.h"
 #include "store/format.h"
 #include "store/keep.h"
@@ -573,7 +574,10 @@ static int run_steps(struct lmdb_store *s, const struct store_config *config)
 	if (rc)
 		return rc;
 	format_put(txn);
-	return store_commit(&txn);
+	crash_at(CRASH_MOVE_APPLIED);
+	rc = store_commit(&txn);
+	crash_at(CRASH_MOVE_COMMITTED);
+	return rc;
 }
 
 /** Open one of an older format, with a copy of it put beside first. */

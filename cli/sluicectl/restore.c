@@ -6,6 +6,7 @@
 #include "cli/sluicectl/secret_file.h"
 #include "cli/sluicectl/store_path.h"
 #include "core/backup.h"
+#include "core/base/crash.h"
 #include "core/check.h"
 #include "core/registry.h"
 
@@ -246,6 +247,7 @@ static int restore(struct restoring *r)
 		code = open_key(r);
 	if (!code)
 		code = copy(r);
+	crash_at(CRASH_RESTORE_COPIED);
 	snprintf(path.dir, sizeof(path.dir), "%s", r->place.fresh);
 	if (!code)
 		code = store_path_open(&path, &store);
@@ -254,6 +256,7 @@ static int restore(struct restoring *r)
 	if (!code)
 		code = note_sealed(r, store);
 	store = store_close(store);
+	crash_at(CRASH_RESTORE_CHECKED);
 	if (!code)
 		code = place_take(&r->place, r->new_key ? r->secret_key : NULL);
 	if (code)

@@ -1,6 +1,7 @@
 #include "cli/sluicectl/restore_place.h"
 
 #include "cli/sluicectl/disk.h"
+#include "core/base/crash.h"
 #include "store/store.h"
 
 #include <dirent.h>
@@ -11,9 +12,25 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { SAME_SECOND_MAX = 100 };
+
 static int fail(const char *path)
 {
 	return ctl_fail(CTL_REFUSED, "%s: %s; nothing was changed", path, strerror(errno));
+}
+
+/* Names that nothing has: one that was killed in this second may have left some. */
+static void name_old(struct place *p)
+{
+	struct stat st;
+	size_t len = strlen(p->stamp);
+	for (int n = 2; n < SAME_SECOND_MAX; n++) {
+		snprintf(p->old_store, sizeof(p->old_store), "%s.%s", p->store, p->stamp);
+		snprintf(p->old_key, sizeof(p->old_key), "%s.%s", p->key, p->stamp);
+		if (lstat(p->old_store, &st) < 0 && lstat(p->old_key, &st) < 0)
+			return;
+		snprintf(p->stamp + len, sizeof(p->stamp) - len, "-%d", n);
+	}
 }
 
 int place_name(struct place *p, const char *data)
@@ -27,8 +44,7 @@ int place_name(struct place *p, const char *data)
 	int c = snprintf(p->key, PATH_MAX, "%s/secret.key", data);
 	if (a >= PATH_MAX - 64 || b >= PATH_MAX - 64 || c >= PATH_MAX - 64)
 		return ctl_fail(CTL_USAGE, "--data: the path is too long");
-	snprintf(p->old_store, sizeof(p->old_store), "%s.%s", p->store, p->stamp);
-	snprintf(p->old_key, sizeof(p->old_key), "%s.%s", p->key, p->stamp);
+	name_old(p);
 	return CTL_DONE;
 }
 
@@ -117,7 +133,9 @@ static int take_key(struct place *p, const uint8_t *key)
 	snprintf(beside, sizeof(beside), "%s.new", p->key);
 	p->had_key = lstat(p->key, &st) == 0;
 	if (write_key(beside, key) && (!p->had_key || link(p->key, p->old_key) == 0)) {
+		crash_at(CRASH_RESTORE_KEY_ASIDE);
 		p->key_changed = rename(beside, p->key) == 0;
+		crash_at(CRASH_RESTORE_KEY_PUT);
 		if (p->key_changed)
 			return CTL_DONE;
 		if (p->had_key)
@@ -137,10 +155,30 @@ static bool give_key_back(struct place *p)
 
 /* ---- names change ---- */
 
+/* At no moment is there no store, which a gateway would begin anew. False: as before. */
+static bool exchange_store(const struct place *p)
+{
+	if (rename(p->fresh, p->old_store) < 0)
+		return false;
+	crash_at(CRASH_RESTORE_NAMED);
+	if (renameat2(AT_FDCWD, p->old_store, AT_FDCWD, p->store, RENAME_EXCHANGE) == 0) {
+		crash_at(CRASH_RESTORE_EXCHANGED);
+		return true;
+	}
+	int why = errno;
+	(void)rename(p->old_store, p->fresh);
+	errno = why;
+	return false;
+}
+
 /* With whatever had the name kept; or as before, which `errno` tells the reason for. */
 static bool take_store(const struct place *p)
 {
 	bool moved = p->lock >= 0;
+	if (moved && exchange_store(p))
+		return true;
+	if (moved && errno != EINVAL && errno != ENOSYS)
+		return false; /* else a file system that cannot exchange two names */
 	if (moved ? rename(p->store, p->old_store) < 0 : rmdir(p->store) < 0 && errno != ENOENT)
 		return false;
 	if (rename(p->fresh, p->store) == 0)
@@ -177,7 +215,9 @@ int place_take(struct place *p, const uint8_t *key)
 		return undo(p);
 	if (p->lock >= 0)
 		fprintf(stderr, "the store that was there is now %s\n", p->old_store);
-	if (disk_flush_folder(p->data) == 0)
+	int flushed = disk_flush_folder(p->data);
+	crash_at(CRASH_RESTORE_DONE);
+	if (flushed == 0)
 		return CTL_DONE;
 	ctl_fail(CTL_REFUSED, "%s: %s; it is restored, but a power cut now could undo that",
 		 p->data, strerror(errno));

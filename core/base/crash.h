@@ -112,6 +112,32 @@
 	X(TOKEN_WRITTEN, "token-written")                                                          \
 	X(PASSWORD_UNWRITTEN, "password-unwritten")                                                \
 	X(PASSWORD_WRITTEN, "password-written")                                                    \
+	/* a store of an older format */                                                           \
+	X(MOVE_BEGUN, "move-begun")                                                                \
+	X(MOVE_COPIED, "move-copied")                                                              \
+	X(MOVE_KEPT, "move-kept")                                                                  \
+	X(MOVE_APPLIED, "move-applied")                                                            \
+	X(MOVE_COMMITTED, "move-committed")                                                        \
+	/* the log of changes; backup and restore */                                               \
+	X(AUDIT_APPLIED, "audit-applied")                                                          \
+	X(BACKUP_BEGUN, "backup-begun")                                                            \
+	X(BACKUP_COPIED, "backup-copied")                                                          \
+	X(BACKUP_UNNAMED, "backup-unnamed")                                                        \
+	X(BACKUP_NAMED, "backup-named")                                                            \
+	X(RESTORE_COPIED, "restore-copied")                                                        \
+	X(RESTORE_CHECKED, "restore-checked")                                                      \
+	X(RESTORE_KEY_ASIDE, "restore-key-aside")                                                  \
+	X(RESTORE_KEY_PUT, "restore-key-put")                                                      \
+	X(RESTORE_NAMED, "restore-named")                                                          \
+	X(RESTORE_EXCHANGED, "restore-exchanged")                                                  \
+	X(RESTORE_DONE, "restore-done")                                                            \
+	/* those who start and watch replicas */                                                   \
+	X(SPAWNER_ASKED, "spawner-asked")                                                          \
+	X(SPAWNER_FORKED, "spawner-forked")                                                        \
+	X(SUPERVISOR_BEGUN, "supervisor-begun")                                                    \
+	X(SUPERVISOR_NOTED, "supervisor-noted")                                                    \
+	X(SUPERVISOR_OVER, "supervisor-over")                                                      \
+	X(SUPERVISOR_WRITTEN, "supervisor-written")                                                \
 	/* stopping */                                                                             \
 	X(STOPPING, "stopping")                                                                    \
 	X(STOP_DRAINED, "stop-drained")                                                            \

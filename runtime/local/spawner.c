@@ -1,5 +1,6 @@
 #include "runtime/local/spawner.h"
 
+#include "core/base/crash.h"
 #include "runtime/local/hunt.h"
 #include "runtime/local/release.h"
 #include "runtime/local/supervisor.h"
@@ -53,12 +54,14 @@ static int answer_start(const struct home *h, int plan)
 {
 	struct wire_answer answer = {0};
 	int ends[2] = {-1, -1}, pidfd = -1;
+	crash_at(CRASH_SPAWNER_ASKED);
 	if (plan < 0)
 		answer.error = EBADF;
 	else if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		answer.error = errno;
 	else
 		answer.error = fork_supervisor(h, plan, ends[1], &answer, &pidfd);
+	crash_at(CRASH_SPAWNER_FORKED);
 	const int fds[] = {pidfd, ends[0]};
 	int rc = wire_send(h->sock, &answer, sizeof(answer), fds, answer.error ? 0 : 2);
 	close_if(pidfd);

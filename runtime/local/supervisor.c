@@ -1,6 +1,7 @@
 #include "runtime/local/supervisor.h"
 
 #include "core/base/clock.h"
+#include "core/base/crash.h"
 #include "runtime/local/hunt.h"
 #include "runtime/local/launch.h"
 #include "runtime/local/logfile.h"
@@ -357,6 +358,7 @@ void supervisor_run(const struct supervisor_config *config, int plan, int notice
 	prctl(PR_SET_NAME, "sluice-super");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	close_others(config->data, &plan, &notice);
+	crash_at(CRASH_SUPERVISOR_BEGUN);
 	const int data = 5;
 	s.notice = notice;
 	if (read_plan(plan, &s.plan))
@@ -366,12 +368,15 @@ void supervisor_run(const struct supervisor_config *config, int plan, int notice
 	if (rc || s.signals < 0)
 		leave_with_notice(notice, rc == SL_E_CONFLICT ? NOTICE_EXISTS : NOTICE_FAILED,
 				  err.text);
+	crash_at(CRASH_SUPERVISOR_NOTED);
 	open_places(&s, data);
 	run_all(&s);
 	volume_remove_all(&s.plan, s.work_dir);
 	cgroup_remove(&config->cgroups, &s.plan.name);
 	logfile_close(&s.out);
 	logfile_close(&s.err);
+	crash_at(CRASH_SUPERVISOR_OVER);
 	leave_outcome(&s);
+	crash_at(CRASH_SUPERVISOR_WRITTEN);
 	_exit(0);
 }

@@ -48,6 +48,7 @@ class Scene:
         self.tokens = []      # (token, may it be good?, may it be bad?)
         self.holds = [False]  # the values "is user `held` held" may have
         self.numbers = itertools.count()
+        self.changed = []     # (action, target) of changes that were answered
         self.passwords = ["admin"]
         self.hang = threading.Event()
         self.runs = folder / "runs"
@@ -209,6 +210,7 @@ class Scene:
         self.may_be(values, True, lambda: self.good("POST", "/v1/features", {**made, "enabled": True}))
         self.may_be(values, False, lambda: self.good("PUT", f"/v1/features/turn-off/{name}"))
         self.may_be(values, None, lambda: self.good("DELETE", f"/v1/features/{name}"))
+        self.changed += [(f"feature.{act}", name) for act in ("register", "turn-off", "delete")]
 
     def play_token(self):
         made = self.good("POST", "/v1/tokens", {"privileges": ["read_job"], "forwho": "x", "note": ""})
@@ -219,6 +221,7 @@ class Scene:
         note[2] = True
         self.good("DELETE", f"/v1/tokens?id={made['id']}")
         note[1] = False
+        self.changed += [("token.create", made["id"]), ("token.create", keep["id"]), ("token.delete", made["id"])]
 
     def play_again(self):
         one = self.submit(NULL, header={"how": "again"})
@@ -319,12 +322,25 @@ class Scene:
                 end = self.api.job(one.id)
                 assert end["state"] in one.ends, f"{one.id}: {end}, not one of {one.ends}"
         self.check_ids()
+        self.check_log_of_changes()
         self.check_runs()
         self.check_ears()
 
     def open_jobs(self):
         return [(one["jobID"], one["state"], one["reason"]) for one in self.api.list(pageSize=1000)
                 if one["state"] not in FINAL]
+
+    def check_log_of_changes(self):
+        """Each change that was answered is in the audit log, once; numbers have no gaps."""
+        entries, cursor = [], ""
+        while cursor is not None:
+            reply = self.api.get(f"/v1/audit?pageSize=1000&order=asc{cursor}")
+            entries += reply.payload
+            cursor = f"&cursor={reply.headers['X-Next-Cursor']}" if reply.headers["X-Next-Cursor"] else None
+        counted = collections.Counter((one["action"], one.get("target")) for one in entries)
+        assert [one["id"] for one in entries] == list(range(1, len(entries) + 1))
+        for change in self.changed:
+            assert counted[change] == 1, f"{change}: {counted[change]} entries of it"
 
     def check_ids(self):
         ids = [one.id for one in self.kept]

@@ -130,6 +130,7 @@ def test_a_plugin_that_goes_lets_its_line_go(api, plugin_server):
     for one in jobs[1:]:
         api.wait_state(one, "succeeded")
     opened.set()
+    api.wait_final(jobs[0])
     assert len(asked(plugin_server)) == 1
 
 
