@@ -118,7 +118,20 @@ SL_MUST_USE int outbox_redeliver(struct store_txn *txn, uint64_t subscriber, uin
 SL_MUST_USE int outbox_redeliver_since(struct store_txn *txn, uint64_t subscriber, int64_t since_ms,
 				       int64_t now_ms, size_t most, uint64_t *from, size_t *ret_n);
 
+struct outbox_place { /* a delivery, for paging: zero is in front of all */
+	uint64_t subscriber, number;
+};
+
 /* ---- what time does ---- */
+
+/** The clock was turned back: pending ones that wait since what is the future now wait from
+ * now on, as long as they were to; those that were never tried wait for nothing. At most
+ * `most` are looked at, those behind `*at`, which becomes how far that got. */
+SL_MUST_USE int outbox_turn_back(struct store_txn *txn, int64_t now_ms, size_t most,
+				 struct outbox_place *at, bool *ret_more);
+/** Looks likewise without writing, and ends in front of the first that wants it. */
+SL_MUST_USE int outbox_wants_turn_back(struct store_txn *txn, int64_t now_ms, size_t most,
+				       struct outbox_place *at, bool *ret_wants, bool *ret_more);
 
 /** At most `most` deliveries: pending ones whose time is over die, dead ones and those of
  * deleted subscribers are erased. `*ret_more`: there is more to do at once. */
@@ -133,10 +146,6 @@ struct outbox_filter {
 	bool pending, retrying, dead; /**< None: all. */
 	uint64_t subscriber;          /**< 0: any. */
 	struct uuid job;              /**< Nil: any. */
-};
-
-struct outbox_place { /* a delivery, for paging: zero is in front of all */
-	uint64_t subscriber, number;
 };
 
 typedef bool (*outbox_delivery_fn)(void *user, const struct delivery *d);

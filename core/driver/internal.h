@@ -7,6 +7,7 @@
  *   stopped.c    what was stopped, with its children
  *   hold.c       admission held and released (likewise)
  *   due.c        jobs whose time has come
+ *   turned_back.c  the clock was turned back: who waits for a while waits no longer for it
  *   intake.c     stored jobs that belong into memory
  *   line.h       line.c       jobs in the store that wait for a plugin
  *                line_look.c  a look into the store: the first of them go on
@@ -51,6 +52,7 @@ enum {
 	STUCK_RETRY_MS = 1000, /**< A change that the store could not take is tried again. */
 	DUE_LEASE_MS = 60000,  /**< A job that is being asked again is due again after this. */
 	HOLD_WORDS_MAX = 4096,
+	CLOCK_SLACK_MS = 1000, /**< A clock that is turned back by less is not minded. */
 };
 
 /** A message to the loop. */
@@ -108,7 +110,10 @@ struct driver {
 	struct heap waking;                 /* runs that want a tick, the first one in front */
 	int64_t timer_ms;                   /* the first stored timer, wall time; 0: none known */
 	bool timer_busy;
-	int64_t trim_ms; /* when old stages are cut down next, monotonic; 0: not begun */
+	int64_t ahead_ms;       /* of the time of day before the monotonic one, when last looked */
+	int64_t turned_back_ms; /* by so much, and stored timers do not follow yet */
+	bool turning_back;      /* they are being changed */
+	int64_t trim_ms;        /* when old stages are cut down next, monotonic; 0: not begun */
 	bool trim_busy;
 	struct erasing erasing;
 	struct table lines;    /* plugins that jobs in the store wait for: line.h */
@@ -134,6 +139,13 @@ void driver_wake(struct driver *d); /* out of its sleep; any thread */
 void driver_set_aside(struct driver *d, struct uuid job);
 void driver_log(struct driver *d, enum log_level level, struct uuid job, const char *msg,
 		const char *key, const char *value);
+
+/* ---- turned_back.c ---- */
+
+/** At the start: was the clock turned back since the store was written last? */
+SL_MUST_USE int turned_back_begin(struct driver *d, struct store_txn *txn);
+/** In each turn. */
+void turned_back_look(struct driver *d);
 
 /* ---- stopped.c: on the writer's thread ---- */
 

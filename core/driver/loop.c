@@ -194,6 +194,7 @@ static uint32_t next_wait(struct driver *d, uint32_t most)
 
 static void do_what_is_due(struct driver *d)
 {
+	turned_back_look(d);
 	int64_t now = driver_now(d);
 	journal_write_due(d, atomic_load(&d->ending));
 	if (d->stuck_ms && clock_mono_ms(d->parts.clock) >= d->stuck_ms)

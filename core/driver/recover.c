@@ -53,6 +53,8 @@ static int recover(struct driver *d, struct store_txn *txn, size_t *n)
 	id_source_init(&d->ids, newest);
 	rc = ledger_due(txn, 0, NULL, 0, &due, &d->timer_ms);
 	if (!rc)
+		rc = turned_back_begin(d, txn);
+	if (!rc)
 		rc = hold_count(txn, &holds);
 	atomic_store(&d->holds, holds);
 	if (!rc)

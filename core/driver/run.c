@@ -317,3 +317,18 @@ void run_tick_due(struct driver *d, int64_t now_ms)
 		carry_out(r, &out);
 	}
 }
+
+void run_turn_back(struct driver *d, int64_t now_ms)
+{
+	for (size_t i = 0; i < d->runs.buckets; i++) {
+		struct table_node *next;
+		for (struct table_node *n = d->runs.bucket[i]; n; n = next) {
+			struct run *r = container_of(n, struct run, node);
+			next = n->next; /* it may be dropped */
+			if (!r->ended && r->wake_ms) {
+				policy_turn_back(r->policy, now_ms);
+				wake_at(r, now_ms);
+			}
+		}
+	}
+}

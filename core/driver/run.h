@@ -77,6 +77,8 @@ void run_report(struct driver *d, const struct engine_report *report);
 void run_tick_due(struct driver *d, int64_t now_ms);
 /** When the first one wants a tick, or 0. */
 int64_t run_next_wake(const struct driver *d);
+/** Likewise all that wait, whose waits are not longer than they were to be. */
+void run_turn_back(struct driver *d, int64_t now_ms);
 bool run_wakes_before(const struct heap_node *a, const struct heap_node *b);
 struct run *run_free(struct run *r);
 

@@ -30,6 +30,9 @@ enum {
 	SWEEP_MS = 2000,
 	SWEEP_AGAIN_MS = 10, /* when there is more: others write, too */
 	SWEEP_MOST = 500,
+	CLOCK_SLACK_MS = 1000, /* a clock that is turned back by less is not minded */
+	TURN_BACK_LOOK = 1000,
+	TURN_BACK_MOST = 250,
 	TOUCHED_MAX = 256,
 	SENDING_BUCKETS = 4096,
 	PAUSE_MOST_MS = 5 * 60 * 1000,
@@ -121,6 +124,9 @@ struct hooks {
 	int64_t over_ms;   /* monotonic: since when something is in `over` */
 	int64_t sweep_ms;  /* monotonic: the next one */
 	bool save_failed;  /* told in the log */
+	int64_t ahead_ms;  /* of the time of day before the monotonic one, when last looked */
+	bool turning_back; /* deliveries may wait for a time that is far off now */
+	struct outbox_place turned; /* how far that was looked at */
 };
 
 struct outbox_limits hooks_limits(const struct hooks *h);
@@ -159,6 +165,8 @@ void follow_all(struct hooks *h);
 void save_over(struct hooks *h);
 void save_sweep(struct hooks *h);
 void save_come_back(struct hooks *h);
+/** At the start, and when the clock was turned back: nobody waits for hours for that. */
+void save_turn_back(struct hooks *h);
 /** What is on its way to the store has this line no longer. */
 void save_let_go_of(struct hooks *h, const struct line *line);
 uint32_t save_wait(struct hooks *h, uint32_t most);

@@ -42,6 +42,7 @@ void hooks_turn(struct hooks *h, uint32_t wait_ms)
 	lines_fill(h);
 	send_all(h);
 	save_sweep(h); /* first: it is rare, and outcomes never end */
+	save_turn_back(h);
 	save_over(h);
 	uint32_t wait = caller_turn(h->caller, wait_ms);
 	wait = lines_wait(h, wait);
@@ -158,6 +159,8 @@ int hooks_create(const struct hooks_config *config, const struct hooks_parts *pa
 	h->config = *config;
 	h->parts = *parts;
 	h->refresh = true;
+	h->turning_back = true; /* it may have been, while nobody looked */
+	h->ahead_ms = clock_wall_ms(parts->clock) - clock_mono_ms(parts->clock);
 	hooks_set_times(h, config->limits.retry_for_ms, config->limits.keep_dead_ms);
 	pthread_mutex_init(&h->touched.lock, NULL);
 	list_init(&h->lines);

@@ -11,7 +11,9 @@ struct save {
 	struct hooks *hooks;
 	struct list list; /* of sendings */
 	bool sweep, more; /* time's work instead of outcomes */
-	bool gone;        /* a subscriber among them said so */
+	bool turn_back;   /* likewise, that of a clock that was turned back */
+	struct outbox_place at;
+	bool gone; /* a subscriber among them said so */
 	int rc;
 };
 
@@ -36,6 +38,9 @@ static int apply(struct write *w, struct store_txn *txn)
 	struct hooks *h = save->hooks;
 	struct outbox_limits limits = hooks_limits(h);
 	int rc = 0;
+	if (save->turn_back)
+		return outbox_turn_back(txn, clock_wall_ms(h->parts.clock), TURN_BACK_MOST,
+					&save->at, &save->more);
 	if (save->sweep)
 		return outbox_sweep(txn, clock_wall_ms(h->parts.clock), SWEEP_MOST, &limits,
 				    &save->more);
@@ -136,6 +141,61 @@ void save_sweep(struct hooks *h)
 	submit(h, save);
 }
 
+/* ---- a clock that is turned back ---- */
+
+static void look_at_clock(struct hooks *h)
+{
+	int64_t ahead = clock_wall_ms(h->parts.clock) - clock_mono_ms(h->parts.clock);
+	if (ahead < h->ahead_ms - CLOCK_SLACK_MS) {
+		h->turning_back = true;
+		h->turned = (struct outbox_place){0};
+		h->refresh = true; /* who waits for a time looks again */
+	}
+	h->ahead_ms = ahead;
+}
+
+/* Read first: as a rule, there is nothing to do. */
+static bool wants_turn_back(struct hooks *h)
+{
+	scoped(store_abortp) struct store_txn *txn = NULL;
+	bool wants = false;
+	int rc = store_begin(h->parts.store, STORE_READ, &txn);
+	if (!rc)
+		rc = outbox_wants_turn_back(txn, clock_wall_ms(h->parts.clock), TURN_BACK_LOOK,
+					    &h->turned, &wants, &h->turning_back);
+	if (rc)
+		put_off(h);
+	return wants;
+}
+
+void save_turn_back(struct hooks *h)
+{
+	look_at_clock(h);
+	if (!h->turning_back || h->stopping || !may_save(h) || !wants_turn_back(h))
+		return;
+	struct save *save = save_create(h);
+	if (!save) {
+		put_off(h);
+		return;
+	}
+	save->turn_back = true;
+	save->at = h->turned;
+	h->turning_back = false; /* unless it fails, or is turned again meanwhile */
+	submit(h, save);
+}
+
+static void turned_back(struct hooks *h, const struct save *save)
+{
+	h->refresh = true;
+	if (h->turning_back)
+		return; /* from the beginning, again */
+	h->turning_back = save->more || save->rc;
+	if (!save->rc)
+		h->turned = save->at;
+}
+
+/* ---- back from the store ---- */
+
 /* What was not written is tried again, before what was answered later; what was sent stays
  * sent. */
 static void failed(struct hooks *h, struct save *save)
@@ -182,6 +242,8 @@ void save_come_back(struct hooks *h)
 		struct save *save = container_of(l, struct save, letter);
 		next = l->next;
 		h->save = NULL;
+		if (save->turn_back)
+			turned_back(h, save);
 		if (save->rc)
 			failed(h, save);
 		else
@@ -203,7 +265,7 @@ void save_let_go_of(struct hooks *h, const struct line *line)
 uint32_t save_wait(struct hooks *h, uint32_t most)
 {
 	int64_t now = clock_mono_ms(h->parts.clock);
-	int64_t at = h->save_ms ? h->save_ms : h->sweep_ms;
+	int64_t at = h->save_ms ? h->save_ms : h->turning_back ? now : h->sweep_ms;
 	if (h->over_n && !h->save_ms && h->over_ms + SAVE_BEHIND_MS < at)
 		at = h->over_ms + SAVE_BEHIND_MS;
 	if (h->save || h->stopping || at - now >= most)

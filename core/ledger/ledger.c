@@ -380,6 +380,28 @@ int ledger_due(struct store_txn *txn, int64_t now_ms, struct uuid *ids, size_t m
 	return rc == SL_E_NOT_FOUND ? 0 : rc;
 }
 
+int ledger_timers(struct store_txn *txn, struct timer_place behind, struct timer_place *ret,
+		  size_t max, size_t *ret_n)
+{
+	scoped(store_cursor_freep) struct store_cursor *c = NULL;
+	struct key from = timer_key(behind.due_ms, behind.id);
+	struct bytes key, val;
+	size_t n = 0;
+	int rc = store_cursor_open(txn, STORE_TIMERS, &c);
+	if (!rc)
+		rc = store_seek(c, key_bytes(&from), &key, &val);
+	if (!rc && bytes_eq(key, key_bytes(&from)))
+		rc = store_next(c, &key, &val);
+	for (; rc == 0 && n < max; rc = store_next(c, &key, &val)) {
+		if (key.len != 24)
+			return SL_E_CORRUPT;
+		ret[n].due_ms = (int64_t)wire_from_be(key.at, 8);
+		memcpy(ret[n++].id.at, (const uint8_t *)key.at + 8, 16);
+	}
+	*ret_n = n;
+	return rc == SL_E_NOT_FOUND ? 0 : rc;
+}
+
 /* ---- idempotency ---- */
 
 int ledger_seen(struct store_txn *txn, const uint8_t key[32], int64_t now_ms, struct uuid *ret_job,

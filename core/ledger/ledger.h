@@ -172,6 +172,15 @@ void ledger_put_name(struct store_txn *txn, const struct job *job, bool there);
 SL_MUST_USE int ledger_due(struct store_txn *txn, int64_t now_ms, struct uuid *ids, size_t max,
 			   size_t *ret_n, int64_t *ret_next_ms);
 
+struct timer_place { /* a timer: zero is in front of all */
+	int64_t due_ms;
+	struct uuid id;
+};
+
+/** Those behind `behind`, in order. */
+SL_MUST_USE int ledger_timers(struct store_txn *txn, struct timer_place behind,
+			      struct timer_place *ret, size_t max, size_t *ret_n);
+
 /* ---- idempotency ---- */
 
 enum { SEEN_KEEP_MS = 24 * 3600 * 1000 };

@@ -4,6 +4,7 @@
  *   record.c      a delivery as it is stored, and its keys
  *   move.c        added, tried, delivered, dead, redelivered
  *   sweep.c       what time does
+ *   turned_back.c what a clock that is turned back does
  *   list.c        lists for people */
 #pragma once
 

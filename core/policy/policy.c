@@ -219,6 +219,7 @@ void policy_start(struct policy *p, int64_t started_ms, int64_t now_ms, struct p
 		if (p->role[i].state == ROLE_ACTIVE && p->wanted == SET_OPEN)
 			policy_start_role(p, i, now_ms); /* those that never started */
 	}
+	policy_turn_back(p, now_ms);
 	policy_check_deadlines(p, now_ms);
 	if (!p->again_ms)
 		policy_start_roles(p, now_ms);

@@ -85,6 +85,9 @@ void policy_start(struct policy *p, int64_t started_ms, int64_t now_ms, struct p
 void policy_report(struct policy *p, const struct engine_report *report, int64_t now_ms,
 		   struct policy_out *out);
 void policy_tick(struct policy *p, int64_t now_ms, struct policy_out *out);
+/** The clock was turned back, or may have been: nothing waits longer for its retry than it was
+ * to. To be followed by a tick. */
+void policy_turn_back(struct policy *p, int64_t now_ms);
 /** Somebody stops the job: nothing new starts, the outcome is SET_STOPPED. */
 void policy_stop(struct policy *p, int64_t now_ms, struct policy_out *out);
 

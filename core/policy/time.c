@@ -83,6 +83,27 @@ int64_t policy_next_wake(const struct policy *p)
 	return first ? policy_sooner(wake, first->at_ms) : wake;
 }
 
+static int64_t at_most(int64_t at_ms, const struct retry_policy *retry, int64_t now_ms)
+{
+	int64_t last_ms = now_ms + (int64_t)retry->delay_s * 1000;
+	return at_ms < last_ms ? at_ms : last_ms;
+}
+
+void policy_turn_back(struct policy *p, int64_t now_ms)
+{
+	p->again_ms = at_most(p->again_ms, &p->set->retry, now_ms);
+	for (uint32_t i = 0; i < p->set->roles; i++)
+		for (uint32_t k = 0; k < p->set->role[i].replicas; k++) {
+			struct replica *r = &p->role[i].replica[k];
+			const struct role *spec = &p->set->role[i];
+			if (r->state != REPLICA_IDLE || !r->retry_at_ms)
+				continue;
+			r->retry_at_ms = at_most(
+				r->retry_at_ms, r->retried ? &spec->retry : &p->set->retry, now_ms);
+			policy_set_timer(p, i, k);
+		}
+}
+
 /* ---- deadlines ---- */
 
 static void mark_overdue(struct policy *p, uint32_t role)

@@ -105,8 +105,9 @@ def rfc3339(seconds):
 
 
 def test_what_waits_for_a_time(shifted, plugin_server):
-    """A gate that is asked again in an hour, and one whose job ends in two, with a clock that
-    goes forward: both come when it says so, at once or after a restart."""
+    """A gate that is asked again in an hour, and one whose job ends in two. Turned back, the hour
+    is as long as before; with a clock that goes forward both come when it says so, at once or
+    after a restart."""
     daemon, faults = shifted
     later = iter([{"decision": "suspend", "reason": "later", "retryAfterSec": 3600}])
     daemon.api.register(feature("again", plugin("AccessGate", plugin_server.on(
@@ -121,16 +122,47 @@ def test_what_waits_for_a_time(shifted, plugin_server):
         daemon.api.wait_state(one, "suspended")
     faults.set_wall(-5 * HOURS)
     assert_idle(daemon)
-    assert daemon.api.state(again) == daemon.api.state(ends) == "suspended", "it is further off now"
-    faults.set_wall(1.3 * HOURS)
+    until(lambda: "the clock was turned back" in daemon.log.read_text(), 60, "it has noticed")
+    assert_idle(daemon)
+    assert daemon.api.state(again) == daemon.api.state(ends) == "suspended"
+    faults.set_wall(-3.7 * HOURS)
     # Timers are looked at when something happens, and at the latest every so often.
     daemon.api.submit(job(NULL))
-    assert daemon.api.wait_final(again)["state"] == "succeeded"
+    assert daemon.api.wait_final(again, 60)["state"] == "succeeded"
     assert daemon.api.state(ends) == "suspended"
     faults.set_wall(3 * HOURS)
     daemon.restart()
     end = daemon.api.wait_final(ends)
     assert (end["state"], end["reasonCode"]) == ("stopped", "expired")
+
+
+def test_turned_back_over_a_restart(shifted, plugin_server, tmp_path):
+    """A gate that is asked again in seconds, a delivery that is to come again, and a replica's
+    retry: none of them waits for hours."""
+    daemon, faults = shifted
+    later = iter([{"decision": "suspend", "reason": "later", "retryAfterSec": 3}])
+    daemon.api.register(feature("again", plugin("AccessGate", plugin_server.on(
+        "/again", lambda call: next(later, {"decision": "pass"}))), selector={
+            "conditions": [{"name": "n", "key": "how", "expect": "again"}], "expression": "n"}))
+    heard = plugin_server.on("/ears", Answer(200, b"RE"))
+    daemon.api.register(feature("ears", plugin("LifeHook", heard, jobSelector={**ALL, "states": ["succeeded"]})))
+    flag = tmp_path / "ran"
+    tries = taskset(role("main", f"[ -e {flag} ] || {{ touch {flag}; exit 1; }}",
+                         retryPolicy={"retry": True, "delay": 3, "maxRetryCount": 3}))
+    told = daemon.api.submit(job(NULL))
+    plugin_server.wait_calls("/ears", 1)
+    tried = daemon.api.submit(job(tries))
+    until(flag.exists, 60, "it has run once")
+    again = daemon.api.submit(job(NULL, header={"how": "again"}))
+    daemon.api.wait_state(again, "suspended")
+    daemon.kill9()
+    faults.set_wall(-9 * HOURS)
+    plugin_server.on("/ears", Answer(200, b"OK"))
+    daemon.start()
+    for one in (again, tried):
+        assert daemon.api.wait_final(one, 90)["state"] == "succeeded"
+    until(lambda: not daemon.api.good("GET", "/v1/hooks/deliveries"), 90, "all was delivered")
+    assert told in {call.body["id"] for call in plugin_server.at("/ears")}
 
 
 def test_tokens_and_keys_over_jumps(shifted, plugin_server):

@@ -29,6 +29,7 @@ struct house {
 	struct sl_error err;
 	int rc;
 	struct fake_answer answer; /* to every call */
+	struct uuid newest;        /* job */
 };
 
 static const char feature[] =
@@ -129,6 +130,7 @@ static int begin_job(struct write *w, struct store_txn *txn)
 			  .user = BYTES("u"),
 			  .kind = BYTES("K"),
 			  .reason_code = BYTES("in_admission")};
+	h->newest = job.id;
 	ledger_put_doc(txn, job.id, PART_HEADER, BYTES("{}"));
 	ledger_insert(txn, &job);
 	struct why why = {.code = BYTES("handed_over"), .reason = BYTES("r")};
@@ -163,6 +165,26 @@ static void submit_job(struct house *h, bool moves)
 static void new_job(struct house *h)
 {
 	submit_job(h, false);
+	turn(h);
+}
+
+static int move_job(struct write *w, struct store_txn *txn)
+{
+	struct house *h = container_of(w, struct beginning, write)->house;
+	struct why why = {.code = BYTES("waiting_for_slot"), .reason = BYTES("")};
+	scoped(buf_finip) struct buf keep = {0};
+	struct job job;
+	buf_init(&keep, 65536);
+	int rc = ledger_load(txn, h->newest, &keep, &job);
+	return rc ? rc : ledger_move(txn, &job, JOB_WAITING, &why, h->clock.now_wall_ms);
+}
+
+static void move_on(struct house *h)
+{
+	struct beginning *b = calloc(1, sizeof(*b));
+	*b = (struct beginning){.write = {.apply = move_job, .done = is_done}, .house = h};
+	assert_int_equal(writer_submit(h->writer, &b->write), 0);
+	writer_turn(h->writer);
 	turn(h);
 }
 
@@ -251,6 +273,71 @@ static void down_for_long(void **state)
 		turn(h);
 	}
 	assert_int_equal(look(h).pending + look(h).dead, 0);
+}
+
+/* ---- the clock is turned back ---- */
+
+static void turn_clock(struct house *h, int64_t ms) { h->clock.now_wall_ms += ms; }
+
+static void a_pause_is_no_longer_for_that(void **state)
+{
+	struct house *h = *state;
+	h->answer = (struct fake_answer){.status = 503, .retry_after_ms = 90 * SECOND};
+	new_job(h);
+	fake_clock_pass(&h->clock, 10 * SECOND);
+	turn_clock(h, -9 * HOUR);
+	assert_in_range(until_next(h), 60 * SECOND, 91 * SECOND);
+}
+
+static void what_was_never_tried_waits_for_nothing(void **state)
+{
+	struct house *h = *state;
+	h->answer.delay_ms = UINT32_MAX;
+	for (int i = 0; i < 300; i++) /* more than are sent at once, or read ahead */
+		new_job(h);
+	assert_true(h->executor.started < 40);
+	turn_clock(h, -9 * HOUR);
+	h->answer = (struct fake_answer){.body = "OK"};
+	for (int i = 0; i < 1200 && look(h).pending; i++) {
+		fake_clock_pass(&h->clock, SECOND);
+		turn(h);
+	}
+	assert_int_equal(look(h).pending + look(h).dead, 0);
+}
+
+/* The next of a job has its turn when the first is delivered. */
+static void those_behind_others_neither(void **state)
+{
+	struct house *h = *state;
+	h->answer.body = "RE";
+	new_job(h);
+	fake_clock_pass(&h->clock, 100);
+	move_on(h);
+	assert_int_equal(look(h).pending, 2);
+	turn_clock(h, -9 * HOUR);
+	h->answer.body = "OK";
+	for (int i = 0; i < 60 && look(h).pending; i++) {
+		fake_clock_pass(&h->clock, SECOND);
+		turn(h);
+	}
+	assert_int_equal(look(h).pending, 0);
+}
+
+static void turned_back_while_nobody_looked(void **state)
+{
+	struct house *h = *state;
+	h->answer.body = "RE";
+	new_job(h);
+	for (int i = 0; i < 6; i++)
+		until_next(h);
+	writer_free(h->writer);
+	h->hooks = hooks_free(h->hooks);
+	registry_free(h->registry);
+	turn_clock(h, -9 * HOUR);
+	open_registry(h);
+	served_run(h->writer, do_create, h);
+	assert_int_equal(h->rc, 0);
+	assert_in_range(until_next(h), 10 * SECOND, 65 * SECOND);
 }
 
 static void who_hangs_holds_few_calls(void **state)
@@ -370,6 +457,10 @@ int main(void)
 		TEST(retry_after_is_honoured),
 		TEST(patience_ends),
 		TEST(down_for_long),
+		TEST(a_pause_is_no_longer_for_that),
+		TEST(what_was_never_tried_waits_for_nothing),
+		TEST(those_behind_others_neither),
+		TEST(turned_back_while_nobody_looked),
 		TEST(who_hangs_holds_few_calls),
 		TEST(the_next_one_waits_for_no_write),
 		TEST(the_next_one_waits_for_who_says_again),

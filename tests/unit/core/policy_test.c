@@ -65,6 +65,23 @@ static void test_retries_after_a_delay(void **state SL_UNUSED)
 	assert_over(&h, SET_FAILED, "replica_failed");
 }
 
+static void test_a_retry_waits_no_longer_when_the_clock_is_turned_back(void **state SL_UNUSED)
+{
+	struct house h;
+	begin(&h, SET("", ROLE("a", RETRY("2"))));
+	started(&h, 0, 0, 0);
+	ended(&h, 0, 0, 0, 1);
+	assert_int_equal(h.out.wake_ms, h.now + 10000);
+	h.now -= 900000;
+	policy_turn_back(h.policy, h.now);
+	tick(&h, 0);
+	assert_string_equal(h.said, "");
+	assert_int_equal(h.out.wake_ms, h.now + 10000);
+	tick(&h, 10000);
+	assert_string_equal(h.said, "+0/0.1");
+	end(&h);
+}
+
 static void test_no_retry_unless_it_is_on(void **state SL_UNUSED)
 {
 	struct house h;
@@ -433,6 +450,7 @@ int main(void)
 		cmocka_unit_test(test_lost_is_a_failure),
 		cmocka_unit_test(test_refused_is_a_failure),
 		cmocka_unit_test(test_retries_after_a_delay),
+		cmocka_unit_test(test_a_retry_waits_no_longer_when_the_clock_is_turned_back),
 		cmocka_unit_test(test_no_retry_unless_it_is_on),
 		cmocka_unit_test(test_min_succeeded),
 		cmocka_unit_test(test_max_failed),
