@@ -122,6 +122,15 @@ int dir_check_empty(const struct dir *dir, struct sl_error *err)
 	return 0;
 }
 
+int dir_empty_data(const struct dir *dir, struct sl_error *err)
+{
+	int fd = openat(dir->fd, DIR_DATA_FILE, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return fail(dir->path, "empty " DIR_DATA_FILE, err);
+	close(fd);
+	return 0;
+}
+
 int dir_sync(const struct dir *dir, struct sl_error *err)
 {
 	int parent = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

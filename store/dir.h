@@ -31,6 +31,8 @@ SL_MUST_USE int dir_lock_shared(struct dir *dir, struct sl_error *err);
 
 /** Whether nothing is there besides what a store leaves before its first commit. */
 SL_MUST_USE int dir_check_empty(const struct dir *dir, struct sl_error *err);
+/** Make the data file empty; it has to hold nothing. */
+SL_MUST_USE int dir_empty_data(const struct dir *dir, struct sl_error *err);
 /** Make the names in it, and its own in its parent, survive a power cut. */
 SL_MUST_USE int dir_sync(const struct dir *dir, struct sl_error *err);
 

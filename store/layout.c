@@ -16,6 +16,7 @@ enum {
 	LEAF = 2,
 	OVERFLOW = 4,
 	ODD = 0x60,             /* kinds of pages that only tables with several values a key have */
+	ZEROS_MAX = 16 << 20,   /* a larger file is no first start */
 	DEEP_UP_TO = 256 << 20, /* smaller files are read whole: it takes less than a second */
 	NODE_BIG = 1,           /* the value lies in overflow pages; the node holds their number */
 	NODE_TREE = 2,
@@ -124,6 +125,21 @@ static int read_metas(struct file *f)
 	f->pages = f->size / f->page_size;
 	if (f->meta.last_page < 1 || f->meta.last_page > INT64_MAX / f->page_size - 1)
 		return damaged(f, "damaged: impossible size");
+	return 0;
+}
+
+/** The length of a file may be on the disk when nothing else of it is. */
+static int look_for_zeros(const struct file *f, bool *ret)
+{
+	uint8_t piece[4096];
+	*ret = f->size > 0 && f->size <= ZEROS_MAX;
+	for (uint64_t at = 0; *ret && at < f->size; at += sizeof(piece)) {
+		size_t len = f->size - at < sizeof(piece) ? (size_t)(f->size - at) : sizeof(piece);
+		int rc = read_at(f, at, piece, len);
+		if (rc)
+			return rc;
+		*ret = piece[0] == 0 && memcmp(piece, piece + 1, len - 1) == 0;
+	}
 	return 0;
 }
 
@@ -336,7 +352,14 @@ static int check_file(struct file *f, enum layout *ret)
 		return damaged(f, "not a store (not a file)");
 	f->size = (uint64_t)st.st_size;
 	enum layout kind = LAYOUT_NONE;
-	int rc = f->size ? read_metas(f) : 0;
+	bool zeros;
+	int rc = look_for_zeros(f, &zeros);
+	if (!rc && zeros) {
+		*ret = LAYOUT_ZEROS;
+		return 0;
+	}
+	if (!rc && f->size)
+		rc = read_metas(f);
 	if (!rc && f->size && f->meta.main.root != no_page) {
 		rc = check_trees(f);
 		kind = LAYOUT_DATA;

@@ -14,7 +14,9 @@
 #include "store/dir.h"
 
 enum layout {
-	LAYOUT_NONE, /**< No file, or nothing was ever committed to it. */
+	LAYOUT_NONE,  /**< No file, or nothing was ever committed to it. */
+	LAYOUT_ZEROS, /**< Not one byte of it was ever written: the power failed in the first start.
+		       */
 	LAYOUT_DATA,
 };
 

@@ -623,6 +623,26 @@ static int look(const struct dir *dir, const struct store_config *config, enum l
 	return dir_check_empty(dir, err);
 }
 
+/** A first start that ended before anything of it was on the disk: it begins once more. */
+static int begin_anew(struct lmdb_store *s, const struct store_config *config, struct sl_error *err)
+{
+	int rc = dir_empty_data(&s->dir, err);
+	if (!rc && config->moving && config->moving->moved)
+		config->moving->moved(config->moving->user, 0, config->path);
+	return rc;
+}
+
+static int open_found(struct lmdb_store *s, const struct store_config *config, enum layout layout,
+		      struct sl_error *err)
+{
+	if (config->read_only)
+		return open_to_read(s, config, STORE_TABLES, err);
+	if (s->format < STORE_FORMAT)
+		return open_older(s, config, err);
+	int rc = layout == LAYOUT_ZEROS ? begin_anew(s, config, err) : 0;
+	return rc ? rc : open_to_write(s, config, layout != LAYOUT_DATA, err);
+}
+
 int store_lock(const char *path, int *ret_fd, struct sl_error *err)
 {
 	struct dir dir = {.path = path, .fd = -1, .lock_fd = -1};
@@ -650,12 +670,8 @@ int store_open_lmdb(const struct store_config *config, struct store **ret, struc
 		rc = config->read_only ? dir_lock_shared(&s->dir, err) : dir_lock(&s->dir, err);
 	if (!rc)
 		rc = look(&s->dir, config, &layout, &s->format, err);
-	if (!rc && config->read_only)
-		rc = open_to_read(s, config, STORE_TABLES, err);
-	else if (!rc && s->format < STORE_FORMAT)
-		rc = open_older(s, config, err);
-	else if (!rc)
-		rc = open_to_write(s, config, layout == LAYOUT_NONE, err);
+	if (!rc)
+		rc = open_found(s, config, layout, err);
 	if (rc)
 		return rc;
 	s->dir.path = NULL; /* was only lent for opening */

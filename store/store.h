@@ -60,7 +60,8 @@ typedef int (*store_step_fn)(struct store_txn *txn);
 /** How older stores are moved forward. */
 struct store_moving {
 	const store_step_fn *step; /**< From format 1 to 2, from 2 to 3, ...: STORE_FORMAT - 1. */
-	/** It was done: the store as it was lies in `kept`. May be NULL. */
+	/** It was done: the store as it was lies in `kept`. May be NULL. `from` 0: nothing of a
+	 * first start had reached the disk, and it was begun anew in `kept`. */
 	void (*moved)(void *user, long from, const char *kept);
 	void *user;
 };
