@@ -47,6 +47,8 @@ struct api {
 	const char *data_dir;
 	const uint8_t *secret_key;               /**< Seals what is secret in the store. */
 	int backing_up;                          /**< One at a time: api/handlers/backup.c. */
+	uint64_t backup_done, backup_all;        /**< Of it: bytes that were copied, about. */
+	int64_t backup_begun_ms;                 /**< Monotonic. */
 	const struct route_group *const *routes; /**< Ended by NULL: api_routes. */
 	int engine_lost;                         /**< Set once, by api_set_engine_lost(). */
 	int state;                               /**< enum api_state, by api_set_state(). */

@@ -133,7 +133,8 @@ void config_changes(const struct config *old, const struct config *fresh, bool l
 		    struct buf *to);
 
 /** For the audit log: append a JSON object with the settings that differ and their values in
- * `shown`, one of the two; addresses that may hold a password are left out. */
+ * `shown`, one of the two; addresses that may hold a password are left out. With `old` NULL
+ * all settings of `shown`. */
 void config_difference(const struct config *old, const struct config *fresh,
 		       const struct config *shown, struct buf *to);
 

@@ -100,7 +100,7 @@ void config_difference(const struct config *old, const struct config *fresh,
 		for (size_t k = 0; k < config_sections[s].n; k++) {
 			const struct config_key *key = &config_sections[s].key[k];
 			scoped(buf_finip) struct buf text = {0};
-			if (!differs(old, fresh, key))
+			if (old && !differs(old, fresh, key))
 				continue;
 			buf_init(&text, TEXT_MAX);
 			buf_addf(to, "%s\"", between);

@@ -1,4 +1,5 @@
-/* POST /v1/admin/backup: the whole store, into a folder of this machine or to the caller. */
+/* POST /v1/admin/backup: the whole store, into a folder of this machine or to the caller; GET
+ * tells how far it is. */
 #include "core/backup.h"
 #include "api/api.h"
 
@@ -45,17 +46,44 @@ struct making {
 
 /* ---- one at a time ---- */
 
+static void note(struct api *api, uint64_t done, uint64_t all)
+{
+	__atomic_store_n(&api->backup_done, done, __ATOMIC_RELAXED);
+	__atomic_store_n(&api->backup_all, all, __ATOMIC_RELAXED);
+}
+
 static bool begin(struct api *api)
 {
-	return __atomic_exchange_n(&api->backing_up, 1, __ATOMIC_ACQUIRE) == 0;
+	if (__atomic_exchange_n(&api->backing_up, 1, __ATOMIC_ACQUIRE))
+		return false;
+	note(api, 0, 0);
+	__atomic_store_n(&api->backup_begun_ms, clock_mono_ms(api->clock), __ATOMIC_RELAXED);
+	return true;
 }
 
 static void end(struct api *api) { __atomic_store_n(&api->backing_up, 0, __ATOMIC_RELEASE); }
 
+static int show(struct api *api, struct request *req SL_UNUSED, struct reply *reply)
+{
+	bool at_work = __atomic_load_n(&api->backing_up, __ATOMIC_ACQUIRE);
+	uint64_t done = __atomic_load_n(&api->backup_done, __ATOMIC_RELAXED);
+	uint64_t all = __atomic_load_n(&api->backup_all, __ATOMIC_RELAXED);
+	int64_t begun_ms = __atomic_load_n(&api->backup_begun_ms, __ATOMIC_RELAXED);
+	reply->payload = jb_object();
+	jb_put_bool(reply->payload, "running", at_work);
+	if (!at_work)
+		return 0;
+	jb_put_int(reply->payload, "bytes", (int64_t)done);
+	jb_put_int(reply->payload, "ofAbout", (int64_t)(all > done ? all : done));
+	jb_put_int(reply->payload, "tookMs", clock_mono_ms(api->clock) - begun_ms);
+	return 0;
+}
+
 /* A gateway that stops waits for nobody's backup, nor does one whose caller has gone. */
-static int step(void *user, uint64_t done SL_UNUSED, uint64_t all SL_UNUSED)
+static int step(void *user, uint64_t done, uint64_t all)
 {
 	const struct making *m = user;
+	note(m->api, done, all);
 	if (api_state(m->api) == API_STOPPING)
 		return SL_E_UNAVAILABLE;
 	return m->req->hung_up && m->req->hung_up(m->req->peer) ? SL_E_CANCELED : 0;
@@ -226,6 +254,18 @@ static int backup(struct api *api, struct request *req, struct reply *reply)
 }
 
 static const struct route routes[] = {
+	{
+		.method = "GET",
+		.pattern = "/v1/admin/backup",
+		.needs = PRIV_ADMIN,
+		.handle = show,
+		.summary =
+			"Whether a backup is being made, and how far it is: sent ones while they "
+			"are copied, before the first byte is sent",
+		.payload = "{\"type\":\"object\",\"required\":[\"running\"],\"properties\":{"
+			   "\"running\":{\"type\":\"boolean\"},\"bytes\":{\"type\":\"integer\"},"
+			   "\"ofAbout\":{\"type\":\"integer\"},\"tookMs\":{\"type\":\"integer\"}}}",
+	},
 	{
 		.method = "POST",
 		.pattern = "/v1/admin/backup",

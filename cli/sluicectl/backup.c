@@ -1,5 +1,6 @@
 #include "core/backup.h"
 #include "cli/sluicectl/api.h"
+#include "cli/sluicectl/backup_watch.h"
 #include "cli/sluicectl/bar.h"
 #include "cli/sluicectl/disk.h"
 #include "cli/sluicectl/output.h"
@@ -36,6 +37,7 @@ static const struct command_option options[] = {
 struct taking {
 	struct api_answer *answer;
 	struct bar bar;
+	struct backup_watch watch;           /* until the first piece comes */
 	char path[PATH_MAX], part[PATH_MAX]; /* "": standard output */
 	int fd, error;
 	uint64_t got, all;
@@ -101,6 +103,7 @@ static int on_piece(void *user, const struct reply *reply, struct bytes piece)
 		buf_add_bytes(&t->answer->reply.body, piece);
 		return t->answer->reply.body.rc;
 	}
+	backup_watch_end(&t->watch);
 	if (!t->all)
 		t->all = strtoull(reply->headers[API_HEAD_LENGTH].value, NULL, 10);
 	t->got += piece.len;
@@ -142,8 +145,11 @@ static int name_it(struct taking *t, const char *to)
 	if (stat(to, &st) == 0 && S_ISDIR(st.st_mode))
 		strftime(name, sizeof(name), "/sluice-%Y%m%d-%H%M%S.backup",
 			 localtime_r(&now, &tm));
-	int n = snprintf(t->path, sizeof(t->path), "%s%s", to, name);
-	int m = snprintf(t->part, sizeof(t->part), "%s%s.part", to, name);
+	int len = (int)strlen(to);
+	while (*name && len && to[len - 1] == '/')
+		len--; /* the name brings its own */
+	int n = snprintf(t->path, sizeof(t->path), "%.*s%s", len, to, name);
+	int m = snprintf(t->part, sizeof(t->part), "%.*s%s.part", len, to, name);
 	if (n >= PATH_MAX || m >= PATH_MAX)
 		return ctl_fail(CTL_USAGE, "%.80s...: the name is too long", to);
 	if (lstat(t->path, &st) == 0) {
@@ -227,7 +233,9 @@ static int take(struct ctl *ctl, struct bytes body)
 	if (code)
 		return code;
 	crypt_digest_begin(&t.digest);
+	backup_watch_begin(&t.watch, ctl);
 	code = api_send(ctl, &call, &answer);
+	backup_watch_end(&t.watch);
 	bar_clear(&t.bar);
 	if (t.error)
 		code = ctl_fail(CTL_REFUSED, "%s: %s", *t.path ? t.part : "standard output",
@@ -266,9 +274,12 @@ static int have_made(struct ctl *ctl, struct bytes body)
 				.body = body,
 				.piece_fn = take_answer,
 				.user = &answer};
-	int code = api_ask(ctl, &call, &answer);
+	struct backup_watch watch = {0};
+	backup_watch_begin(&watch, ctl);
+	int code = api_send(ctl, &call, &answer);
+	backup_watch_end(&watch);
 	if (code)
-		return code;
+		return api_tell(ctl, &answer, code);
 	json_at with = output_find(&answer.json, answer.payload, "secretKey");
 	bool key = with != JSON_NONE && json_type(&answer.json, with) == JSON_TRUE;
 	struct backup_manifest m = {.bytes = number(&answer, "bytes"),

@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "cli/sluiced/certificate.h"
+#include "cli/sluiced/config_kept.h"
 #include "cli/sluiced/keyfile.h"
 #include "cli/sluiced/rights.h"
 #include "cli/sluiced/telemetry.h"
@@ -75,6 +76,13 @@ static void store_moved(void *user, long from, const char *kept)
 {
 	struct gateway *g = user;
 	char text[24];
+	if (!from) {
+		log_line(g->log, LOG_WARN, "store",
+			 "data.mdb held nothing but zeros, as a power cut in the very first start "
+			 "leaves it: made anew",
+			 "store", kept, NULL);
+		return;
+	}
 	snprintf(text, sizeof(text), "%ld", from);
 	log_line(g->log, LOG_WARN, "store", "the store was moved to a newer format", "from", text,
 		 "kept", kept, NULL);
@@ -475,6 +483,8 @@ static int start_driver(struct gateway *g, bool hold, struct sl_error *err)
 	char text[24];
 	struct write groups = {.apply = put_groups};
 	int rc = writer_run(g->writer, &groups);
+	if (!rc)
+		rc = config_kept_start(g->writer, g->config);
 	if (!rc && hold)
 		rc = hold_admission(g, err);
 	if (!rc)
@@ -605,10 +615,10 @@ int gateway_reconfigure(struct gateway *g, const struct config *c, struct sl_err
 	return rc && err && !err->code ? sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc)) : rc;
 }
 
-int gateway_record(struct gateway *g, struct audit_entry *entry)
+int gateway_record(struct gateway *g, const struct config *config, struct audit_entry *entry)
 {
 	entry->time_ms = clock_wall_ms(&clock_system);
-	return audit_write(g->writer, entry);
+	return config_kept_reload(g->writer, config, entry);
 }
 
 unsigned gateway_port(const struct gateway *g) { return server_port(g->server); }

@@ -31,8 +31,10 @@ int gateway_fault(const struct gateway *g);
  * SL_E_NO_MEMORY: none of them was. `fresh` is not needed afterwards. */
 SL_MUST_USE int gateway_reconfigure(struct gateway *g, const struct config *fresh,
 				    struct sl_error *err);
-/** Into the audit log, with the time of now; sleeps until it is on disk. */
-SL_MUST_USE int gateway_record(struct gateway *gateway, struct audit_entry *entry);
+/** A reload into the audit log, with the time of now; `config` is kept, for the next start to
+ * compare with. Sleeps until it is on disk. */
+SL_MUST_USE int gateway_record(struct gateway *gateway, const struct config *config,
+			       struct audit_entry *entry);
 unsigned gateway_port(const struct gateway *g);
 /** Stop accepting, let what is in progress end for at most `grace_ms`, store, end. NULL is
  * fine; returns NULL. */

@@ -206,7 +206,7 @@ static void record(const struct running *r, const struct config *before, const s
 				.action = "config.reload",
 				.before = buf_bytes(&old),
 				.after = buf_bytes(&fresh)};
-	int rc = gateway_record(r->gateway, &e);
+	int rc = gateway_record(r->gateway, r->newest, &e);
 	if (rc)
 		log_line(r->log, LOG_ERROR, "config", "the audit log does not tell of a reload",
 			 "why", sl_err_text(rc), NULL);

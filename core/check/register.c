@@ -56,6 +56,8 @@ int check_meta(struct checking *c, struct bytes key, struct bytes val)
 		bad = val.len == CRYPT_KEY_SIZE ? NULL : "the key of access ids cannot be read";
 	else if (bytes_is(key, "admin.password"))
 		bad = is_password(val) ? NULL : "the admin's password cannot be read";
+	else if (bytes_is(key, "config"))
+		bad = bytes_starts(val, "{") ? NULL : "the configuration that is kept is none";
 	else if (bytes_is(key, "erased"))
 		bad = val.len == 16 ? NULL : "the newest id that was erased cannot be read";
 	else if (bytes_is(key, "docs.old"))

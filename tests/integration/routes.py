@@ -53,6 +53,7 @@ NEEDS = {
     "PUT /v1/tokens/normal": {"write_token"},
     "DELETE /v1/tokens": {"write_token"},
     "GET /v1/tokens": {"read_token"},
+    "GET /v1/admin/backup": ADMIN,
     "POST /v1/admin/backup": ADMIN,
     "GET /v1/audit": ADMIN,
     "GET /healthz": OPEN,

@@ -172,7 +172,12 @@ def test_the_password_and_the_configuration(make_daemon):
     daemon.spawn()
     api = daemon.api.with_token("the-third-password")
     until(daemon.is_ready, 30, "it is up")
-    assert (newest(api)["action"], newest(api)["token"]) == ("admin.password", "sluicectl")
+    one, before = entries(api)[:2]
+    assert (before["action"], before["token"]) == ("admin.password", "sluicectl")
+    assert (one["action"], one["token"], one["address"]) == ("config.changed", "sluiced", "its start")
+    assert one["before"] == {"otel.sample_percent": "6", "otel.endpoint": "***"} and "pw" not in json.dumps(one)
+    daemon.restart()
+    assert entries(api)[0]["id"] == one["id"], "nothing differs"
 
 
 # --- reading ---------------------------------------------------------------------------------------------

@@ -223,6 +223,64 @@ def test_into_a_directory_with_a_name_of_its_own(daemon, tmp_path):
     assert ctl(daemon, "backup", tmp_path / "no" / "such").returncode == 1
 
 
+def test_how_far_it_is_can_be_asked(daemon, tmp_path):
+    """Whatever is seen while it is made fits together."""
+    for _ in range(20):
+        daemon.api.submit(large())
+    assert daemon.api.good("GET", "/v1/admin/backup") == {"running": False}
+    over, seen = threading.Event(), []
+
+    def look():
+        while not over.is_set():
+            seen.append(daemon.api.good("GET", "/v1/admin/backup"))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for n in range(3):
+        assert ctl(daemon, "backup", tmp_path / str(n)).returncode == 0
+    over.set()
+    thread.join()
+    at_work = [one for one in seen if one["running"]]
+    assert at_work and all(0 <= one["bytes"] <= one["ofAbout"] and one["tookMs"] >= 0 for one in at_work)
+    assert daemon.api.good("GET", "/v1/admin/backup") == {"running": False}
+
+
+def large():
+    return job({**NULL, "metadata": {"name": "t", "annotations": {"x": "y" * 400000}}})
+
+
+def test_the_store_grows_by_little_more_than_is_written_meanwhile(make_daemon, tmp_path):
+    """What is read cannot be written over: the file grows by what is written during the copy,
+    each change with the pages above it, and not by more."""
+    place = tmp_path / "backups"
+    place.mkdir()
+    daemon = make_daemon(config=f"backup: {{dir: {place}}}\n").start()
+    for _ in range(100):
+        daemon.api.submit(large())
+    file = daemon.data / "store" / "data.mdb"
+    over, written = threading.Event(), []
+
+    def load():
+        while not over.is_set():
+            written.append(daemon.api.submit(large()))
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(written) >= 4, 60, "there is load")
+    before, already = file.stat().st_size, len(written)
+    reply = daemon.api.post("/v1/admin/backup", {"folder": "one"})
+    grown, meanwhile = file.stat().st_size - before, len(written) - already
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert reply.status == 200, reply
+    print(f"{reply.payload['bytes'] >> 10} KiB copied in {reply.payload['tookMs']} ms, {meanwhile} jobs of "
+          f"400 KB meanwhile, the file grew by {grown >> 10} KiB from {before >> 10}")
+    assert grown <= 5 * 400000 * (meanwhile + len(threads)) + (16 << 20)
+    assert check(place / "one").returncode == 0
+
+
 def test_a_backup_leaves_nothing_when_it_is_killed(make_daemon, tmp_path):
     """Whatever has a backup's name is whole."""
     place = tmp_path / "backups"

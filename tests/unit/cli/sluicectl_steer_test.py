@@ -166,5 +166,35 @@ class Rerunning(Case):
         self.assertIn("the job is running", err)
 
 
+class Backups(Case):
+    MADE = ok({"folder": "/b/one", "bytes": 3145728, "jobs": 4, "features": 1, "tokens": 0, "secretKey": False,
+               "tookMs": 1500})
+
+    def test_how_far_the_gateway_is_shows_on_a_terminal(self):
+        def asked():
+            return sum(one[0] == "GET" for one in self.requests)
+
+        class AtWork(list):
+            def __len__(inner):  # until it was asked for the third time: two answers are drawn then
+                end = time.monotonic() + 60
+                while asked() < 3 and time.monotonic() < end:
+                    time.sleep(0.02)
+                return 1
+
+        self.answers["GET /v1/admin/backup"] = [
+            ok({"running": True, "bytes": 1572864, "ofAbout": 3145728, "tookMs": 1234})]
+        self.answers["POST /v1/admin/backup"] = AtWork([self.MADE])
+        code, seen = self.on_terminal("backup", "--on-gateway", "one")
+        self.assertEqual(code, 0, seen)
+        self.assertIn("copying on the gateway: 1.5 MiB of about 3.0 MiB, 1 s", seen)
+        self.assertTrue(seen.rsplit("\x1b[K", 1)[1].startswith("backup one: 4 jobs, 1 features"), seen)
+
+    def test_elsewhere_nothing_is_asked(self):
+        self.answers["POST /v1/admin/backup"] = [self.MADE]
+        _, err = self.run_ctl("backup", "--on-gateway", "one")
+        self.assertTrue(err.startswith("backup one: 4 jobs"), err)
+        self.assertEqual([one[0] for one in self.requests], ["POST"])
+
+
 if __name__ == "__main__":
     unittest.main()
