@@ -154,6 +154,8 @@ SL_MUST_USE int sending_create(struct line *line, struct hooks *h, const struct 
 			       struct sending **ret);
 void send_all(struct hooks *h); /* as many as may be */
 void send_cancel(struct hooks *h);
+/** Those that were not called yet, since others of their plugin are; NULL: of all lines. */
+void send_cancel_waiting(struct hooks *h, const struct line *line);
 
 /* follow.c */
 /** It was answered: its next one may be sent. */

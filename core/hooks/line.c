@@ -45,6 +45,7 @@ static void let_go_of(struct list *sendings, const struct line *line)
 void line_free(struct hooks *h, struct line *line)
 {
 	drop_ready(line);
+	send_cancel_waiting(h, line); /* who comes under its key next is not to hear of it */
 	let_go_of(&h->flying, line);
 	let_go_of(&h->over, line);
 	save_let_go_of(h, line);

@@ -337,11 +337,27 @@ void send_all(struct hooks *h)
 	}
 }
 
+static void cancel(struct hooks *h, struct sending *s)
+{
+	caller_cancel(h->caller, s->ask);
+	h->flying_n--;
+	sending_free(s);
+}
+
+void send_cancel_waiting(struct hooks *h, const struct line *line)
+{
+	struct list *next;
+	for (struct list *l = h->flying.next; l != &h->flying; l = next) {
+		struct sending *s = container_of(l, struct sending, link);
+		next = l->next;
+		if ((!line || s->line == line) && caller_in_line(s->ask))
+			cancel(h, s);
+	}
+}
+
 void send_cancel(struct hooks *h)
 {
-	while (!list_empty(&h->flying)) {
-		struct sending *s = container_of(h->flying.next, struct sending, link);
-		caller_cancel(h->caller, s->ask);
-		sending_free(s);
-	}
+	send_cancel_waiting(h, NULL); /* first: they would take the places of the others */
+	while (!list_empty(&h->flying))
+		cancel(h, container_of(h->flying.next, struct sending, link));
 }
