@@ -242,7 +242,7 @@ def test_too_many_and_too_old(make_daemon, plugin_server):
 def test_one_that_hangs_costs_the_others_nothing(api, plugin_server):
     plugin_server.on("/hang", hang)
     plugin_server.on("/hook", text("OK"))
-    api.register(feature("hangs", hook(plugin_server.url("/hang"))))
+    api.register(feature("hangs", hook(plugin_server.url("/hang"), timeoutMs=60000)))
     api.register(feature("works", hook(plugin_server.url("/hook"))))
     jobs = []
     clients = [threading.Thread(target=lambda: jobs.extend(api.submit(job(NULL)) for _ in range(40)))
