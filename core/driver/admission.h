@@ -97,6 +97,7 @@ struct admission {
 	struct pipeline *pipeline;
 	struct step *step;
 	struct stage_given given[PLUGIN_STAGES];
+	unsigned stale;  /* stages, bit by bit: change.h */
 	struct buf body; /* the request of the present stage */
 	uint32_t body_stage;
 	bool body_old;    /* what it is made of has changed since */
@@ -167,6 +168,9 @@ void ask_waits(void *user, ask_id id);
 /* ---- journal.c ---- */
 
 void journal_event(struct admission *a, const struct event *event);
+/** The stage has changed what those behind it are given: what was kept of them when the job
+ * came so far before is no longer true. */
+void journal_outdated(struct admission *a, uint32_t stage);
 /** The stage's body is made: keep what it was given. */
 void journal_given(struct admission *a, uint32_t stage);
 /** It is the body of this earlier stage. */

@@ -1,6 +1,7 @@
 #include "core/driver/change.h"
 #include "core/base/crash.h"
 #include "core/driver/line.h"
+#include "core/ledger/kept.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -155,6 +156,15 @@ static void put_times(struct change *c, struct job *job)
 		job->engine = c->engine;
 }
 
+static void put_docs(const struct change *c, struct store_txn *txn)
+{
+	for (int i = 0; i < PLUGIN_STAGES; i++)
+		if (c->stale >> i & 1)
+			ledger_drop_doc(txn, c->id, kept_part((enum plugin_type)i));
+	for (size_t i = 0; i < c->docs; i++)
+		ledger_put_doc(txn, c->id, c->doc[i].part, c->doc[i].text);
+}
+
 static void put_replicas(struct change *c, struct store_txn *txn)
 {
 	for (struct replica_change_record *r = c->replica; r; r = r->next)
@@ -175,8 +185,7 @@ static int apply(struct write *w, struct store_txn *txn)
 	for (size_t i = 0, from = job.state; i < c->path_n; from = c->path[i++])
 		if (!job_may_move((enum job_state)from, c->path[i]))
 			return SL_E_CONFLICT;
-	for (size_t i = 0; i < c->docs; i++)
-		ledger_put_doc(txn, c->id, c->doc[i].part, c->doc[i].text);
+	put_docs(c, txn);
 	put_replicas(c, txn);
 	rc = put_path(c, txn, &job);
 	int64_t old_next_ms = job.next_ms;

@@ -55,6 +55,7 @@ struct change {
 		struct bytes text;
 	} doc[CHANGE_DOCS_MAX];
 	size_t docs;
+	unsigned stale; /* stages, bit by bit, whose kept record is no longer true: dropped first */
 	struct change_event *event, **event_end;
 	struct replica_change_record *replica, **replica_end;
 	/** On the loop, when it is on disk (0) or void (SL_E_CONFLICT, SL_E_NOT_FOUND); other

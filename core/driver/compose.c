@@ -131,6 +131,8 @@ static int compose_factors(struct admission *a, const struct plan_stage *stage)
 	free(answer);
 	if (rc)
 		return fault_of(a, rc, "plugin_bad_answer", "the factors are too large");
+	if (!bytes_eq(buf_bytes(&text), buf_bytes(&a->factors)))
+		journal_outdated(a, PLUGIN_FACTOR);
 	buf_fini(&a->factors);
 	a->factors = text;
 	text = (struct buf){0};

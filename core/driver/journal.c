@@ -23,6 +23,12 @@ void journal_event(struct admission *a, const struct event *event)
 	a->event_end = &e->next;
 }
 
+void journal_outdated(struct admission *a, uint32_t stage)
+{
+	if (a->from->progress.len)
+		a->stale |= ~0U << (stage + 1);
+}
+
 void journal_given(struct admission *a, uint32_t stage)
 {
 	struct stage_given *g = &a->given[stage];
@@ -50,6 +56,7 @@ void journal_changed(struct admission *a, uint32_t stage, const struct json *bef
 	if (g->record.gone) /* it is for reading only: the digest stays */
 		buf_fini(&g->patch);
 	g->record.changed = g->dirty = true;
+	journal_outdated(a, stage);
 }
 
 /* Half a document is never stored: without memory the change lacks a part. */
@@ -97,6 +104,8 @@ void journal_flush(struct admission *a, struct change *c)
 	}
 	if (a->factors_dirty)
 		add_buf(c, PART_FACTORS, &a->factors);
+	c->stale = a->stale;
+	a->stale = 0;
 	flush_given(a, c);
 	for (struct change_event *e = a->event; e; e = e->next)
 		change_add_event(c, &e->event);

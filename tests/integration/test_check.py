@@ -2,7 +2,8 @@
 
 import shutil
 
-from harness import check, feature, job, plugin, role
+from harness import check, feature, job, plugin, role, until
+from plugin_double import hang
 
 NULL = {"kind": "TaskSet", "metadata": {"name": "t"},
         "spec": {"engine": "null", "roles": [role("main", "true")]}}
@@ -86,3 +87,21 @@ def test_a_changed_document_is_told_by_name(make_daemon, plugin_server, tmp_path
     assert done.returncode == 1
     assert f"jobs {job_id}: what the stage AccessGate was given, rebuilt, is not what was sent" in done.stdout
     assert "faults in" in done.stderr and "sluicectl restore" in done.stderr
+
+
+def test_a_stage_was_added_in_front_of_one_that_waits(make_daemon, plugin_server):
+    """What a job is given when it goes on is not what it was given when it was asked about last."""
+    daemon, server = make_daemon().start(), plugin_server
+    daemon.api.register(feature("gate", plugin("AccessGate", "http://127.0.0.1:1/gate")))
+    jobs = [daemon.api.submit(job(NULL)) for _ in range(3)]
+    for one in jobs:
+        until(lambda one=one: daemon.api.job(one).get("plugin") == "AccessGate.gate.qa", 60, "it waits for the gate")
+    daemon.api.register(feature("gate", plugin("AccessGate", server.on("/gate", hang), timeoutMs=60000)))
+    daemon.api.register(feature("late", plugin("FactorGenerator", server.on(
+        "/late", {"topic": "t", "advice": "1", "reason": ""}))))
+    daemon.restart()
+    server.wait_calls("/gate", len(jobs))
+    daemon.kill9()
+    server.released.set()
+    done = check(daemon.data)
+    assert done.returncode == 0, done.stdout + done.stderr
