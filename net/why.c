@@ -62,6 +62,17 @@ static bool is_tls(CURL *easy)
 	       strcasecmp(scheme, "https") == 0;
 }
 
+static bool is_gone(const char *error)
+{
+	return strstr(error, "getpeername") || strstr(error, "reset by peer");
+}
+
+static bool has_answered(CURL *easy)
+{
+	long bytes = 0;
+	return curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &bytes) == CURLE_OK && bytes > 0;
+}
+
 /* A peer that does not take our certificate, or misses one, says so after the handshake is
  * done, if at all: often the connection just goes. */
 static bool say_certificate(CURL *easy, const struct why_facts *facts, const char *peer,
@@ -69,12 +80,12 @@ static bool say_certificate(CURL *easy, const struct why_facts *facts, const cha
 {
 	bool told =
 		strstr(error, "alert certificate required") || strstr(error, "alert unknown ca");
-	if (!told && !(strstr(error, "getpeername") && is_tls(easy)))
+	if (!told && !(is_gone(error) && is_tls(easy) && !has_answered(easy)))
 		return false;
 	snprintf(why, WHY_SIZE, "%s %s (%s)", peer,
 		 strstr(error, "required") ? "wants a client certificate"
 		 : told ? "does not take the client certificate: it knows no authority for it"
-			: "closed the TLS connection once it was made, as peers do that miss or "
+			: "ended the TLS connection before it answered, as peers do that miss or "
 			  "refuse a client certificate",
 		 facts->cert_setting);
 	return true;
@@ -89,7 +100,7 @@ static int say_broken(CURL *easy, const struct why_facts *facts, const char *pee
 		snprintf(why, WHY_SIZE, "%s broke HTTP: %s", peer, error);
 		return SL_E_PEER;
 	}
-	if (strstr(error, "reset by peer") || strstr(error, "getpeername"))
+	if (is_gone(error))
 		snprintf(why, WHY_SIZE, "%s reset the connection", peer);
 	else
 		snprintf(why, WHY_SIZE, "the connection to %s broke: %s", peer, error);

@@ -376,7 +376,9 @@ void ledger_put_doc(struct store_txn *txn, struct uuid id, enum job_part part, s
 	buf_init(&packed, UINT32_MAX);
 	buf_init(&value, HEAD_MAX + SHORT_MAX);
 	buf_add_bytes(&packed, owner_bytes(&k));
-	struct head head = {.how = pack(txn, id, part, doc, &packed), .len = doc.len};
+	struct head head = {.len = doc.len};
+	if (!packed.rc)
+		head.how = pack(txn, id, part, doc, &packed);
 	if (packed.rc) {
 		store_fail(txn, packed.rc);
 		return;

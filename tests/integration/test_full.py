@@ -1,8 +1,10 @@
 """A store that is full, and a disk: new jobs are refused, everything else goes on, and it
 recovers by itself."""
 
+import base64
 import contextlib
 import os
+import random
 import subprocess
 
 import pytest
@@ -10,12 +12,13 @@ import pytest
 from harness import feature, job, plugin, role, taskset, until, when
 
 NULL = taskset(role("main", "true"), engine="null")
-BIG = 700 * 1024
+# Nothing that could be shrunk.
+BIG = base64.b64encode(random.Random(1).randbytes(525 * 1024)).decode()
 
 
 def big(**more):
     """A job with a document that takes room."""
-    document = taskset(role("main", "true", container={"env": [{"name": "X", "value": "x" * BIG}]}), engine="null")
+    document = taskset(role("main", "true", container={"env": [{"name": "X", "value": BIG}]}), engine="null")
     return job(document, **more)
 
 
