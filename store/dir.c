@@ -40,6 +40,42 @@ bool dir_has(const struct dir *dir, const char *name)
 	return fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* ---- whose it is ---- */
+
+/* Members of its group may write where an administrator lets them, as Kubernetes does. */
+static int check_own(const struct dir *dir, const char *file, const struct stat *st,
+		     struct sl_error *err)
+{
+	if (st->st_mode & S_IWOTH)
+		return sl_fail(
+			err, SL_E_DENIED,
+			"store %s: everybody may write to it (mode %03o of %s): look who did, "
+			"then chmod o-w; it was left alone",
+			dir->path, (unsigned)(st->st_mode & 0777), file);
+	if (geteuid() && st->st_uid && st->st_uid != geteuid())
+		return sl_fail(err, SL_E_DENIED,
+			       "store %s: %s belongs to the user %u and this is user %u: run it as "
+			       "that user, or chown it; it was left alone",
+			       dir->path, file, (unsigned)st->st_uid, (unsigned)geteuid());
+	return 0;
+}
+
+int dir_check_own(const struct dir *dir, struct sl_error *err)
+{
+	struct stat st;
+	if (fstat(dir->fd, &st) < 0)
+		return fail(dir->path, "look at it", err);
+	int rc = check_own(dir, "the folder", &st, err);
+	if (rc || fstatat(dir->fd, DIR_DATA_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return rc; /* no file, no fault */
+	if (!S_ISREG(st.st_mode))
+		return sl_fail(err, SL_E_DENIED,
+			       "store %s: " DIR_DATA_FILE " is a link or no file; give the folder "
+			       "where it lies; it was left alone",
+			       dir->path);
+	return check_own(dir, DIR_DATA_FILE, &st, err);
+}
+
 /* ---- lock ---- */
 
 /** Say who has the lock. Its owner writes the pid after it got the lock, so it may be

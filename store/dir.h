@@ -24,6 +24,9 @@ SL_MUST_USE int dir_open(const char *path, bool create, struct dir *ret, struct 
 void dir_close(struct dir *dir); /**< And unlock. */
 
 bool dir_has(const struct dir *dir, const char *name);
+/** May nobody but this process's user, and root, write to it and to the data file, which is
+ * no link? SL_E_DENIED says how to make it so. root itself may use anybody's. */
+SL_MUST_USE int dir_check_own(const struct dir *dir, struct sl_error *err);
 /** Take the lock; SL_E_CONFLICT names the process that has it. */
 SL_MUST_USE int dir_lock(struct dir *dir, struct sl_error *err);
 /** For reading only: shared, and nothing is created when there is no lock file. */

@@ -663,6 +663,8 @@ int store_open_lmdb(const struct store_config *config, struct store **ret, struc
 	int rc = create(config, &s);
 	if (!rc)
 		rc = dir_open(config->path, !config->read_only, &s->dir, err);
+	if (!rc && !config->read_only)
+		rc = dir_check_own(&s->dir, err);
 	/* Where no lock file is, no sluiced has been: what is refused gets none. */
 	if (!rc && !dir_has(&s->dir, DIR_LOCK_FILE))
 		rc = look(&s->dir, config, &layout, &s->format, err);
