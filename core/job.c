@@ -47,59 +47,6 @@ struct job_line job_line_of(const struct job *job)
 
 enum { TIMES = 8, TEXTS = 11, COUNTS = 5, HAS_PARENT = 1, HAS_RERUN_OF = 2, HAS_RERUN_AS = 4 };
 
-static void put_uuid(struct buf *to, const struct uuid *id)
-{
-	if (!uuid_is_nil(*id))
-		buf_add(to, id->at, sizeof(id->at));
-}
-
-void job_encode(const struct job *job, struct buf *to)
-{
-	const uint8_t head[] = {RECORD_VERSION,
-				(uint8_t)((uuid_is_nil(job->parent) ? 0 : HAS_PARENT) |
-					  (uuid_is_nil(job->rerun_of) ? 0 : HAS_RERUN_OF) |
-					  (uuid_is_nil(job->rerun_as) ? 0 : HAS_RERUN_AS))};
-	const uint8_t state[] = {(uint8_t)job->state, job->stopping, (uint8_t)job->next};
-	const uint32_t counts[COUNTS] = {job->moves, job->events, job->log_from, job->log_bytes,
-					 job->asked};
-	const int64_t times[TIMES] = {job->created_ms,     job->since_ms, job->started_ms,
-				      job->finished_ms,    job->next_ms,  job->expires_ms,
-				      job->unavailable_ms, job->parked_ms};
-	const struct bytes texts[TEXTS] = {job->user,      job->name,        job->kind,
-					   job->reason,    job->reason_code, job->plugin,
-					   job->engine,    job->token,       job->stop_reason,
-					   job->stop_code, job->trace};
-	buf_add(to, head, sizeof(head));
-	buf_add(to, job->id.at, sizeof(job->id.at));
-	put_uuid(to, &job->parent);
-	put_uuid(to, &job->rerun_of);
-	put_uuid(to, &job->rerun_as);
-	buf_add(to, state, sizeof(state));
-	for (size_t i = 0; i < COUNTS; i++)
-		wire_put_var(to, counts[i]);
-	for (size_t i = 0; i < TIMES; i++)
-		wire_put_var(to, (uint64_t)times[i]);
-	wire_put_var(to, (uint32_t)job->exit_code);
-	for (size_t i = 0; i < TEXTS; i++) {
-		wire_put_var(to, texts[i].len);
-		buf_add_bytes(to, texts[i]);
-	}
-}
-
-static void get_uuid(struct wire *w, struct uuid *ret)
-{
-	struct bytes at = wire_get_some(w, sizeof(ret->at));
-	if (at.len)
-		memcpy(ret->at, at.at, sizeof(ret->at));
-}
-
-static void get_state(struct wire *w, struct job *job)
-{
-	job->state = (enum job_state)wire_get(w, 1);
-	job->stopping = wire_get(w, 1);
-	job->next = (enum job_next)wire_get(w, 1);
-}
-
 /* Members of one kind, in the order in which every version has them. */
 struct members {
 	uint32_t *count[COUNTS];
@@ -115,6 +62,52 @@ static struct members members_of(struct job *j)
 				{&j->user, &j->name, &j->kind, &j->reason, &j->reason_code,
 				 &j->plugin, &j->engine, &j->token, &j->stop_reason, &j->stop_code,
 				 &j->trace}};
+}
+
+static void put_uuid(struct buf *to, const struct uuid *id)
+{
+	if (!uuid_is_nil(*id))
+		buf_add(to, id->at, sizeof(id->at));
+}
+
+void job_encode(const struct job *job, struct buf *to)
+{
+	const uint8_t head[] = {RECORD_VERSION,
+				(uint8_t)((uuid_is_nil(job->parent) ? 0 : HAS_PARENT) |
+					  (uuid_is_nil(job->rerun_of) ? 0 : HAS_RERUN_OF) |
+					  (uuid_is_nil(job->rerun_as) ? 0 : HAS_RERUN_AS))};
+	const uint8_t state[] = {(uint8_t)job->state, job->stopping, (uint8_t)job->next};
+	struct job copy = *job;
+	const struct members m = members_of(&copy);
+	buf_add(to, head, sizeof(head));
+	buf_add(to, job->id.at, sizeof(job->id.at));
+	put_uuid(to, &job->parent);
+	put_uuid(to, &job->rerun_of);
+	put_uuid(to, &job->rerun_as);
+	buf_add(to, state, sizeof(state));
+	for (size_t i = 0; i < COUNTS; i++)
+		wire_put_var(to, *m.count[i]);
+	for (size_t i = 0; i < TIMES; i++)
+		wire_put_var(to, (uint64_t)*m.time[i]);
+	wire_put_var(to, (uint32_t)job->exit_code);
+	for (size_t i = 0; i < TEXTS; i++) {
+		wire_put_var(to, m.text[i]->len);
+		buf_add_bytes(to, *m.text[i]);
+	}
+}
+
+static void get_uuid(struct wire *w, struct uuid *ret)
+{
+	struct bytes at = wire_get_some(w, sizeof(ret->at));
+	if (at.len)
+		memcpy(ret->at, at.at, sizeof(ret->at));
+}
+
+static void get_state(struct wire *w, struct job *job)
+{
+	job->state = (enum job_state)wire_get(w, 1);
+	job->stopping = wire_get(w, 1);
+	job->next = (enum job_next)wire_get(w, 1);
 }
 
 static void decode_now(struct wire *w, struct job *job)

@@ -28,6 +28,19 @@ static int64_t system_mono_us(const struct clock *clock SL_UNUSED)
 
 const struct clock clock_system = {system_wall_ms, system_mono_us};
 
+void clock_watch_begin(struct clock_watch *watch, const struct clock *clock)
+{
+	watch->ahead_ms = clock_wall_ms(clock) - clock_mono_ms(clock);
+}
+
+int64_t clock_watch_look(struct clock_watch *watch, const struct clock *clock)
+{
+	int64_t before_ms = watch->ahead_ms;
+	clock_watch_begin(watch, clock);
+	int64_t back_ms = before_ms - watch->ahead_ms;
+	return back_ms > CLOCK_BACK_LEAST_MS ? back_ms : 0;
+}
+
 static char *put_two(char *to, int n)
 {
 	to[0] = (char)('0' + n / 10);

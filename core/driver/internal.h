@@ -52,7 +52,6 @@ enum {
 	STUCK_RETRY_MS = 1000, /**< A change that the store could not take is tried again. */
 	DUE_LEASE_MS = 60000,  /**< A job that is being asked again is due again after this. */
 	HOLD_WORDS_MAX = 4096,
-	CLOCK_SLACK_MS = 1000, /**< A clock that is turned back by less is not minded. */
 };
 
 /** A message to the loop. */
@@ -110,7 +109,7 @@ struct driver {
 	struct heap waking;                 /* runs that want a tick, the first one in front */
 	int64_t timer_ms;                   /* the first stored timer, wall time; 0: none known */
 	bool timer_busy;
-	int64_t ahead_ms;       /* of the time of day before the monotonic one, when last looked */
+	struct clock_watch clock_watch;
 	int64_t turned_back_ms; /* by so much, and stored timers do not follow yet */
 	bool turning_back;      /* they are being changed */
 	int64_t trim_ms;        /* when old stages are cut down next, monotonic; 0: not begun */

@@ -119,13 +119,13 @@ static void begin(struct driver *d)
 
 void turned_back_look(struct driver *d)
 {
-	int64_t now_ms = driver_now(d), ahead_ms = now_ms - clock_mono_ms(d->parts.clock);
-	if (ahead_ms < d->ahead_ms - CLOCK_SLACK_MS) {
-		d->turned_back_ms += d->ahead_ms - ahead_ms;
+	int64_t back_ms = clock_watch_look(&d->clock_watch, d->parts.clock);
+	if (back_ms) {
+		int64_t now_ms = driver_now(d);
+		d->turned_back_ms += back_ms;
 		driver_set_timer(d, now_ms);
 		run_turn_back(d, now_ms);
 	}
-	d->ahead_ms = ahead_ms;
 	if (d->turned_back_ms && !d->turning_back)
 		begin(d);
 }
@@ -144,11 +144,11 @@ int turned_back_begin(struct driver *d, struct store_txn *txn)
 {
 	uint64_t newest;
 	int64_t last_ms = 0, now_ms = driver_now(d);
-	d->ahead_ms = now_ms - clock_mono_ms(d->parts.clock);
+	clock_watch_begin(&d->clock_watch, d->parts.clock);
 	int rc = feed_newest(txn, &newest);
 	if (!rc && newest)
 		rc = feed_read(txn, newest - 1, take_time, &last_ms);
-	if (!rc && last_ms > now_ms + CLOCK_SLACK_MS)
+	if (!rc && last_ms > now_ms + CLOCK_BACK_LEAST_MS)
 		d->turned_back_ms = last_ms - now_ms;
 	return rc;
 }

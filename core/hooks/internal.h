@@ -30,7 +30,6 @@ enum {
 	SWEEP_MS = 2000,
 	SWEEP_AGAIN_MS = 10, /* when there is more: others write, too */
 	SWEEP_MOST = 500,
-	CLOCK_SLACK_MS = 1000, /* a clock that is turned back by less is not minded */
 	TURN_BACK_LOOK = 1000,
 	TURN_BACK_MOST = 250,
 	TOUCHED_MAX = 256,
@@ -124,8 +123,8 @@ struct hooks {
 	int64_t over_ms;   /* monotonic: since when something is in `over` */
 	int64_t sweep_ms;  /* monotonic: the next one */
 	bool save_failed;  /* told in the log */
-	int64_t ahead_ms;  /* of the time of day before the monotonic one, when last looked */
-	bool turning_back; /* deliveries may wait for a time that is far off now */
+	struct clock_watch clock_watch;
+	bool turning_back;          /* deliveries may wait for a time that is far off now */
 	struct outbox_place turned; /* how far that was looked at */
 };
 

@@ -160,7 +160,7 @@ int hooks_create(const struct hooks_config *config, const struct hooks_parts *pa
 	h->parts = *parts;
 	h->refresh = true;
 	h->turning_back = true; /* it may have been, while nobody looked */
-	h->ahead_ms = clock_wall_ms(parts->clock) - clock_mono_ms(parts->clock);
+	clock_watch_begin(&h->clock_watch, parts->clock);
 	hooks_set_times(h, config->limits.retry_for_ms, config->limits.keep_dead_ms);
 	pthread_mutex_init(&h->touched.lock, NULL);
 	list_init(&h->lines);

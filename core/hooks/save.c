@@ -145,13 +145,11 @@ void save_sweep(struct hooks *h)
 
 static void look_at_clock(struct hooks *h)
 {
-	int64_t ahead = clock_wall_ms(h->parts.clock) - clock_mono_ms(h->parts.clock);
-	if (ahead < h->ahead_ms - CLOCK_SLACK_MS) {
-		h->turning_back = true;
-		h->turned = (struct outbox_place){0};
-		h->refresh = true; /* who waits for a time looks again */
-	}
-	h->ahead_ms = ahead;
+	if (!clock_watch_look(&h->clock_watch, h->parts.clock))
+		return;
+	h->turning_back = true;
+	h->turned = (struct outbox_place){0};
+	h->refresh = true; /* who waits for a time looks again */
 }
 
 /* Read first: as a rule, there is nothing to do. */

@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/err.h"
+#include "tests/lib/fake_clock.h"
 
 static void check(const char *text, int64_t want)
 {
@@ -109,12 +110,31 @@ static void test_system_clock(void **state SL_UNUSED)
 	assert_true(clock_mono_ms(&clock_system) >= mono / 1000);
 }
 
+/* Only back, by how much, and once. */
+static void test_turned_back(void **state SL_UNUSED)
+{
+	struct fake_clock clock;
+	struct clock_watch watch;
+	fake_clock_init(&clock, 1000000000);
+	clock_watch_begin(&watch, &clock.base);
+	fake_clock_pass(&clock, 5000);
+	assert_int_equal(clock_watch_look(&watch, &clock.base), 0);
+	clock.now_wall_ms -= CLOCK_BACK_LEAST_MS;
+	assert_int_equal(clock_watch_look(&watch, &clock.base), 0);
+	clock.now_wall_ms += 3600000;
+	assert_int_equal(clock_watch_look(&watch, &clock.base), 0);
+	fake_clock_pass(&clock, 10);
+	clock.now_wall_ms -= 7200000;
+	assert_int_equal(clock_watch_look(&watch, &clock.base), 7200000);
+	assert_int_equal(clock_watch_look(&watch, &clock.base), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_format),        cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_there_and_back),
-		cmocka_unit_test(test_system_clock),
+		cmocka_unit_test(test_system_clock),  cmocka_unit_test(test_turned_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
