@@ -17,7 +17,7 @@ SEVENTEEN = [("TemplateTranslator", "translate"), *[("FactorGenerator", "hint")]
              *[("TemplateDecorator", f"decorate{i}") for i in range(1, 7)], ("SchedulerBinder", "bindwide")]
 
 
-IDLE_S = 6
+STEADY = 24  # looks, four a second: longer than the gateway is idle before it gives memory back
 
 
 class Gateway:
@@ -101,12 +101,12 @@ class Gateway:
 
     def settled_kib(self):
         """The same, once it moves no more: memory is given back when nothing has come for a while."""
-        time.sleep(IDLE_S)
         seen = [self.anonymous_kib()]
-        for _ in range(40):
+        for _ in range(80):
             time.sleep(0.25)
             seen.append(self.anonymous_kib())
-            if len(seen) > 4 and max(seen[-4:]) - min(seen[-4:]) <= 64:
+            last = seen[-STEADY:]
+            if len(last) == STEADY and max(last) - min(last) <= 64:
                 break
         return seen[-1]
 

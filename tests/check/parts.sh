@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154  # python, results, jobs: of steps.sh
-# The parts of ./check: name, when it runs, minutes on two quiet processors, what it does.
+# The parts of ./check: name, when it runs, about how many minutes on two processors, what it does.
 parts=(
-    "unit|daily|2|unit, sim, fuzz, SDK and lint tests, with the address and undefined-behaviour sanitizers"
-    "integration|daily|2|the gateway and real plugins from outside, with the same sanitizers"
+    "unit|daily|4|unit, sim, fuzz, SDK and lint tests, with the address and undefined-behaviour sanitizers"
+    "integration|daily|10|the gateway and real plugins from outside, with the same sanitizers"
     "clang|daily|1|clang builds everything, without a warning"
     "coverage|full|15|which lines and branches the tests run, by folder"
     "analyzer|full|10|gcc -fanalyzer over every C file"

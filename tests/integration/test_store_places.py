@@ -21,6 +21,15 @@ def start_refused(daemon, code, *words):
     assert {path.name: path.read_bytes() for path in (daemon.data / "store").iterdir()} == before
 
 
+def end_with_a_job(daemon, end):
+    """Start, a job that ends, and an end of the gateway: the job's id."""
+    daemon.start()
+    kept = daemon.api.submit(job(NULL))
+    daemon.api.wait_final(kept)
+    end()
+    return kept
+
+
 @pytest.fixture
 def disk(tmp_path_factory):
     """A file system of its own, and how to mount it anew with other options."""
@@ -36,10 +45,7 @@ def test_a_disk_that_may_only_be_read(disk, make_daemon):
     at, remount = disk
     daemon = make_daemon()
     daemon.data = at / "data"
-    daemon.start()
-    kept = daemon.api.submit(job(NULL))
-    daemon.api.wait_final(kept)
-    assert daemon.stop() == 0
+    kept = end_with_a_job(daemon, daemon.stop)
     remount("ro")
     start_refused(daemon, 74, "Read-only file system")
     assert check(daemon.data).returncode == 0, "it can still be looked at"
@@ -49,10 +55,8 @@ def test_a_disk_that_may_only_be_read(disk, make_daemon):
 
 
 def test_a_store_that_everybody_may_write_to(make_daemon):
-    daemon = make_daemon().start()
-    kept = daemon.api.submit(job(NULL))
-    daemon.api.wait_final(kept)
-    assert daemon.stop() == 0
+    daemon = make_daemon()
+    kept = end_with_a_job(daemon, daemon.stop)
     (daemon.data / "store").chmod(0o777)
     start_refused(daemon, 78, "everybody may write to it", "chmod o-w")
     (daemon.data / "store").chmod(0o700)
@@ -62,10 +66,8 @@ def test_a_store_that_everybody_may_write_to(make_daemon):
 
 def test_locks_that_others_left(make_daemon):
     """LMDB's table of readers from somewhere else, and the number of a process that is gone."""
-    daemon = make_daemon().start()
-    kept = daemon.api.submit(job(NULL))
-    daemon.api.wait_final(kept)
-    daemon.kill9()
+    daemon = make_daemon()
+    kept = end_with_a_job(daemon, daemon.kill9)
     (daemon.data / "store" / "lock.mdb").write_bytes(os.urandom(70000))
     (daemon.data / "store" / "sluice.lock").write_text("1\n")
     daemon.start()
