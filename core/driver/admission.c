@@ -65,6 +65,15 @@ void admission_drop(struct admission *a)
 	admission_free(a);
 }
 
+/* A move that was on its way may not be in the store: then the job is where it was. */
+void admission_lose(struct admission *a)
+{
+	intake_again(a->driver, a->state);
+	if (a->state != a->from->job.state)
+		intake_again(a->driver, a->from->job.state);
+	admission_drop(a);
+}
+
 static int load_taskset(struct admission *a)
 {
 	struct bytes stored = a->from->taskset;

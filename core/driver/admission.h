@@ -132,6 +132,8 @@ SL_MUST_USE int admission_begin_preview(struct driver *d, struct admit *from,
 					struct previewing *preview, struct admission **ret);
 struct admission *admission_free(struct admission *a); /* also out of the table */
 void admission_drop(struct admission *a); /* somebody else decided: calls canceled, freed */
+/** What it was to write is not written: drop it, and look for the job in the store. */
+void admission_lose(struct admission *a);
 /** As admission_drop(), of the job with this id if it is asked about. */
 void admission_let_go(struct driver *d, struct uuid job);
 /** The plugin was asked again in vain: let the resume that came meanwhile go on instead.

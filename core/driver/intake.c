@@ -58,6 +58,7 @@ static int next_ids(const struct piece *q, struct store_txn *txn, struct uuid *i
 	case INTAKE_PREPARING:
 		return ledger_ids_in(txn, JOB_PREPARING, q->from, ids, LOOK_MAX, ret_n);
 	case INTAKE_PUT_OFF:
+	case INTAKE_LEASED:
 		return ledger_ids_in(txn, JOB_SUSPENDED, q->from, ids, LOOK_MAX, ret_n);
 	default:
 		return ledger_ids_held(txn, q->from, ids, LOOK_MAX, ret_n);
@@ -115,22 +116,34 @@ static int take_preparing(struct piece *q, struct store_txn *txn, struct job *jo
 	return rc;
 }
 
+/* Its turn is now. What is asked about already stays: who comes a second time is dropped. */
+static void ask_now(struct piece *q, struct store_txn *txn, struct job *job)
+{
+	int64_t old_next_ms = job->next_ms;
+	job->next = NEXT_ASK;
+	job->next_ms = driver_now(q->driver);
+	ledger_save(txn, job, old_next_ms);
+	q->timers = true;
+}
+
+static void take_leased(struct piece *q, struct store_txn *txn, struct job *job)
+{
+	if (job->next == NEXT_LEASE && !job->parked_ms) /* the parked have their turn in a line */
+		ask_now(q, txn, job);
+}
+
 /* Its time came while it was held: it comes now. */
 static int take_put_off(struct piece *q, struct store_txn *txn, struct job *job)
 {
 	scoped(buf_finip) struct buf words = {0};
 	struct why why;
-	int64_t old_next_ms = job->next_ms;
 	if (job->next != NEXT_HELD)
 		return 0;
 	buf_init(&words, HOLD_WORDS_MAX);
 	int rc = driver_find_hold(q->driver, txn, job, &words, &why);
 	if (rc != SL_E_NOT_FOUND)
 		return rc;
-	job->next = NEXT_ASK;
-	job->next_ms = driver_now(q->driver);
-	ledger_save(txn, job, old_next_ms);
-	q->timers = true;
+	ask_now(q, txn, job);
 	return 0;
 }
 
@@ -147,8 +160,12 @@ static int take(struct piece *q, struct store_txn *txn, struct uuid id)
 	if (rc)
 		return rc;
 	bool run = job.state == JOB_WAITING || job.state == JOB_RUNNING;
-	if (job.state == JOB_SUSPENDED)
+	if (job.state == JOB_SUSPENDED && q->sort == INTAKE_PUT_OFF)
 		return take_put_off(q, txn, &job);
+	if (job.state == JOB_SUSPENDED) {
+		take_leased(q, txn, &job);
+		return 0;
+	}
 	return run ? take_run(q, txn, &job) : take_preparing(q, txn, &job);
 }
 
@@ -206,6 +223,8 @@ void intake_again(struct driver *d, enum job_state state)
 		intake_ask(d, INTAKE_PREPARING, NO_MEMORY_RETRY_MS);
 	else if (state == JOB_WAITING || state == JOB_RUNNING)
 		intake_ask(d, INTAKE_WAITING | INTAKE_RUNNING, NO_MEMORY_RETRY_MS);
+	else if (state == JOB_SUSPENDED)
+		intake_ask(d, INTAKE_LEASED, NO_MEMORY_RETRY_MS);
 }
 
 void intake_after_release(struct driver *d)
@@ -272,7 +291,8 @@ static size_t places(const struct driver *d)
 static size_t room(const struct driver *d)
 {
 	const struct intake *in = &d->intake;
-	static const unsigned free_of_charge = INTAKE_WAITING | INTAKE_RUNNING | INTAKE_PUT_OFF;
+	static const unsigned free_of_charge =
+		INTAKE_WAITING | INTAKE_RUNNING | INTAKE_PUT_OFF | INTAKE_LEASED;
 	if (in->busy || !(in->walking | in->asked) || atomic_load(&d->ending) || d->closed)
 		return 0;
 	unsigned next = in->walking ? in->walking : in->asked & -in->asked;

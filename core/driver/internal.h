@@ -67,6 +67,7 @@ enum intake_sort {
 	INTAKE_PUT_OFF = 4, /**< Suspended, and their time came during a hold. */
 	INTAKE_PREPARING = 8,
 	INTAKE_HELD = 16,
+	INTAKE_LEASED = 32, /**< Suspended, and asked about again: some may be lost. */
 };
 
 struct intake {
@@ -95,6 +96,7 @@ struct driver {
 	atomic_size_t holds;     /* in the store: none, nobody has to look */
 	atomic_bool released;    /* one was lifted: the loop shall look who is held no longer */
 	atomic_bool report_lost; /* for want of memory */
+	atomic_bool erased;      /* a job was taken out of the book: the loop shall look */
 	atomic_size_t set_aside; /* jobs that could not be read */
 	atomic_bool ending;
 	atomic_size_t busy; /* admissions and runs, for driver_idle() */

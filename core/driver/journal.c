@@ -144,9 +144,10 @@ static void progress_written(struct driver *d, struct change *c, int rc)
 	if (rc == SL_E_CONFLICT && write_behind_resume(a, c))
 		return;
 	if (rc) { /* somebody moved the job elsewhere, or memory was short */
-		intake_again(d, JOB_PREPARING); /* if nobody else has told the loop */
-		if (!admission_go_on_resumed(a))
-			admission_drop(a);
+		if (admission_go_on_resumed(a))
+			intake_again(d, JOB_PREPARING);
+		else
+			admission_lose(a);
 	} else if (a->last)
 		change_submit(take_ptr(&a->last));
 	else if (a->dirty && !a->ended)

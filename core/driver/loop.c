@@ -203,6 +203,8 @@ static void do_what_is_due(struct driver *d)
 		due_start(d);
 	if (!d->trim_busy && clock_mono_ms(d->parts.clock) >= d->trim_ms)
 		trim_start(d);
+	if (atomic_exchange(&d->erased, false))
+		erase_soon(d);
 	if (!d->erasing.busy && clock_mono_ms(d->parts.clock) >= d->erasing.next_ms)
 		erase_start(d);
 	if (atomic_exchange(&d->report_lost, false))

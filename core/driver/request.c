@@ -311,27 +311,15 @@ static int apply_erase(struct write *w, struct store_txn *txn)
 	return rc;
 }
 
-struct erase_note {
-	struct note note;
-};
-
-static void handle_erase(struct driver *d, struct note *note)
-{
-	erase_soon(d);
-	free(container_of(note, struct erase_note, note));
-}
-
 static void erase_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
-	struct erase_note *n = rc ? NULL : calloc(1, sizeof(*n));
 	q->rc = rc;
 	crash_at(CRASH_ERASE_COMMITTED);
-	if (!rc)
+	if (!rc) {
 		watch_tell(q->driver->watch, q->request->job);
-	if (n) { /* without memory: the mark is seen to within a minute */
-		n->note.handle = handle_erase;
-		driver_post(q->driver, &n->note);
+		atomic_store(&q->driver->erased, true);
+		driver_wake(q->driver);
 	}
 	sem_post(&q->over);
 }

@@ -28,16 +28,16 @@ static int fail(struct taken *t, struct store_txn *txn, struct job *job, int64_t
 }
 
 /* Its timer stays, somewhat later, so that a crash meanwhile loses nothing. */
-static void lease(struct taken *t, struct job *job, int64_t now_ms, enum job_next next)
+static void lease(struct taken *t, struct job *job, int64_t until_ms, enum job_next next)
 {
 	job->next = next;
-	job->next_ms = now_ms + DUE_LEASE_MS;
+	job->next_ms = until_ms;
 	if (job->expires_ms && job->expires_ms < job->next_ms)
 		job->next_ms = job->expires_ms;
 	note_timer(t, job);
 }
 
-/* Without memory it is tried again later. */
+/* Without memory it is tried again soon. */
 static int add_suspended(struct taken *t, struct store_txn *txn, struct job *job, int64_t now_ms,
 			 bool turn)
 {
@@ -45,11 +45,13 @@ static int add_suspended(struct taken *t, struct store_txn *txn, struct job *job
 	int rc = admit_load(txn, job->id, &t->admit[t->n]);
 	if (rc && rc != SL_E_NO_MEMORY)
 		return store_failed(txn) ? rc : fail(t, txn, job, now_ms);
-	if (!rc) {
+	if (rc) {
+		lease(t, job, now_ms + STUCK_RETRY_MS, NEXT_ASK);
+	} else {
 		t->admit[t->n]->by_timer = true;
 		t->admit[t->n++]->turn = turn;
+		lease(t, job, now_ms + DUE_LEASE_MS, NEXT_LEASE);
 	}
-	lease(t, job, now_ms, rc ? NEXT_ASK : NEXT_LEASE);
 	job->parked_ms = 0;
 	ledger_save(txn, job, old_next_ms);
 	return 0;
@@ -58,7 +60,7 @@ static int add_suspended(struct taken *t, struct store_txn *txn, struct job *job
 static int put_off(struct taken *t, struct store_txn *txn, struct job *job, int64_t now_ms)
 {
 	int64_t old_next_ms = job->next_ms;
-	lease(t, job, now_ms, NEXT_HELD);
+	lease(t, job, now_ms + DUE_LEASE_MS, NEXT_HELD);
 	job->parked_ms = 0;
 	ledger_save(txn, job, old_next_ms);
 	return 0;

@@ -15,9 +15,11 @@ static void ended(struct driver *d, struct change *c, int rc)
 	crash_at(CRASH_VERDICT_WRITTEN);
 	if (rc == 0 && c->engine.len)
 		crash_at(CRASH_HAND_OVER_WRITTEN);
-	if (rc)
-		intake_again(d, a->state);
-	else if (a->run && !d->closed)
+	if (rc) {
+		admission_lose(a);
+		return;
+	}
+	if (a->run && !d->closed)
 		run_enter(take_ptr(&a->run), c);
 	else if (c->engine.len) /* handed over, and there was no memory to go on at once */
 		intake_again(d, JOB_WAITING);
@@ -32,8 +34,7 @@ static struct change *last_change(struct admission *a, const char *code, struct 
 	struct change *c;
 	if (change_create(a->driver, a->node.id, a->moves, &c)) {
 		driver_log(a->driver, LOG_ERROR, a->node.id, "out of memory", NULL, NULL);
-		intake_again(a->driver, a->state);
-		admission_drop(a);
+		admission_lose(a);
 		return NULL;
 	}
 	journal_flush(a, c);
