@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PAUSE_MS = 5 };
+/* What waking one reader costs everybody else, and how long a reader waits at most. */
+enum { PAUSE_EACH_US = 50, PAUSE_MOST_US = 5000 };
 
 struct news {
 	pthread_mutex_t lock;
@@ -25,10 +26,18 @@ static void wake_all(struct news *news)
 	pthread_mutex_unlock(&news->lock);
 }
 
+/* Readers that are woken keep the processors busy: the more there are, the less often. */
+static void pause_for(unsigned readers)
+{
+	long us = readers < PAUSE_MOST_US / PAUSE_EACH_US ? (long)readers * PAUSE_EACH_US
+							  : PAUSE_MOST_US;
+	const struct timespec pause = {.tv_nsec = us * 1000};
+	nanosleep(&pause, NULL);
+}
+
 static void *run(void *user)
 {
 	struct news *news = user;
-	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 	pthread_setname_np(pthread_self(), "sluice-news");
 	for (;;) {
 		while (sem_wait(&news->something) != 0)
@@ -37,7 +46,7 @@ static void *run(void *user)
 			return NULL;
 		atomic_store(&news->told, false); /* what is told from here on is told again */
 		wake_all(news);
-		nanosleep(&pause, NULL);
+		pause_for(atomic_load(&news->n));
 	}
 }
 

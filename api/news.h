@@ -1,7 +1,7 @@
 /* News for streams: jobs have moved. Whoever commits tells (news_tell(), which never
- * sleeps and costs next to nothing); a thread of its own wakes the streams that listen,
- * all of them at most once in a few milliseconds, so that many readers cost the store's
- * writer no more than one. Layer 3. Threads: as said; entering and leaving, any. */
+ * sleeps and costs next to nothing); a thread of its own wakes the streams that listen.
+ * A few are woken at once; many at most every 5 ms, so that they cost the store's writer
+ * no more than one does. Layer 3. Threads: as said; entering and leaving, any. */
 #pragma once
 
 #include "api/stream.h"
