@@ -38,6 +38,17 @@ static const char *text_in(struct json_object *object, const char *name)
 							       : NULL;
 }
 
+/* What every vector has. */
+static const char *need_text(struct json_object *object, const char *name)
+{
+	const char *text = text_in(object, name);
+	if (!text) {
+		print_error("a vector has no \"%s\"\n", name);
+		abort();
+	}
+	return text;
+}
+
 static int64_t number_in(struct json_object *object, const char *name)
 {
 	struct json_object *value;
@@ -67,7 +78,7 @@ static void signatures_are_judged(void **state)
 		read_keys(vector, &keys);
 		assert_true(json_object_object_get_ex(vector, "headers", &headers));
 		assert_true(json_object_object_get_ex(vector, "good", &good));
-		const char *body = text_in(vector, "body");
+		const char *body = need_text(vector, "body");
 		bool is = sluice_is_signed(&keys, text_in(headers, "webhook-id"),
 					   text_in(headers, "webhook-timestamp"),
 					   text_in(headers, "webhook-signature"), body,
@@ -91,6 +102,8 @@ static char *body_of(struct json_object *vector, size_t *ret_len)
 		return strdup(text);
 	}
 	char *body = malloc(n + 2 * deep + 4096);
+	if (!body)
+		abort();
 	if ((text = text_in(vector, "base64"))) {
 		assert_int_equal(sodium_base642bin((uint8_t *)body, 4096, text, strlen(text), NULL,
 						   ret_len, NULL, sodium_base64_VARIANT_ORIGINAL),
@@ -138,7 +151,7 @@ static void ask(struct json_object *vector, int port, struct got *got)
 	char url[256], line[1024];
 	size_t len;
 	char *body = body_of(vector, &len);
-	snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, text_in(vector, "path"));
+	snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, need_text(vector, "path"));
 	if (json_object_object_get_ex(vector, "headers", &given)) {
 		json_object_object_foreach(given, name, value)
 		{
@@ -148,7 +161,7 @@ static void ask(struct json_object *vector, int port, struct got *got)
 	}
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	if (strcmp(text_in(vector, "method"), "POST") == 0) {
+	if (strcmp(need_text(vector, "method"), "POST") == 0) {
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)len);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
 	}
