@@ -9,14 +9,14 @@
 struct signing {
 	struct signer *signer;
 	const char *webhook_id;
-	struct bytes timestamp; /* ".<seconds>." */
+	char time[NUMBER_TEXT_SIZE + 2]; /* ".<seconds>." */
 	struct bytes body;
 };
 
 static void sign_with(struct buf *to, struct bytes key, const struct signing *s)
 {
 	uint8_t mac[CRYPT_HASH_SIZE];
-	const struct bytes piece[] = {bytes_str(s->webhook_id), s->timestamp, s->body};
+	const struct bytes piece[] = {bytes_str(s->webhook_id), bytes_str(s->time), s->body};
 	signer_mac(s->signer, key, piece, countof(piece), mac);
 	buf_add_str(to, "v1,");
 	crypt_base64(to, bytes_of(mac, sizeof(mac)));
@@ -25,10 +25,9 @@ static void sign_with(struct buf *to, struct bytes key, const struct signing *s)
 static int sign(struct buf *to, const struct feature *feature, struct signing *s,
 		int64_t timestamp_s, int64_t now_ms)
 {
-	char text[NUMBER_TEXT_SIZE + 2] = ".";
-	size_t len = 1 + number_format((uint64_t)timestamp_s, text + 1);
-	text[len++] = '.';
-	s->timestamp = bytes_of(text, len);
+	size_t len = 1 + number_format((uint64_t)timestamp_s, s->time + 1);
+	s->time[0] = '.';
+	memcpy(s->time + len, ".", 2);
 	sign_with(to, feature->signing_key, s);
 	if (feature->old_key.len && now_ms < feature->old_key_until_ms) {
 		buf_add_char(to, ' ');

@@ -313,10 +313,10 @@ static void tell_end(struct preview *p, const struct previewing *q, const struct
 
 static int collect(struct previewing *q, const struct preview_from *from, struct preview **ret)
 {
-	scoped(preview_freep) struct preview *pub = calloc(1, sizeof(struct full_preview));
-	struct full_preview *p = (struct full_preview *)(void *)pub;
+	struct full_preview *p = calloc(1, sizeof(*p));
 	if (!p)
 		return SL_E_NO_MEMORY;
+	scoped(preview_freep) struct preview *pub = &p->pub;
 	p->change = take_ptr(&q->change);
 	p->registry = registry_share(q->registry);
 	p->skipped = take_ptr(&q->skipped);
