@@ -106,6 +106,7 @@ static bool holds(const char *text, size_t len, const char *mark)
 struct search {
 	char job[64], attempt[64];
 	int32_t session;
+	const uid_t *only;
 	char *text; /**< ENVIRON_MAX + 1 bytes. */
 };
 
@@ -125,10 +126,27 @@ static bool marked(const struct search *s, int proc, const char *name)
 	return holds(s->text, len, s->job) && holds(s->text, len, s->attempt);
 }
 
+/** Is it the user whose processes are looked for? The owner of /proc/PID does not tell: of a
+ * process that may not be traced it is root. */
+static bool owned(const struct search *s, int proc, const char *name)
+{
+	char path[32], text[2048];
+	snprintf(path, sizeof(path), "%.12s/status", name);
+	int fd = s->only ? openat(proc, path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return !s->only;
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	const char *line = strstr(text, "\nUid:"); /* the name before it has its newlines escaped */
+	unsigned uid;
+	return line && sscanf(line, " Uid: %u", &uid) == 1 && uid == *s->only;
+}
+
 static bool wanted(const struct search *s, int proc, const char *name)
 {
 	struct process p;
-	if (!look(proc, name, &p) || p.pid == getpid())
+	if (!look(proc, name, &p) || p.pid == getpid() || !owned(s, proc, name))
 		return false;
 	return (s->session && p.session == s->session) || marked(s, proc, name);
 }
@@ -147,9 +165,9 @@ static bool end_process(const struct search *s, int proc, const char *name)
 	return hit;
 }
 
-void hunt_marked(const struct replica_name *name, int32_t session)
+void hunt_marked(const struct replica_name *name, int32_t session, const uid_t *only)
 {
-	struct search s = {.session = session, .text = malloc(ENVIRON_MAX + 1)};
+	struct search s = {.session = session, .only = only, .text = malloc(ENVIRON_MAX + 1)};
 	hunt_marks(name, s.job, s.attempt);
 	bool found = s.text;
 	for (unsigned round = 0; found && round < ROUNDS_MAX; round++) {

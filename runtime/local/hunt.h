@@ -11,14 +11,17 @@
 
 #include "core/engine_port.h"
 
+#include <sys/types.h>
+
 SL_BEGIN_DECLS
 
 /** Kill and reap all children of this process and what is below them. Waits. */
 void hunt_children(void);
 
-/** Kill what still bears the marks of this attempt (and, unless 0, is of this session),
- * and wait for it to be gone. Gives up after a bounded number of rounds. */
-void hunt_marked(const struct replica_name *name, int32_t session);
+/** Kill what still bears the marks of this attempt or, unless 0, is of this session, and wait
+ * for it to be gone; of one user only, unless `only` is NULL. Gives up after a bounded number
+ * of rounds. */
+void hunt_marked(const struct replica_name *name, int32_t session, const uid_t *only);
 
 /** The marks: "SLUICE_JOB_ID=..." and "SLUICE_ATTEMPT=...". */
 void hunt_marks(const struct replica_name *name, char job[64], char attempt[64]);

@@ -32,7 +32,7 @@ void link_forget(struct local *l, const struct attempt *a)
 static void do_directly(struct local *l, struct attempt *a)
 {
 	if (a->state == ATTEMPT_SWEEPING) {
-		hunt_marked(&a->name, a->pid);
+		hunt_marked(&a->name, a->pid, NULL);
 		follow_lost(l, a);
 	} else if (a->state == ATTEMPT_FOLLOWED && a->want_stop) {
 		a->told_stop = true;

@@ -1,10 +1,9 @@
 #include "runtime/local/spawner.h"
 
-#include "core/base/crash.h"
+#include "runtime/local/asks.h"
 #include "runtime/local/hunt.h"
 #include "runtime/local/release.h"
 #include "runtime/local/supervisor.h"
-#include "runtime/local/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,22 +25,15 @@ struct home {
 	int sock, signals;
 };
 
-static void close_if(int fd)
+static int start_supervisor(void *user, int plan, int notice, int32_t *ret_pid, int *ret_pidfd)
 {
-	if (fd >= 0)
-		close(fd);
-}
-
-/** Fork a supervisor with its end of the notice pipe. 0 or errno. */
-static int fork_supervisor(const struct home *h, int plan, int notice, struct wire_answer *ret,
-			   int *ret_pidfd)
-{
+	const struct home *h = user;
 	pid_t pid = fork();
 	if (pid == 0)
 		supervisor_run(&h->config, plan, notice);
 	if (pid < 0)
 		return errno;
-	ret->pid = pid;
+	*ret_pid = pid;
 	*ret_pidfd = pidfd_open(pid, 0); /* not reaped yet, so this is the one */
 	if (*ret_pidfd >= 0)
 		return 0;
@@ -50,28 +42,9 @@ static int fork_supervisor(const struct home *h, int plan, int notice, struct wi
 	return error;
 }
 
-static int answer_start(const struct home *h, int plan)
+static int stop_supervisor(void *user, const struct replica_name *name)
 {
-	struct wire_answer answer = {0};
-	int ends[2] = {-1, -1}, pidfd = -1;
-	crash_at(CRASH_SPAWNER_ASKED);
-	if (plan < 0)
-		answer.error = EBADF;
-	else if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		answer.error = errno;
-	else
-		answer.error = fork_supervisor(h, plan, ends[1], &answer, &pidfd);
-	crash_at(CRASH_SPAWNER_FORKED);
-	const int fds[] = {pidfd, ends[0]};
-	int rc = wire_send(h->sock, &answer, sizeof(answer), fds, answer.error ? 0 : 2);
-	close_if(pidfd);
-	close_if(ends[0]);
-	close_if(ends[1]);
-	return rc;
-}
-
-static int stop_supervisor(const struct home *h, const struct replica_name *name)
-{
+	const struct home *h = user;
 	int dir = rundir_open(h->config.data, name), pidfd;
 	if (dir < 0)
 		return errno;
@@ -85,63 +58,33 @@ static int stop_supervisor(const struct home *h, const struct replica_name *name
 	return error;
 }
 
-/** The group it was in, as its run directory names it, and what has left that. */
-static void sweep(const struct home *h, const struct wire_ask *ask)
+/** The group it was in, as its run directory names it, and what has left that. Whoever asks may
+ * name any session: what is not a replica's user's is left alone. */
+static void sweep(void *user, const struct replica_name *name, int32_t session)
 {
+	const struct home *h = user;
+	const struct identity *replicas = &h->config.user;
 	struct cgroups all = {0};
-	int dir = rundir_open(h->config.data, &ask->name);
-	if (dir >= 0)
+	int dir = rundir_open(h->config.data, name);
+	if (dir >= 0) {
 		cgroup_note_read(dir, &all);
-	close_if(dir);
-	cgroup_kill(&all, &ask->name);
-	hunt_marked(&ask->name, ask->session);
-	cgroup_remove(&all, &ask->name);
+		close(dir);
+	}
+	cgroup_kill(&all, name);
+	hunt_marked(name, session, replicas->given ? &replicas->uid : NULL);
+	cgroup_remove(&all, name);
 }
 
 /** In a child: a work directory may hold any number of files. */
-static int release(const struct home *h, struct uuid job)
+static int release(void *user, struct uuid job)
 {
+	const struct home *h = user;
 	pid_t pid = fork();
 	if (pid == 0) {
 		release_work(h->config.data, job);
 		_exit(0);
 	}
 	return pid < 0 ? errno : 0;
-}
-
-static int answer_ask(const struct home *h, const struct wire_ask *ask, int plan)
-{
-	struct wire_answer answer = {0};
-	switch ((enum wire_kind)ask->kind) {
-	case WIRE_START:
-		return answer_start(h, plan);
-	case WIRE_STOP:
-		answer.error = stop_supervisor(h, &ask->name);
-		break;
-	case WIRE_SWEEP:
-		sweep(h, ask);
-		break;
-	case WIRE_RELEASE:
-		answer.error = release(h, ask->name.job);
-		break;
-	default:
-		answer.error = EINVAL;
-	}
-	return wire_send(h->sock, &answer, sizeof(answer), NULL, 0);
-}
-
-/** False when the gateway is gone. */
-static bool serve(const struct home *h)
-{
-	struct wire_ask ask;
-	int fds[WIRE_FDS_MAX];
-	int rc = wire_receive(h->sock, &ask, sizeof(ask), fds, 0);
-	if (rc)
-		return rc == SL_E_PEER;
-	rc = answer_ask(h, &ask, fds[0]);
-	close_if(fds[0]);
-	close_if(fds[1]);
-	return rc == 0;
 }
 
 static void reap(int signals)
@@ -206,6 +149,7 @@ static _Noreturn void run(struct home *h, const struct spawner_config *config)
 	settle(h);
 	if (!say_hello(h, config))
 		_exit(71);
+	const struct asks_work work = {h, start_supervisor, stop_supervisor, sweep, release};
 	struct pollfd p[] = {{.fd = h->sock, .events = POLLIN},
 			     {.fd = h->signals, .events = POLLIN}};
 	do {
@@ -213,7 +157,7 @@ static _Noreturn void run(struct home *h, const struct spawner_config *config)
 			break;
 		if (p[1].revents)
 			reap(h->signals);
-	} while (!p[0].revents || serve(h));
+	} while (!p[0].revents || asks_serve(h->sock, &work));
 	cgroups_leave(&h->config.cgroups);
 	_exit(0);
 }

@@ -3,7 +3,7 @@
  * It is forked first thing in main, while the program has one thread and has read
  * nothing from outside, so that no supervisor ever inherits what the gateway holds
  * later. It alone keeps what it takes to make cgroups and to become the user of replicas;
- * the gateway drops that after spawner_start(). It answers asks (runtime/local/wire.h) one after
+ * the gateway drops that after spawner_start(). It answers asks (runtime/local/asks.h) one after
  * another and ends when the gateway's end of the socket closes; the supervisors, in sessions of
  * their own, go on.
  *

@@ -72,8 +72,12 @@ int wire_receive(int sock, void *at, size_t len, int fds[WIRE_FDS_MAX], int flag
 	take_fds(&msg, fds);
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return SL_E_BUSY;
-	if (got <= 0)
-		return got == 0 || errno == ECONNRESET ? SL_E_CANCELED : SL_E_IO;
+	if (got < 0)
+		return errno == ECONNRESET ? SL_E_CANCELED : SL_E_IO;
+	if (got == 0) { /* the end; or a message of nothing, which may bring descriptors */
+		reject(fds);
+		return SL_E_CANCELED;
+	}
 	if ((size_t)got != len || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		return reject(fds);
 	return 0;
