@@ -97,7 +97,8 @@ struct reading {
 static bool group_of(struct bytes key, char letter, struct job_group *ret)
 {
 	const uint8_t *at = key.at;
-	const uint8_t *end = key.len > 3 && at[0] == letter ? memchr(at + 1, 0, key.len - 1) : NULL;
+	const uint8_t *end =
+		key.len > 3 && at[0] == (uint8_t)letter ? memchr(at + 1, 0, key.len - 1) : NULL;
 	if (!end || end + 1 >= at + key.len || end[1] >= JOB_STATES)
 		return false;
 	ret->there = true;

@@ -66,9 +66,11 @@ static void add_texts(struct walking *q, char letter, const struct bytes *text, 
 static void add_states(struct walking *q, unsigned states)
 {
 	size_t first = q->lanes;
-	for (uint8_t s = 0; s < JOB_STATES; s++)
+	for (unsigned s = 0; s < JOB_STATES; s++) {
+		uint8_t key = (uint8_t)s;
 		if (states & 1u << s)
-			add_lane(q, 's', bytes_of(&s, 1), false);
+			add_lane(q, 's', bytes_of(&key, 1), false);
+	}
 	end_facet(q, first);
 }
 
