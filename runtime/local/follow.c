@@ -451,20 +451,24 @@ static int sleep_ms(const struct local *l)
 	return left > 0 ? (int)left : 0;
 }
 
+void follow_turn(struct local *l, bool sleep)
+{
+	struct epoll_event e;
+	/* One event at a time: it may free what the next one would point to. */
+	if (epoll_wait(l->epoll, &e, 1, sleep ? sleep_ms(l) : 0) == 1)
+		take_event(l, e.data.ptr);
+	else if (can_forget(l))
+		forget_some(l);
+	if (!list_empty(&l->again) && clock_mono_ms(&clock_system) >= l->again_at_ms)
+		try_again(l);
+	starts_fill_slots(l);
+	link_push(l);
+}
+
 void *follow_thread(void *local)
 {
 	struct local *l = local;
-	struct epoll_event e;
-	while (!__atomic_load_n(&l->quit, __ATOMIC_ACQUIRE)) {
-		/* One event at a time: it may free what the next one would point to. */
-		if (epoll_wait(l->epoll, &e, 1, sleep_ms(l)) == 1)
-			take_event(l, e.data.ptr);
-		else if (can_forget(l))
-			forget_some(l);
-		if (!list_empty(&l->again) && clock_mono_ms(&clock_system) >= l->again_at_ms)
-			try_again(l);
-		starts_fill_slots(l);
-		link_push(l);
-	}
+	while (!__atomic_load_n(&l->quit, __ATOMIC_ACQUIRE))
+		follow_turn(l, true);
 	return NULL;
 }

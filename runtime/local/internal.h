@@ -82,6 +82,12 @@ SL_BEGIN_DECLS
 
 struct order *order_free(struct order *order);
 
+/* ---- local.c ---- */
+/** All of it but its thread. */
+SL_MUST_USE int local_make(const struct local_config *config, const struct spawner *spawner,
+			   const struct local_hooks *hooks, struct local **ret,
+			   struct sl_error *err);
+
 /* ---- starts.c ---- */
 /** Take over what is to start; its order is the caller's. */
 void starts_take(struct local *l, struct order *o);
@@ -90,6 +96,8 @@ void starts_fill_slots(struct local *l);
 
 /* ---- follow.c ---- */
 void *follow_thread(void *local);
+/** One event, and what follows from it; without `sleep` only if it is there. */
+void follow_turn(struct local *l, bool sleep);
 void follow_report(struct local *l, const struct engine_report *report);
 /** The spawner has started its supervisor; the descriptors are handed over. */
 void follow_begin(struct local *l, struct attempt *a, int pidfd, int notice);

@@ -433,8 +433,16 @@ static int start_thread(struct local *l)
 
 #define START_WORDS "out of memory, or no thread left (ulimit -u, TasksMax of the service)"
 
-int local_create(const struct local_config *config, const struct spawner *spawner,
-		 const struct local_hooks *hooks, struct engine **ret, struct sl_error *err)
+static int fail(struct local *l, int rc, struct sl_error *err)
+{
+	sl_fail(err, (enum sl_err)rc, "the local engine: %s",
+		rc == SL_E_IO ? strerror(errno) : START_WORDS);
+	local_free(&l->base);
+	return rc;
+}
+
+int local_make(const struct local_config *config, const struct spawner *spawner,
+	       const struct local_hooks *hooks, struct local **ret, struct sl_error *err)
 {
 	struct local *l = calloc(1, sizeof(*l));
 	if (!l)
@@ -463,14 +471,22 @@ int local_create(const struct local_config *config, const struct spawner *spawne
 		rc = logwatch_create(l->data_dir, &l->logwatch);
 	if (!rc)
 		rc = remover_create(l->data, erased, l, &l->remover);
-	if (!rc)
-		rc = start_thread(l);
-	if (rc) {
-		sl_fail(err, (enum sl_err)rc, "the local engine: %s",
-			rc == SL_E_IO ? strerror(errno) : START_WORDS);
-		local_free(&l->base);
+	if (rc)
+		return fail(l, rc, err);
+	*ret = l;
+	return 0;
+}
+
+int local_create(const struct local_config *config, const struct spawner *spawner,
+		 const struct local_hooks *hooks, struct engine **ret, struct sl_error *err)
+{
+	struct local *l;
+	int rc = local_make(config, spawner, hooks, &l, err);
+	if (rc)
 		return rc;
-	}
+	rc = start_thread(l);
+	if (rc)
+		return fail(l, rc, err);
 	*ret = &l->base;
 	return 0;
 }
