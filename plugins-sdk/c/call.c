@@ -67,10 +67,14 @@ static bool has_no_number(struct json_object *value)
 /* Then there is nothing to check about its UTF-8; that costs json-c a tenth of its reading. */
 static bool is_ascii(const char *text, size_t len)
 {
-	unsigned char seen = 0;
-	for (size_t i = 0; i < len; i++)
-		seen |= (unsigned char)text[i];
-	return seen < 0x80;
+	uint64_t seen = 0, some;
+	for (; len >= sizeof some; text += sizeof some, len -= sizeof some) {
+		memcpy(&some, text, sizeof some);
+		seen |= some;
+	}
+	for (; len > 0; text++, len--)
+		seen |= (unsigned char)*text;
+	return (seen & UINT64_C(0x8080808080808080)) == 0;
 }
 
 static struct json_object *parse(struct sluice_call *call, const struct request *request)
