@@ -16,8 +16,11 @@ export class Unavailable extends Error {
   }
 }
 
+/** Those that were told. */
 function answer(members) {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+  const told = {};
+  for (const name in members) if (members[name] !== undefined) told[name] = members[name];
+  return told;
 }
 
 /** One piece of advice. A FactorGenerator gives one, a list of them, or nothing. */

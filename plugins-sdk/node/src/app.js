@@ -52,6 +52,19 @@ function check(type, result) {
   if (!good) throw new TypeError(`the function gave ${typeof result}, no answer of a ${type}`);
 }
 
+/** The answer made of what the function gave. */
+function replyOf(type, call, result) {
+  if (type === "LifeHook") {
+    const word = result ?? OK;
+    check(type, word);
+    return reply(200, word, "text/plain; charset=utf-8");
+  }
+  const isAdding = type === "TemplateDecorator" || type === "SchedulerBinder";
+  const value = result === undefined && isAdding ? call.job : result;
+  check(type, value);
+  return value === undefined ? reply(204, "") : reply(200, JSON.stringify(value));
+}
+
 /** Waits for calls in progress. */
 class Busy {
   #count = 0;
@@ -103,7 +116,8 @@ export class App {
     const place = path ?? PATHS[type] + (name ? `/${name}` : "");
     if (this.plugins.has(place)) throw new Error(`${place}: there is a plugin already; give this one a name`);
     const registration = { pluginType: type, ...(name ? { name } : {}), ...settings };
-    this.plugins.set(place, { type, path: place, run, registration });
+    const read = type === "LifeHook" ? readChange : readCall;
+    this.plugins.set(place, { type, path: place, read, run, registration });
     return this;
   }
 
@@ -148,11 +162,15 @@ export class App {
       return unread(problem(413, `the body: has more than ${this.bodyMax} bytes`));
     }
     const began = performance.now();
-    const facts = { job: headers["sluice-job-id"], call: headers["webhook-id"] };
-    const answer = await this.#ask(plugin, headers, body, facts);
+    const facts = {
+      plugin: this.name, type: plugin.type, job: headers["sluice-job-id"], call: headers["webhook-id"],
+      status: 0, ms: 0, error: undefined,
+    };
+    const answer = await this.#ask(plugin, headers, body, facts, began);
     const level = answer.status < 400 ? "info" : answer.status === 500 ? "error" : "warning";
-    const ms = Math.round((performance.now() - began) * 100) / 100;
-    this.log(level, "call", { plugin: this.name, type: plugin.type, ...facts, status: answer.status, ms });
+    facts.status = answer.status;
+    facts.ms = Math.round((performance.now() - began) * 100) / 100;
+    this.log(level, "call", facts);
     return answer;
   }
 
@@ -160,7 +178,7 @@ export class App {
     return reply(this.stopping ? 503 : 200, JSON.stringify({ status: this.stopping ? "stopping" : "ok" }));
   }
 
-  async #ask(plugin, headers, body, facts) {
+  async #ask(plugin, headers, body, facts, began) {
     if (this.#busy.count >= this.concurrency) {
       return problem(503, `${this.concurrency} calls are being answered`, { "Retry-After": "1" });
     }
@@ -170,7 +188,11 @@ export class App {
         facts.error = "the signature does not fit";
         return problem(401, "the signature does not fit, or is more than 5 minutes off");
       }
-      return await this.#run(plugin, headers, body, facts);
+      const call = plugin.read(body, headers, began);
+      facts.job = call.jobID;
+      let result = plugin.run(call);
+      if (typeof result?.then === "function") result = await result;
+      return replyOf(plugin.type, call, result ?? undefined);
     } catch (error) {
       facts.error = error instanceof Error ? error.message : String(error);
       if (error instanceof Refuse) return problem(400, error.message);
@@ -182,26 +204,6 @@ export class App {
     } finally {
       this.#busy.leave();
     }
-  }
-
-  async #run(plugin, headers, body, facts) {
-    if (plugin.type === "LifeHook") {
-      const change = readChange(body, headers);
-      facts.job = change.jobID;
-      const word = (await plugin.run(change)) ?? OK;
-      check(plugin.type, word);
-      return reply(200, word, "text/plain; charset=utf-8");
-    }
-    const call = readCall(body, headers);
-    facts.job = call.jobID;
-    let result = plugin.run(call);
-    if (typeof result?.then === "function") result = await result;
-    result ??= undefined;
-    if (result === undefined && (plugin.type === "TemplateDecorator" || plugin.type === "SchedulerBinder")) {
-      result = call.job;
-    }
-    check(plugin.type, result);
-    return result === undefined ? reply(204, "") : reply(200, JSON.stringify(result));
   }
 
   /** Until no call is in progress; false when some still are after these milliseconds. */

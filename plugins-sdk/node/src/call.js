@@ -13,15 +13,16 @@ function textOf(bytes) {
 
 /** What the headers of a call say. A gateway of the first protocol sends none of them. */
 class Asked {
-  constructor(headers) {
+  /** `came` is the moment of performance.now() at which it was asked. */
+  constructor(headers, came) {
     const left = whole(headers["sluice-deadline-ms"]);
     /** The same over repeats of one call: the idempotency key. */
     this.id = headers["webhook-id"] ?? "";
     this.attempt = whole(headers["sluice-attempt"]) || 1;
     /** Somebody wants to know what would happen: change nothing. */
-    this.dryRun = (headers["sluice-dry-run"] ?? "").toLowerCase() === "true";
+    this.dryRun = headers["sluice-dry-run"]?.toLowerCase() === "true";
     /** An answer after this moment of performance.now() is too late; null where none was told. */
-    this.deadline = left === null ? null : performance.now() + left;
+    this.deadline = left === null ? null : came + left;
     this.pluginKey = headers["sluice-plugin-key"] ?? "";
     this.traceparent = headers.traceparent ?? "";
   }
@@ -34,8 +35,8 @@ class Asked {
 
 /** A question about a job. */
 export class Call extends Asked {
-  constructor(document, headers) {
-    super(headers);
+  constructor(document, headers, came) {
+    super(headers, came);
     this.factors = document.factors ?? {};
     this.header = document.header;
     this.job = document.job;
@@ -62,8 +63,8 @@ export class Call extends Asked {
 
 /** A job went from one state to the next. */
 export class Change extends Asked {
-  constructor(document, headers) {
-    super(headers);
+  constructor(document, headers, came) {
+    super(headers, came);
     this.jobID = document.id;
     this.state = document.current_state;
     this.previous = document.previous_state ?? "";
@@ -92,7 +93,7 @@ function readJson(body) {
   return document;
 }
 
-export function readCall(body, headers) {
+export function readCall(body, headers, came) {
   const document = readJson(body);
   for (const name of ["header", "job"]) {
     if (!isObject(document[name])) throw new Refuse(`${name}: must be an object`);
@@ -100,13 +101,13 @@ export function readCall(body, headers) {
   if (document.factors !== undefined && document.factors !== null && !isObject(document.factors)) {
     throw new Refuse("factors: must be an object");
   }
-  return new Call(document, headers);
+  return new Call(document, headers, came);
 }
 
-export function readChange(body, headers) {
+export function readChange(body, headers, came) {
   const document = readJson(body);
   for (const name of ["id", "current_state"]) {
     if (typeof document[name] !== "string") throw new Refuse(`${name}: must be a text`);
   }
-  return new Change(document, headers);
+  return new Change(document, headers, came);
 }
