@@ -165,6 +165,22 @@ static int read_enabled(void *into SL_UNUSED, struct reading *r, json_at at)
 	return 0;
 }
 
+/* Which they may be is asked only where a LifeHook uses them. */
+static int check_state_list(struct reading *r, json_at list)
+{
+	const struct json *j = r->json;
+	if (list == JSON_NONE || json_type(j, list) == JSON_NULL || r->stored)
+		return 0;
+	if (json_type(j, list) != JSON_ARRAY)
+		return reading_fail(r, list, SL_E_INVALID, "must be an array, not %s",
+				    json_type_name(json_type(j, list)));
+	for (json_at e = json_first(j, list); e != JSON_NONE; e = json_next(j, list, e))
+		if (json_type(j, e) != JSON_STRING)
+			return reading_fail(r, e, SL_E_INVALID, "must be a string, not %s",
+					    json_type_name(json_type(j, e)));
+	return 0;
+}
+
 static int read_selector(void *into SL_UNUSED, struct reading *r, json_at at)
 {
 	if (json_type(r->json, at) != JSON_OBJECT)
@@ -172,7 +188,8 @@ static int read_selector(void *into SL_UNUSED, struct reading *r, json_at at)
 				    json_type_name(json_type(r->json, at)));
 	r->selector = at;
 	struct selector_source source = {r->json, at};
-	return selector_check_feature(source, r->err);
+	int rc = selector_check_feature(source, r->err);
+	return rc ? rc : check_state_list(r, json_get(r->json, at, BYTES("states")));
 }
 
 static int read_plugins(void *into, struct reading *r, json_at at)
