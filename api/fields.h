@@ -9,6 +9,7 @@
  * decoded; they live as long as the body and the arena. */
 #pragma once
 
+#include "api/schema.h"
 #include "core/base/arena.h"
 #include "core/json/index.h"
 
@@ -41,7 +42,8 @@ struct field {
 	int64_t min, max; /**< max 0: none. */
 	/** Further rules, in document order with the rest; tells faults by fields_fail(). */
 	int (*check)(const struct fields_in *in, json_at at, void *to, struct sl_error *err);
-	const char *help; /**< One line, for openapi.json. */
+	const char *help; /**< One line, for openapi.json; and where it is an object or an array */
+	const struct schema *of; /**< what it, or each of its elements, looks like. */
 };
 
 SL_BEGIN_DECLS

@@ -10,11 +10,17 @@ static const char *const field_types[] = {
 
 /* ---- bodies ---- */
 
-static struct json_object *field_schema(const struct field *f)
+static struct json_object *field_schema(const struct field *f, struct schema_set *set)
 {
-	struct json_object *schema = jb_object();
-	if (f->kind < FIELD_ANY)
-		jb_put_str(schema, "type", field_types[f->kind]);
+	struct json_object *schema;
+	if (f->of && f->kind != FIELD_ARRAY) {
+		const struct shape named = {.kind = SHAPE_NAMED, .of = f->of};
+		schema = shape_schema(&named, set);
+	} else {
+		schema = jb_object();
+		if (f->kind < FIELD_ANY)
+			jb_put_str(schema, "type", field_types[f->kind]);
+	}
 	if (f->help)
 		jb_put_str(schema, "description", f->help);
 	if (f->kind == FIELD_SHOWN)
@@ -32,23 +38,18 @@ static struct json_object *field_schema(const struct field *f)
 	return schema;
 }
 
-static struct json_object *body_schema(const struct field *fields)
+static struct json_object *fields_schema(const struct field *fields, struct schema_set *set)
 {
 	struct json_object *schema = jb_object(), *members = jb_object(), *required = jb_array();
 	size_t needed = 0;
-	for (const struct field *f = fields; f && f->name; f++) {
-		jb_put(members, f->name, field_schema(f));
+	for (const struct field *f = fields; f->name; f++) {
+		jb_put(members, f->name, field_schema(f, set));
 		if (f->flags & FIELD_REQUIRED) {
 			jb_add_bytes(required, bytes_str(f->name));
 			needed++;
 		}
 	}
 	jb_put_str(schema, "type", "object");
-	if (!fields) {
-		jb_free(members);
-		jb_free(required);
-		return schema;
-	}
 	jb_put(schema, "properties", members);
 	if (needed)
 		jb_put(schema, "required", required);
@@ -72,11 +73,18 @@ static struct json_object *content(const char *type, struct json_object *schema)
 	return content;
 }
 
-static struct json_object *request_body(const struct route *route)
+static struct json_object *body_schema(const struct route *route, struct schema_set *set)
+{
+	const struct shape whole = {.kind = route->body ? SHAPE_NAMED : SHAPE_FREE,
+				    .of = route->body};
+	return route->fields ? fields_schema(route->fields, set) : shape_schema(&whole, set);
+}
+
+static struct json_object *request_body(const struct route *route, struct schema_set *set)
 {
 	struct json_object *body = jb_object();
 	jb_put_bool(body, "required", !(route->flags & ROUTE_EMPTY));
-	jb_put(body, "content", content("application/json", body_schema(route->fields)));
+	jb_put(body, "content", content("application/json", body_schema(route, set)));
 	return body;
 }
 
@@ -112,33 +120,86 @@ static struct json_object *parameters(const struct route *route)
 
 /* ---- answers ---- */
 
-static struct json_object *envelope_schema(const char *payload)
+static const char ok_code[] = "OPERATION_SUCCEEDED";
+
+static struct json_object *envelope_schema(const struct route *route, struct schema_set *set)
 {
-	struct json_object *schema = jb_object(), *members = jb_object();
-	jb_put_raw(members, "code", BYTES("{\"type\":\"string\"}"));
+	struct json_object *schema = jb_object(), *members = jb_object(), *code = jb_object(),
+			   *required = jb_array();
+	jb_put_str(code, "const", ok_code);
+	jb_put(members, "code", code);
 	jb_put_raw(members, "msg", BYTES("{\"type\":\"string\"}"));
-	if (payload)
-		jb_put_raw(members, "payload", bytes_str(payload));
+	jb_add_bytes(required, BYTES("code"));
+	jb_add_bytes(required, BYTES("msg"));
+	if (route->payload)
+		jb_put(members, "payload", shapes_schema(route->payload, set));
+	if (route->payload && !(route->flags & ROUTE_MAY_LACK))
+		jb_add_bytes(required, BYTES("payload"));
 	jb_put_str(schema, "type", "object");
 	jb_put(schema, "properties", members);
-	jb_put_raw(schema, "required", BYTES("[\"code\",\"msg\"]"));
+	jb_put(schema, "required", required);
+	jb_put_bool(schema, "additionalProperties", false);
 	return schema;
 }
 
-static struct json_object *answers(const struct route *route)
+static bool told_before(int code)
 {
-	struct json_object *all = jb_object(), *ok = jb_object(), *other = jb_object();
-	jb_put_str(ok, "description", "It worked.");
+	for (int other = SL_ERR_MIN + 1; other < code; other++)
+		if (strcmp(sl_err_code(other), sl_err_code(code)) == 0)
+			return true;
+	return false;
+}
+
+/* What any route may answer instead. */
+static struct json_object *refusal_schema(void)
+{
+	struct json_object *schema = jb_object(), *members = jb_object(), *code = jb_object(),
+			   *codes = jb_array();
+	for (int i = SL_ERR_MIN + 1; i < SL_ERR_END; i++)
+		if (i != SL_OK && !told_before(i))
+			jb_add_bytes(codes, bytes_str(sl_err_code(i)));
+	jb_put(code, "enum", codes);
+	jb_put(members, "code", code);
+	jb_put_raw(members, "msg", BYTES("{\"type\":\"string\"}"));
+	jb_put_str(schema, "type", "object");
+	jb_put(schema, "properties", members);
+	jb_put_raw(schema, "required", BYTES("[\"code\",\"msg\"]"));
+	jb_put_bool(schema, "additionalProperties", false);
+	return schema;
+}
+
+static struct json_object *good_content(const struct route *route, struct schema_set *set)
+{
 	struct json_object *kinds = jb_object();
 	if (route->produces)
 		add_content(kinds, route->produces, jb_object());
-	if (!route->produces || route->payload)
-		add_content(kinds, "application/json", envelope_schema(route->payload));
-	jb_put(ok, "content", kinds);
-	jb_put(all, "200", ok);
-	jb_put_str(other, "description", "Refused: `code` and `msg` say why.");
-	jb_put(other, "content", content("application/json", envelope_schema(NULL)));
-	jb_put(all, "default", other);
+	if (route->flags & ROUTE_BARE)
+		add_content(kinds, "application/json", shapes_schema(route->payload, set));
+	else if (!route->produces || route->payload)
+		add_content(kinds, "application/json", envelope_schema(route, set));
+	return kinds;
+}
+
+static struct json_object *answer(const char *words, struct json_object *content)
+{
+	struct json_object *to = jb_object();
+	jb_put_str(to, "description", words);
+	jb_put(to, "content", content);
+	return to;
+}
+
+static struct json_object *answers(const struct route *route, struct schema_set *set)
+{
+	struct json_object *all = jb_object(), *refusal = jb_object();
+	jb_put_str(refusal, "$ref", "#/components/schemas/Refusal");
+	jb_put(all, "200", answer("It worked.", good_content(route, set)));
+	if (route->flags & ROUTE_PARTS)
+		jb_put(all, "206",
+		       answer("The range asked for.", content(route->produces, jb_object())));
+	if (route->flags & ROUTE_STATE)
+		jb_put(all, "503", answer("Not now; it says why.", good_content(route, set)));
+	jb_put(all, "default",
+	       answer("Refused: `code` and `msg` say why.", content("application/json", refusal)));
 	return all;
 }
 
@@ -159,15 +220,15 @@ static void describe_needs(struct json_object *operation, const struct route *ro
 	jb_put_bytes(operation, "description", buf_bytes(&text));
 }
 
-static struct json_object *operation(const struct route *route)
+static struct json_object *operation(const struct route *route, struct schema_set *set)
 {
 	struct json_object *op = jb_object();
 	jb_put_str(op, "summary", route->summary);
 	describe_needs(op, route);
 	jb_put(op, "parameters", parameters(route));
 	if (route->flags & ROUTE_JSON)
-		jb_put(op, "requestBody", request_body(route));
-	jb_put(op, "responses", answers(route));
+		jb_put(op, "requestBody", request_body(route, set));
+	jb_put(op, "responses", answers(route, set));
 	return op;
 }
 
@@ -205,7 +266,8 @@ static bool is_first_of_path(const struct route_group *const *groups, const stru
 	return true;
 }
 
-static struct json_object *path_item(const struct route_group *const *groups, const char *pattern)
+static struct json_object *path_item(const struct route_group *const *groups, const char *pattern,
+				     struct schema_set *set)
 {
 	struct json_object *item = jb_object();
 	for (; *groups; groups++)
@@ -215,12 +277,12 @@ static struct json_object *path_item(const struct route_group *const *groups, co
 			if (strcmp(route->pattern, pattern) != 0)
 				continue;
 			lower(route->method, method, sizeof(method));
-			jb_put_named(item, bytes_str(method), operation(route));
+			jb_put_named(item, bytes_str(method), operation(route, set));
 		}
 	return item;
 }
 
-static struct json_object *paths(const struct route_group *const *groups)
+static struct json_object *paths(const struct route_group *const *groups, struct schema_set *set)
 {
 	struct json_object *all = jb_object();
 	for (const struct route_group *const *g = groups; *g; g++)
@@ -231,21 +293,31 @@ static struct json_object *paths(const struct route_group *const *groups)
 			scoped(buf_finip) struct buf pattern;
 			buf_init(&pattern, 512);
 			plain_pattern(route->pattern, &pattern);
-			jb_put_named(all, buf_bytes(&pattern), path_item(groups, route->pattern));
+			jb_put_named(all, buf_bytes(&pattern),
+				     path_item(groups, route->pattern, set));
 		}
 	return all;
+}
+
+static struct json_object *components(struct schema_set *set)
+{
+	struct json_object *to = jb_object(), *schemas = schema_components(set);
+	jb_put(schemas, "Refusal", refusal_schema());
+	jb_put(to, "schemas", schemas);
+	jb_put_raw(to, "securitySchemes",
+		   BYTES("{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
+			 "\"token\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"token\"}}"));
+	return to;
 }
 
 struct json_object *openapi_build(const struct route_group *const *groups)
 {
 	struct json_object *document = jb_object();
+	struct schema_set set = {0};
 	jb_put_str(document, "openapi", "3.1.0");
 	jb_put_raw(document, "info", BYTES("{\"title\":\"Sluice\",\"version\":\"1\"}"));
-	jb_put_raw(document, "components",
-		   BYTES("{\"securitySchemes\":{"
-			 "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
-			 "\"token\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"token\"}}}"));
 	jb_put_raw(document, "security", BYTES("[{\"bearer\":[]},{\"token\":[]}]"));
-	jb_put(document, "paths", paths(groups));
+	jb_put(document, "paths", paths(groups, &set));
+	jb_put(document, "components", components(&set));
 	return document;
 }

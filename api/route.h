@@ -13,11 +13,15 @@
 struct api;
 
 enum route_flags {
-	ROUTE_OPEN = 1,   /**< No token is asked for. */
-	ROUTE_ALWAYS = 2, /**< Also served before the gateway is ready and while it stops. */
-	ROUTE_JSON = 4,   /**< The body is JSON: indexed before the handler runs. */
-	ROUTE_EMPTY = 8,  /**< With ROUTE_JSON: no body at all is fine too. */
-	ROUTE_LOCAL = 16, /**< No token is asked of callers on this machine. */
+	ROUTE_OPEN = 1,       /**< No token is asked for. */
+	ROUTE_ALWAYS = 2,     /**< Also served before the gateway is ready and while it stops. */
+	ROUTE_JSON = 4,       /**< The body is JSON: indexed before the handler runs. */
+	ROUTE_EMPTY = 8,      /**< With ROUTE_JSON: no body at all is fine too. */
+	ROUTE_LOCAL = 16,     /**< No token is asked of callers on this machine. */
+	ROUTE_BARE = 32,      /**< What it answers is the payload, without an envelope, */
+	ROUTE_STATE = 64,     /**< and comes with 503 too. */
+	ROUTE_PARTS = 128,    /**< What it produces comes in parts where asked for: 206. */
+	ROUTE_MAY_LACK = 256, /**< The payload may be left out. */
 };
 
 struct route_query {
@@ -32,9 +36,10 @@ struct route {
 	size_t body_max; /**< 0: the configured limit. */
 	/* For openapi.json: */
 	const char *summary;
-	const struct field *fields;      /**< Of the body; NULL: none, or free. */
+	const struct field *fields; /**< Of the body; or what it is as a whole: */
+	const struct schema *body;
 	const struct route_query *query; /**< Ended by a NULL name; NULL: none. */
-	const char *payload;             /**< JSON schema text of the payload; NULL: none. */
+	const struct shape *payload;     /**< PAYLOAD(...); NULL: none. */
 	const char *produces;            /**< Media type if it is not an envelope; or beside it,
 					  * with `payload`. */
 };

@@ -110,11 +110,32 @@ static int release(struct api *api, struct request *req, struct reply *reply)
 	return rc;
 }
 
-#define ADMISSION_SCHEMA                                                                           \
-	"{\"type\":\"object\",\"properties\":{\"held\":{\"type\":\"boolean\"},"                    \
-	"\"heldJobs\":{\"type\":\"integer\"},\"jobsInAdmission\":{\"type\":\"integer\"},"          \
-	"\"jobsInAdmissionMax\":{\"type\":\"integer\"},\"holds\":{\"type\":\"array\","             \
-	"\"items\":{\"type\":\"object\"}}}}"
+static const struct schema_member hold_members[] = {
+	MEMBER("kind", TEXT, SHAPE_MAYBE, "Jobs of this kind only."),
+	MEMBER("userID", TEXT, SHAPE_MAYBE, "Jobs of this user only."),
+	MEMBER("reason", TEXT, 0, NULL),
+	MEMBER("who", TEXT, 0, "Id of the token that held it."),
+	MEMBER("since", TIME, 0, NULL),
+	{0},
+};
+static const struct schema hold_schema = {.name = "Hold", .member = hold_members};
+
+#define ADMISSION_SHOWN                                                                            \
+	MEMBER("held", BOOL, 0, "Is there any hold?"), MEMBER("heldJobs", INT, 0, NULL),           \
+		MEMBER("jobsInAdmission", INT, 0, NULL),                                           \
+		MEMBER("jobsInAdmissionMax", INT, 0, NULL),                                        \
+		MEMBER_OF("holds", hold_schema, SHAPE_LIST, NULL)
+
+static const struct schema_member admission_members[] = {ADMISSION_SHOWN, {0}};
+static const struct schema admission_schema = {.name = "Admission", .member = admission_members};
+
+static const struct schema_member released_members[] = {
+	ADMISSION_SHOWN,
+	MEMBER("changed", BOOL, 0, "Was there such a hold?"),
+	{0},
+};
+static const struct schema released_schema = {.name = "AdmissionReleased",
+					      .member = released_members};
 
 static const struct route routes[] = {
 	{
@@ -123,7 +144,7 @@ static const struct route routes[] = {
 		.needs = PRIV_READ_FEATURE,
 		.handle = look,
 		.summary = "Is admission held, for whom, by whom and why; how many jobs are held",
-		.payload = ADMISSION_SCHEMA,
+		.payload = PAYLOAD(ONE_OF(admission_schema)),
 	},
 	{
 		.method = "PUT",
@@ -133,7 +154,7 @@ static const struct route routes[] = {
 		.handle = hold,
 		.summary = "Hold admission: jobs are stored, not admitted",
 		.fields = hold_fields,
-		.payload = ADMISSION_SCHEMA,
+		.payload = PAYLOAD(ONE_OF(admission_schema)),
 	},
 	{
 		.method = "PUT",
@@ -143,7 +164,7 @@ static const struct route routes[] = {
 		.handle = release,
 		.summary = "Lift exactly that hold; held jobs go on in their order",
 		.fields = release_fields,
-		.payload = ADMISSION_SCHEMA,
+		.payload = PAYLOAD(ONE_OF(released_schema)),
 	},
 };
 

@@ -147,6 +147,20 @@ static const struct route_query query[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct schema_member entry_members[] = {
+	MEMBER("id", INT, 0, "Rises."),
+	MEMBER("time", TIME, 0, NULL),
+	MEMBER("token", TEXT, 0, "Id of the token, or a word for who it was."),
+	MEMBER("address", TEXT, 0, "Where it came from."),
+	MEMBER("action", TEXT, 0, "feature.register, say."),
+	MEMBER("target", TEXT, SHAPE_MAYBE, "Which one."),
+	MEMBER("reason", TEXT, SHAPE_MAYBE, NULL),
+	MEMBER("before", ANY, SHAPE_MAYBE, "What it was, without secrets."),
+	MEMBER("after", ANY, SHAPE_MAYBE, "What it became."),
+	{0},
+};
+static const struct schema entry_schema = {.name = "AuditEntry", .member = entry_members};
+
 static const struct route routes[] = {
 	{
 		.method = "GET",
@@ -155,11 +169,7 @@ static const struct route routes[] = {
 		.handle = audit,
 		.summary = "Who changed what, from where, and what it was before and after",
 		.query = query,
-		.payload = "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-			   "\"id\":{\"type\":\"integer\"},\"time\":{\"type\":\"string\"},"
-			   "\"token\":{\"type\":\"string\"},\"address\":{\"type\":\"string\"},"
-			   "\"action\":{\"type\":\"string\"},\"target\":{\"type\":\"string\"},"
-			   "\"reason\":{\"type\":\"string\"},\"before\":{},\"after\":{}}}}",
+		.payload = PAYLOAD(LIST_OF(entry_schema)),
 	},
 };
 

@@ -253,6 +253,27 @@ static int backup(struct api *api, struct request *req, struct reply *reply)
 	return rc;
 }
 
+static const struct schema_member progress_members[] = {
+	MEMBER("running", BOOL, 0, "Only while it does there are the others."),
+	MEMBER("bytes", INT, SHAPE_MAYBE, "So far."),
+	MEMBER("ofAbout", INT, SHAPE_MAYBE, "Bytes in the end."),
+	MEMBER("tookMs", INT, SHAPE_MAYBE, "So far."),
+	{0},
+};
+static const struct schema progress_schema = {.name = "BackupProgress", .member = progress_members};
+
+static const struct schema_member made_members[] = {
+	MEMBER("folder", TEXT, 0, "Its full path."),
+	MEMBER("bytes", INT, 0, NULL),
+	MEMBER("jobs", INT, 0, NULL),
+	MEMBER("features", INT, 0, NULL),
+	MEMBER("tokens", INT, 0, NULL),
+	MEMBER("secretKey", BOOL, 0, "Is it in there, sealed?"),
+	MEMBER("tookMs", INT, 0, NULL),
+	{0},
+};
+static const struct schema made_schema = {.name = "Backup", .member = made_members};
+
 static const struct route routes[] = {
 	{
 		.method = "GET",
@@ -262,9 +283,7 @@ static const struct route routes[] = {
 		.summary =
 			"Whether a backup is being made, and how far it is: sent ones while they "
 			"are copied, before the first byte is sent",
-		.payload = "{\"type\":\"object\",\"required\":[\"running\"],\"properties\":{"
-			   "\"running\":{\"type\":\"boolean\"},\"bytes\":{\"type\":\"integer\"},"
-			   "\"ofAbout\":{\"type\":\"integer\"},\"tookMs\":{\"type\":\"integer\"}}}",
+		.payload = PAYLOAD(ONE_OF(progress_schema)),
 	},
 	{
 		.method = "POST",
@@ -275,11 +294,7 @@ static const struct route routes[] = {
 		.summary = "A consistent copy of the store, into a new folder below backup.dir, or "
 			   "as the answer",
 		.fields = backup_fields,
-		.payload = "{\"type\":\"object\",\"properties\":{"
-			   "\"folder\":{\"type\":\"string\"},\"bytes\":{\"type\":\"integer\"},"
-			   "\"jobs\":{\"type\":\"integer\"},\"features\":{\"type\":\"integer\"},"
-			   "\"tokens\":{\"type\":\"integer\"},\"secretKey\":{\"type\":\"boolean\"},"
-			   "\"tookMs\":{\"type\":\"integer\"}}}",
+		.payload = PAYLOAD(ONE_OF(made_schema)),
 		.produces = "application/octet-stream",
 	},
 };

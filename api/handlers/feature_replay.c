@@ -5,6 +5,7 @@
  * An answer holds as many jobs as fit into its time and size; `next` is what to send for the rest.
  */
 #include "api/handlers/feature_replay.h"
+#include "api/handlers/schemas.h"
 
 enum {
 	LAST_DEFAULT = 20,
@@ -27,7 +28,8 @@ static const struct field fields[] = {
 	 .kind = FIELD_OBJECT,
 	 .flags = FIELD_FILLED,
 	 AT(feature),
-	 .help = "The candidate, as it would be registered; or:"},
+	 .help = "The candidate, as it would be registered; or:",
+	 .of = &schema_feature_input},
 	{.name = "name",
 	 .kind = FIELD_TEXT,
 	 .flags = FIELD_FILLED,
@@ -275,6 +277,35 @@ static int replay(struct api *api, struct request *req, struct reply *reply)
 	return rc;
 }
 
+static const struct schema_member sum_members[] = {
+	MEMBER("same", INT, 0, NULL),
+	MEMBER("changed", INT, 0, NULL),
+	MEMBER("failed", INT, 0, NULL),
+	MEMBER("notConcerned", INT, 0, NULL),
+	MEMBER("leftOut", INT, 0, NULL),
+	MEMBER("jobs", INT, 0, "All together."),
+	{0},
+};
+static const struct schema sum_schema = {.name = "ReplaySum", .member = sum_members};
+
+static const struct schema_member next_members[] = {
+	MEMBER("jobIDs", UUID, SHAPE_LIST | SHAPE_MAYBE, NULL),
+	MEMBER("last", INT, SHAPE_MAYBE, NULL),
+	MEMBER("after", UUID, SHAPE_MAYBE, NULL),
+	{0},
+};
+static const struct schema next_schema = {.name = "ReplayNext", .member = next_members};
+
+static const struct schema_member replay_members[] = {
+	MEMBER("feature", TEXT, 0, NULL),
+	MEMBER_OF("from", schema_plugin_type, 0, "The stage that it begins with."),
+	MEMBER_OF("sum", sum_schema, 0, NULL),
+	MEMBER_OF("results", schema_replay_result, SHAPE_LIST, NULL),
+	MEMBER_OF("next", next_schema, SHAPE_MAYBE, "What to send for the rest, with the feature."),
+	{0},
+};
+static const struct schema replay_schema = {.name = "Replay", .member = replay_members};
+
 static const struct route routes[] = {
 	{
 		.method = "POST",
@@ -284,9 +315,7 @@ static const struct route routes[] = {
 		.handle = replay,
 		.summary = "Run stored jobs through a candidate as dry runs; what would change",
 		.fields = fields,
-		.payload = "{\"type\":\"object\",\"properties\":{\"sum\":{\"type\":\"object\"},"
-			   "\"results\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
-			   "\"next\":{\"type\":\"object\"}}}",
+		.payload = PAYLOAD(ONE_OF(replay_schema)),
 	},
 };
 

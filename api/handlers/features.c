@@ -1,5 +1,6 @@
 /* /v1/features: registering features, turning them on and off. */
 #include "api/api.h"
+#include "api/handlers/schemas.h"
 
 static struct feature_caller caller_of(const struct request *req)
 {
@@ -119,8 +120,6 @@ static int detail(struct api *api, struct request *req, struct reply *reply)
 	return 0;
 }
 
-#define FEATURE_SCHEMA "{\"type\":\"object\",\"description\":\"A feature\"}"
-
 static const struct route routes[] = {
 	{
 		.method = "POST",
@@ -129,7 +128,8 @@ static const struct route routes[] = {
 		.flags = ROUTE_JSON,
 		.handle = post,
 		.summary = "Register a feature, or replace it",
-		.payload = FEATURE_SCHEMA,
+		.body = &schema_feature_input,
+		.payload = PAYLOAD(ONE_OF(schema_feature_registered)),
 	},
 	{
 		.method = "DELETE",
@@ -160,7 +160,7 @@ static const struct route routes[] = {
 		.handle = rotate_key,
 		.summary = "Give a feature another signing key; the answer shows it, once",
 		.fields = rotate_fields,
-		.payload = FEATURE_SCHEMA,
+		.payload = PAYLOAD(ONE_OF(schema_feature_rotated)),
 	},
 	{
 		.method = "GET",
@@ -168,7 +168,7 @@ static const struct route routes[] = {
 		.needs = PRIV_READ_FEATURE,
 		.handle = list,
 		.summary = "Features of an author; \"all\" for every author",
-		.payload = "{\"type\":\"array\",\"items\":" FEATURE_SCHEMA "}",
+		.payload = PAYLOAD(LIST_OF(schema_feature)),
 	},
 	{
 		.method = "GET",
@@ -176,7 +176,7 @@ static const struct route routes[] = {
 		.needs = PRIV_READ_FEATURE,
 		.handle = detail,
 		.summary = "One feature",
-		.payload = FEATURE_SCHEMA,
+		.payload = PAYLOAD(ONE_OF(schema_feature)),
 	},
 };
 

@@ -95,31 +95,49 @@ static int openapi(struct api *api, struct request *req, struct reply *reply)
 	return answer_json(reply, document);
 }
 
+static const struct schema_member alive_members[] = {MEMBER_WORD("status", "alive", 0, NULL), {0}};
+static const struct schema alive_schema = {.name = "Alive", .member = alive_members};
+
+static const struct schema_member ready_members[] = {
+	MEMBER_WORD("status", "starting ready stopping", 0, NULL),
+	MEMBER("reasons", TEXT, SHAPE_LIST, "Why it is not ready."),
+	MEMBER("notes", TEXT, SHAPE_LIST, "What an operator should look at."),
+	{0},
+};
+static const struct schema ready_schema = {.name = "Ready", .member = ready_members};
+
+static const struct schema_member document_members[] = {
+	MEMBER("openapi", TEXT, 0, NULL),    MEMBER("info", FREE, 0, NULL),
+	MEMBER("components", FREE, 0, NULL), MEMBER("security", ANY, 0, NULL),
+	MEMBER("paths", FREE, 0, NULL),      {0},
+};
+static const struct schema document_schema = {.name = "OpenAPI", .member = document_members};
+
 static const struct route routes[] = {
 	{
 		.method = "GET",
 		.pattern = "/healthz",
-		.flags = ROUTE_OPEN | ROUTE_ALWAYS,
+		.flags = ROUTE_OPEN | ROUTE_ALWAYS | ROUTE_BARE,
 		.handle = healthz,
 		.summary = "Is the process alive?",
-		.produces = "application/json",
+		.payload = PAYLOAD(ONE_OF(alive_schema)),
 	},
 	{
 		.method = "GET",
 		.pattern = "/readyz",
-		.flags = ROUTE_OPEN | ROUTE_ALWAYS,
+		.flags = ROUTE_OPEN | ROUTE_ALWAYS | ROUTE_BARE | ROUTE_STATE,
 		.handle = readyz,
 		.summary = "Is the store open and recovery done? 503 until then, with `reasons`; "
 			   "`notes` lists what an operator should look at.",
-		.produces = "application/json",
+		.payload = PAYLOAD(ONE_OF(ready_schema)),
 	},
 	{
 		.method = "GET",
 		.pattern = "/openapi.json",
-		.flags = ROUTE_OPEN,
+		.flags = ROUTE_OPEN | ROUTE_BARE,
 		.handle = openapi,
 		.summary = "This description.",
-		.produces = "application/json",
+		.payload = PAYLOAD(ONE_OF(document_schema)),
 	},
 };
 

@@ -3,6 +3,7 @@
 #include "core/hooks.h"
 #include "api/api.h"
 #include "api/handlers/job_filter.h"
+#include "api/handlers/schemas.h"
 #include "core/base/crash.h"
 
 #include <stdio.h>
@@ -402,6 +403,35 @@ static int redeliver(struct api *api, struct request *req, struct reply *reply)
 	return 0;
 }
 
+/* ---- what they look like ---- */
+
+static const struct schema_member delivery_members[] = {
+	MEMBER("id", TEXT, 0, "For redeliver."),
+	MEMBER("plugin", TEXT, 0, "Key of the LifeHook."),
+	MEMBER("jobID", UUID, 0, NULL),
+	MEMBER_WORD("state", "pending retrying dead", 0, NULL),
+	MEMBER_OF("currentState", schema_job_state, 0, "What it is to be told."),
+	MEMBER("sequence", INT, 0, "Of the job's changes, from 1."),
+	MEMBER("time", TIME, 0, "Of the change."),
+	MEMBER("attempts", INT, 0, NULL),
+	MEMBER("lastAttemptAt", TIME, SHAPE_NULL, NULL),
+	MEMBER("lastStatus", INT, SHAPE_MAYBE, "Of the last answer."),
+	MEMBER("lastAnswer", TEXT, SHAPE_MAYBE, "What it said, or why there was none."),
+	MEMBER("nextAttemptAt", TIME, SHAPE_NULL, "null: not by itself."),
+	MEMBER("deadSince", TIME, SHAPE_MAYBE, NULL),
+	MEMBER_WORD("cause", "exception gone expired overflow", SHAPE_MAYBE, "Of its death."),
+	MEMBER("reason", TEXT, 0, "Why it is where it is, in words."),
+	{0},
+};
+static const struct schema delivery_schema = {.name = "Delivery", .member = delivery_members};
+
+static const struct schema_member redelivered_members[] = {
+	MEMBER("redelivered", INT, 0, "So many are sent again."),
+	{0},
+};
+static const struct schema redelivered_schema = {.name = "Redelivered",
+						 .member = redelivered_members};
+
 static const struct route routes[] = {
 	{
 		.method = "GET",
@@ -410,8 +440,7 @@ static const struct route routes[] = {
 		.handle = deliveries,
 		.summary = "What LifeHooks are still to be told, or refused",
 		.query = list_query,
-		.payload = "{\"type\":\"array\",\"items\":{\"type\":\"object\","
-			   "\"description\":\"A delivery\"}}",
+		.payload = PAYLOAD(LIST_OF(delivery_schema)),
 	},
 	{
 		.method = "POST",
@@ -421,8 +450,7 @@ static const struct route routes[] = {
 		.handle = redeliver,
 		.summary = "Send dead deliveries again",
 		.fields = redeliver_fields,
-		.payload = "{\"type\":\"object\",\"properties\":{\"redelivered\":"
-			   "{\"type\":\"integer\"}}}",
+		.payload = PAYLOAD(ONE_OF(redelivered_schema)),
 	},
 };
 

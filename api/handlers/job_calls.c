@@ -1,9 +1,44 @@
 /* GET /v1/job/calls: the requests that plugins got about a job, made again from what each
  * stage was given, as a file of recorded calls (plugins-sdk/schema, RecordedCalls). */
 #include "api/handlers/job_read.h"
+#include "api/handlers/schemas.h"
 #include "core/ledger/kept.h"
 
 enum { CALLS_MAX = 1024 /* of one job */ };
+
+static const struct schema_member headers_members[] = {
+	MEMBER_WORD("Sluice-Protocol", "1", 0, NULL),
+	MEMBER("Sluice-Job-Id", UUID, 0, NULL),
+	MEMBER("Sluice-Plugin-Key", TEXT, 0, NULL),
+	MEMBER_OF("Sluice-Stage", schema_plugin_type, 0, NULL),
+	MEMBER_WORD("Sluice-Attempt", "1", 0, NULL),
+	{0},
+};
+static const struct schema headers_schema = {.name = "RecordedHeaders", .member = headers_members};
+
+static const struct schema_member body_members[] = {
+	MEMBER("factors", FREE, 0, NULL),
+	MEMBER("header", FREE, 0, NULL),
+	MEMBER("job", FREE, 0, NULL),
+	{0},
+};
+static const struct schema body_schema = {.name = "RecordedBody", .member = body_members};
+
+static const struct schema_member call_members[] = {
+	MEMBER_OF("pluginType", schema_plugin_type, 0, NULL),
+	MEMBER("pluginKey", TEXT, 0, NULL),
+	MEMBER_OF("headers", headers_schema, 0, NULL),
+	MEMBER_OF("body", body_schema, 0, "As it was sent."),
+	{0},
+};
+static const struct schema call_schema = {.name = "RecordedCall", .member = call_members};
+
+static const struct schema_member calls_members[] = {
+	MEMBER("protocol", INT, 0, NULL),
+	MEMBER_OF("calls", call_schema, SHAPE_LIST, NULL),
+	{0},
+};
+const struct schema schema_recorded_calls = {.name = "RecordedCalls", .member = calls_members};
 
 struct recording {
 	struct store_txn *txn;

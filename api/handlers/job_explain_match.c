@@ -1,7 +1,19 @@
 /* GET /v1/job/explain with ?plugin=KEY or ?all=true: which plugins match a job now, and by
  * which condition the others do not. */
 #include "api/handlers/job_explain.h"
+#include "api/handlers/schemas.h"
 #include "api/handlers/selector_show.h"
+
+static const struct schema_member match_members[] = {
+	SELECTOR_RESULT_MEMBERS,
+	MEMBER("plugin", TEXT, 0, "Its key."),
+	MEMBER_OF("pluginType", schema_plugin_type, 0, NULL),
+	MEMBER("sequence", INT, 0, NULL),
+	MEMBER("enabled", BOOL, 0, "Is its feature on?"),
+	MEMBER("note", TEXT, SHAPE_MAYBE, "Why it is not asked though it matches."),
+	{0},
+};
+const struct schema schema_plugin_match = {.name = "PluginMatch", .member = match_members};
 
 enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, HEADER_DEPTH_MAX = 80 };
 

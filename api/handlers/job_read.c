@@ -1,5 +1,6 @@
 /* /v1/job: reading one job. */
 #include "api/handlers/job_read.h"
+#include "api/handlers/schemas.h"
 
 int job_read_find(struct store_txn *txn, const struct request *req, struct job *ret,
 		  struct sl_error *err)
@@ -107,26 +108,56 @@ static int events(struct api *api, struct request *req, struct reply *reply)
 #define READ(path, function, words, schema)                                                        \
 	{                                                                                          \
 		.method = "GET", .pattern = path, .needs = PRIV_READ_JOB, .handle = function,      \
-		.summary = words, .payload = schema                                                \
+		.summary = words, .payload = PAYLOAD(schema)                                       \
 	}
 
-#define JOB_ARTIFACTS_SCHEMA                                                                       \
-	"{\"type\":\"object\",\"properties\":{\"entries\":{\"type\":\"array\",\"items\":{"         \
-	"\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"path\":{"            \
-	"\"type\":\"string\"},\"type\":{\"enum\":[\"file\",\"folder\",\"link\",\"other\"]},"       \
-	"\"size\":{\"type\":[\"integer\",\"null\"]},\"modified\":{\"type\":\"string\"}}}},"        \
-	"\"cut\":{\"type\":\"boolean\"}}}"
+/* ---- what they look like ---- */
+
+static const struct schema_member file_members[] = {
+	MEMBER("name", TEXT, 0, NULL),
+	MEMBER("path", TEXT, SHAPE_MAYBE, "How to ask for it, where the name is no UTF-8."),
+	MEMBER_WORD("type", "file folder link other", 0, NULL),
+	MEMBER("size", INT, SHAPE_NULL, "Bytes of a file."),
+	MEMBER("modified", TIME, 0, NULL),
+	{0},
+};
+static const struct schema file = {.name = "Artifact", .member = file_members};
+
+static const struct schema_member folder_members[] = {
+	MEMBER_OF("entries", file, SHAPE_LIST, NULL),
+	MEMBER("cut", BOOL, 0, "There are more."),
+	{0},
+};
+static const struct schema folder = {.name = "Artifacts", .member = folder_members};
+
+static const struct schema_member group_members[] = {
+	MEMBER("count", INT, 0, NULL),
+	MEMBER_OF("state", schema_job_state, SHAPE_MAYBE, "This and the others as asked for."),
+	MEMBER("reasonCode", TEXT, SHAPE_MAYBE, NULL),
+	MEMBER("plugin", TEXT, SHAPE_MAYBE, "Empty: those without."),
+	MEMBER("kind", TEXT, SHAPE_MAYBE, NULL),
+	MEMBER("userID", TEXT, SHAPE_MAYBE, NULL),
+	{0},
+};
+static const struct schema group = {.name = "JobGroup", .member = group_members};
+
+static const struct schema_member count_members[] = {
+	MEMBER("count", INT, 0, NULL),
+	MEMBER_OF("groups", group, SHAPE_LIST | SHAPE_MAYBE, "With groupBy; the largest first."),
+	{0},
+};
+static const struct schema count = {.name = "JobCount", .member = count_members};
 
 static const struct route routes[] = {
-	READ("/v1/job/config/{jobID}", config, "The job as submitted", "{\"type\":\"object\"}"),
+	READ("/v1/job/config/{jobID}", config, "The job as submitted", ONE_OF(schema_job_document)),
 	READ("/v1/job/taskset/{jobID}", taskset, "Its TaskSet as it stands",
-	     "{\"type\":\"object\"}"),
+	     ONE_OF(schema_taskset)),
 	READ("/v1/job/detail/{jobID}", detail, "State, roles and replicas",
-	     "{\"type\":\"object\"}"),
+	     ONE_OF(schema_job_detail)),
 	READ("/v1/job/events/{jobID}", events, "What happened to it, in order",
-	     "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"),
+	     LIST_OF(schema_job_event)),
 	READ("/v1/job/calls/{jobID}", job_read_calls,
-	     "What plugins were asked about it, as recorded calls", "{\"type\":\"object\"}"),
+	     "What plugins were asked about it, as recorded calls", ONE_OF(schema_recorded_calls)),
 	{
 		.method = "GET",
 		.pattern = "/v1/job/explain/{jobID}",
@@ -134,7 +165,8 @@ static const struct route routes[] = {
 		.handle = job_read_explain,
 		.summary = "Why it is where it is: a sentence, the stages, who added what",
 		.query = job_explain_query,
-		.payload = "{\"type\":[\"object\",\"array\"]}", /* an array with ?all=true */
+		.payload = PAYLOAD(ONE_OF(schema_explanation), ONE_OF(schema_plugin_match),
+				   LIST_OF(schema_plugin_match)),
 	},
 	{
 		.method = "GET",
@@ -143,7 +175,7 @@ static const struct route routes[] = {
 		.handle = job_read_list,
 		.summary = "Jobs, newest first",
 		.query = job_list_query,
-		.payload = "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}",
+		.payload = PAYLOAD(LIST_OF(schema_job_summary)),
 	},
 	{
 		.method = "GET",
@@ -152,8 +184,7 @@ static const struct route routes[] = {
 		.handle = job_read_count,
 		.summary = "How many jobs match",
 		.query = job_count_query,
-		.payload = "{\"type\":\"object\",\"properties\":{\"count\":{\"type\":\"integer\"},"
-			   "\"groups\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}",
+		.payload = PAYLOAD(ONE_OF(count)),
 	},
 	{
 		.method = "GET",
@@ -170,15 +201,16 @@ static const struct route routes[] = {
 		.needs = PRIV_READ_JOB,
 		.handle = job_read_artifacts,
 		.summary = "What is in its work directory",
-		.payload = JOB_ARTIFACTS_SCHEMA,
+		.payload = PAYLOAD(ONE_OF(folder)),
 	},
 	{
 		.method = "GET",
 		.pattern = "/v1/job/artifacts/{jobID}/{path...}",
 		.needs = PRIV_READ_JOB,
+		.flags = ROUTE_PARTS,
 		.handle = job_read_artifacts,
 		.summary = "A file of its work directory (its bytes), or what is in a folder",
-		.payload = JOB_ARTIFACTS_SCHEMA,
+		.payload = PAYLOAD(ONE_OF(folder)),
 		.produces = "application/octet-stream",
 	},
 };

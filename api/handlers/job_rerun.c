@@ -123,6 +123,13 @@ static int rerun(struct api *api, struct request *req, struct reply *reply)
 	return rc;
 }
 
+static const struct schema_member rerun_members[] = {
+	MEMBER("jobID", UUID, 0, "The new one."),
+	MEMBER("rerunOf", UUID, 0, NULL),
+	{0},
+};
+static const struct schema rerun_schema = {.name = "JobRerun", .member = rerun_members};
+
 static const struct route routes[] = {
 	{
 		.method = "POST",
@@ -132,8 +139,7 @@ static const struct route routes[] = {
 		.handle = rerun,
 		.summary = "Submit a job that has ended once more, as it was",
 		.fields = no_fields,
-		.payload = "{\"type\":\"object\",\"properties\":{\"jobID\":{\"type\":"
-			   "\"string\"},\"rerunOf\":{\"type\":\"string\"}}}",
+		.payload = PAYLOAD(ONE_OF(rerun_schema)),
 	},
 };
 

@@ -1,5 +1,6 @@
 /* /v1/job: submitting, stopping, resuming. */
 #include "api/handlers/job_submission.h"
+#include "api/handlers/schemas.h"
 #include "core/policy/taskset.h"
 
 enum { IDEMPOTENCY_KEY_MAX = 255, WAIT_MAX_S = 60 };
@@ -48,7 +49,8 @@ static const struct field submit_fields[] = {
 	 .kind = FIELD_OBJECT,
 	 .flags = FIELD_REQUIRED | FIELD_FILLED,
 	 JOB_AT(job),
-	 .help = "The job itself, with `kind`."},
+	 .help = "The job itself, with `kind`.",
+	 .of = &schema_job_document},
 	{.name = "parentJobID",
 	 .kind = FIELD_TEXT,
 	 .flags = FIELD_FILLED,
@@ -363,6 +365,24 @@ static int resume(struct api *api, struct request *req, struct reply *reply)
 	return rc ? rc : driver_resume(api->driver, &r, &reply->err);
 }
 
+/* ---- what they look like ---- */
+
+static const struct schema_member submitted_members[] = {
+	MEMBER("jobID", UUID, 0, NULL),
+	MEMBER_OF("state", schema_job_state, SHAPE_MAYBE, "This and the next ones with wait."),
+	MEMBER("reason", TEXT, SHAPE_MAYBE, NULL),
+	MEMBER("reasonCode", TEXT, SHAPE_MAYBE, NULL),
+	{0},
+};
+static const struct schema submitted_schema = {.name = "JobSubmitted", .member = submitted_members};
+
+static const struct schema_member stopped_members[] = {
+	MEMBER_OF("state", schema_job_state, 0, NULL),
+	MEMBER("stopping", BOOL, 0, "Its replicas are still to end."),
+	{0},
+};
+static const struct schema stopped_schema = {.name = "JobStopped", .member = stopped_members};
+
 static const struct route routes[] = {
 	{
 		.method = "POST",
@@ -373,9 +393,7 @@ static const struct route routes[] = {
 		.summary = "Submit a job",
 		.fields = submit_fields,
 		.query = submit_query,
-		.payload = "{\"type\":\"object\",\"properties\":{\"jobID\":{\"type\":\"string\"},"
-			   "\"state\":{\"type\":\"string\"},\"reason\":{\"type\":\"string\"},"
-			   "\"reasonCode\":{\"type\":\"string\"}}}",
+		.payload = PAYLOAD(ONE_OF(submitted_schema), ONE_OF(schema_dry_run)),
 	},
 	{
 		.method = "PUT",
@@ -385,8 +403,7 @@ static const struct route routes[] = {
 		.handle = stop,
 		.summary = "Stop a job",
 		.fields = stop_fields,
-		.payload = "{\"type\":\"object\",\"properties\":{\"state\":{\"type\":\"string\"},"
-			   "\"stopping\":{\"type\":\"boolean\"}}}",
+		.payload = PAYLOAD(ONE_OF(stopped_schema)),
 	},
 	{
 		.method = "PUT",

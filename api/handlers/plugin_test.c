@@ -1,5 +1,6 @@
 /* POST /v1/plugins/test: one signed sample call to a plugin, and the verdict on it. */
 #include "api/api.h"
+#include "api/handlers/schemas.h"
 #include "core/ledger/feed.h"
 #include "core/ledger/kept.h"
 #include "core/policy/taskset.h"
@@ -25,7 +26,8 @@ static const struct field fields[] = {
 	 .kind = FIELD_OBJECT,
 	 .flags = FIELD_FILLED,
 	 AT(plugin),
-	 .help = "a plugin as in a feature (its jobSelector is not needed)."},
+	 .help = "a plugin as in a feature (its jobSelector is not needed).",
+	 .of = &schema_plugin_input},
 	{.name = "authorization",
 	 .kind = FIELD_TEXT,
 	 AT(authorization),
@@ -39,7 +41,8 @@ static const struct field fields[] = {
 	 .flags = FIELD_FILLED,
 	 AT(job),
 	 .help = "The document that the plugin is sent; by default a small TaskSet. A LifeHook "
-		 "is sent a sample change of state."},
+		 "is sent a sample change of state.",
+	 .of = &schema_job_document},
 	{.name = "header",
 	 .kind = FIELD_OBJECT,
 	 AT(header),
@@ -323,6 +326,21 @@ static int test(struct api *api, struct request *req, struct reply *reply)
 	return rc;
 }
 
+static const struct schema_member verdict_members[] = {
+	MEMBER("summary", TEXT, 0, NULL),
+	MEMBER_WORD("verdict", "legal illegal unreached", 0, NULL),
+	MEMBER("reached", BOOL, 0, "Did it answer?"),
+	MEMBER("status", INT, SHAPE_MAYBE, "Of its answer."),
+	MEMBER("understood", TEXT, SHAPE_MAYBE, "Of a legal answer."),
+	MEMBER("wrong", TEXT, SHAPE_MAYBE, "What is wrong otherwise."),
+	MEMBER("incrementViolated", BOOL, SHAPE_MAYBE, "It changed what it may not."),
+	MEMBER("durationUs", INT, 0, "Microseconds."),
+	MEMBER("answer", TEXT, SHAPE_MAYBE, "Its body."),
+	MEMBER("sent", FREE, 0, "The body that it was sent."),
+	{0},
+};
+static const struct schema verdict_schema = {.name = "PluginVerdict", .member = verdict_members};
+
 static const struct route routes[] = {
 	{
 		.method = "POST",
@@ -332,11 +350,7 @@ static const struct route routes[] = {
 		.handle = test,
 		.summary = "One signed sample call to a plugin, registered or not; the verdict",
 		.fields = fields,
-		.payload = "{\"type\":\"object\",\"properties\":{\"summary\":{\"type\":\"string\"},"
-			   "\"verdict\":{\"type\":\"string\",\"enum\":[\"legal\",\"illegal\","
-			   "\"unreached\"]},\"status\":{\"type\":\"integer\"},\"understood\":{"
-			   "\"type\":\"string\"},\"wrong\":{\"type\":\"string\"},\"durationUs\":{"
-			   "\"type\":\"integer\"},\"answer\":{\"type\":\"string\"}}}",
+		.payload = PAYLOAD(ONE_OF(verdict_schema)),
 	},
 };
 

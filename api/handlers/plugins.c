@@ -1,5 +1,6 @@
 /* /v1/plugins: what is registered, in which order it runs. */
 #include "api/api.h"
+#include "api/handlers/schemas.h"
 
 struct order_body {
 	struct bytes before, after, type;
@@ -22,7 +23,8 @@ static const struct field order_fields[] = {
 	 .kind = FIELD_TEXT,
 	 .flags = FIELD_REQUIRED | FIELD_FILLED,
 	 ORDER_AT(type),
-	 .help = "The type of both."},
+	 .help = "The type of both.",
+	 .of = &schema_plugin_type},
 	{0},
 };
 
@@ -152,8 +154,6 @@ static int list(struct api *api, struct request *req, struct reply *reply)
 	return 0;
 }
 
-#define PLUGIN_SCHEMA "{\"type\":\"object\",\"description\":\"A plugin\"}"
-
 static const struct route routes[] = {
 	{
 		.method = "PUT",
@@ -168,12 +168,12 @@ static const struct route routes[] = {
 		.method = "PUT",
 		.pattern = "/v1/plugins/override/{key}",
 		.needs = PRIV_WRITE_FEATURE,
-		.flags = ROUTE_JSON,
+		.flags = ROUTE_JSON | ROUTE_MAY_LACK, /* of one that is gone */
 		.handle = override,
 		.summary = "Set what wins over what is registered of a plugin, now and later; {} "
 			   "clears",
 		.fields = override_fields,
-		.payload = PLUGIN_SCHEMA,
+		.payload = PAYLOAD(ONE_OF(schema_plugin)),
 	},
 	{
 		.method = "GET",
@@ -181,7 +181,7 @@ static const struct route routes[] = {
 		.needs = PRIV_READ_FEATURE,
 		.handle = detail,
 		.summary = "One plugin",
-		.payload = PLUGIN_SCHEMA,
+		.payload = PAYLOAD(ONE_OF(schema_plugin)),
 	},
 	{
 		.method = "GET",
@@ -189,7 +189,7 @@ static const struct route routes[] = {
 		.needs = PRIV_READ_FEATURE,
 		.handle = list,
 		.summary = "Plugins of a type, in execution order",
-		.payload = "{\"type\":\"array\",\"items\":" PLUGIN_SCHEMA "}",
+		.payload = PAYLOAD(LIST_OF(schema_plugin)),
 	},
 };
 

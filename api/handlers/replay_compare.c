@@ -1,11 +1,39 @@
 /* What a candidate would have changed of a job: its end, decisions, factors, TaskSet. */
 #include "api/handlers/feature_replay.h"
+#include "api/handlers/schemas.h"
 #include "core/diff.h"
 
 enum {
 	DIFFS_MAX = 50,   /* told of one job */
 	VALUE_MAX = 2000, /* bytes of a value that is told */
 };
+
+static const struct schema_member change_members[] = {
+	MEMBER_WORD("what", "state decision answer factors taskset", 0, NULL),
+	MEMBER("path", TEXT, SHAPE_MAYBE, "A JSON pointer."),
+	MEMBER("plugin", TEXT, SHAPE_MAYBE, NULL),
+	MEMBER("old", ANY, 0, "null: nothing."),
+	MEMBER("new", ANY, 0, NULL),
+	MEMBER("reason", TEXT, SHAPE_MAYBE | SHAPE_NULL, NULL),
+	{0},
+};
+static const struct schema change_schema = {.name = "ReplayChange", .member = change_members};
+
+#define ENDS "preparing suspended waiting running succeeded failed stopped admitted"
+
+static const struct schema_member result_members[] = {
+	MEMBER("jobID", UUID, 0, NULL),
+	MEMBER_WORD("outcome", "same changed failed notConcerned leftOut", 0, NULL),
+	MEMBER("reason", TEXT, SHAPE_MAYBE, NULL),
+	MEMBER_WORD("was", ENDS, SHAPE_MAYBE, "How admission ended."),
+	MEMBER_WORD("wouldBe", ENDS " unknown", SHAPE_MAYBE, NULL),
+	MEMBER("decidedBy", TEXT, SHAPE_MAYBE, "A plugin that is not asked now."),
+	MEMBER_OF("changes", change_schema, SHAPE_LIST | SHAPE_MAYBE, NULL),
+	MEMBER("moreChanges", INT, SHAPE_MAYBE, "So many are not told."),
+	MEMBER("skipped", TEXT, SHAPE_LIST | SHAPE_MAYBE, "Plugins with side effects."),
+	{0},
+};
+const struct schema schema_replay_result = {.name = "ReplayResult", .member = result_members};
 
 const char *replay_outcome_name(enum replay_outcome outcome)
 {

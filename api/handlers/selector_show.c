@@ -1,6 +1,18 @@
 #include "api/handlers/selector_show.h"
+#include "api/handlers/schemas.h"
 
 enum { VALUE_MAX = 1 << 20 };
+
+static const struct schema_member condition_members[] = {
+	MEMBER("name", TEXT, 0, NULL),
+	MEMBER("key", TEXT, 0, NULL),
+	MEMBER("expect", TEXT, 0, NULL),
+	MEMBER("value", TEXT, SHAPE_NULL, "What the header has there; null: nothing."),
+	MEMBER("verdict", BOOL, SHAPE_NULL, "null: it cannot be told."),
+	{0},
+};
+const struct schema schema_condition_result = {.name = "ConditionResult",
+					       .member = condition_members};
 
 static void put_verdict(struct json_object *to, const char *key, enum verdict verdict)
 {

@@ -1,5 +1,6 @@
 /* /v1/selectors/test: would this jobSelector match? */
 #include "api/api.h"
+#include "api/handlers/schemas.h"
 #include "api/handlers/selector_show.h"
 
 struct test_body {
@@ -14,7 +15,8 @@ static const struct field fields[] = {
 	 .kind = FIELD_OBJECT,
 	 .flags = FIELD_REQUIRED | FIELD_FILLED,
 	 TEST_AT(selector),
-	 .help = "Conditions and an expression."},
+	 .help = "Conditions and an expression.",
+	 .of = &schema_job_selector},
 	{.name = "header",
 	 .kind = FIELD_OBJECT,
 	 TEST_AT(header),
@@ -80,6 +82,9 @@ static int try(struct api *api, struct request *req, struct reply *reply)
 	return rc;
 }
 
+static const struct schema_member result_members[] = {SELECTOR_RESULT_MEMBERS, {0}};
+static const struct schema result_schema = {.name = "SelectorResult", .member = result_members};
+
 static const struct route routes[] = {
 	{
 		.method = "POST",
@@ -89,10 +94,7 @@ static const struct route routes[] = {
 		.handle = try,
 		.summary = "Try a jobSelector on header information or on a stored job",
 		.fields = fields,
-		.payload =
-			"{\"type\":\"object\",\"properties\":{\"matched\":{\"type\":[\"boolean\","
-			"\"null\"]},\"conditions\":{\"type\":\"array\"},\"error\":{\"type\":"
-			"\"string\"}}}",
+		.payload = PAYLOAD(ONE_OF(result_schema)),
 	},
 };
 

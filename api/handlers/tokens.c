@@ -285,6 +285,33 @@ static int get_tokens(struct api *api, struct request *req, struct reply *reply)
 	return 0;
 }
 
+static const char *privilege_word(int i) { return privilege_name(1u << i); }
+
+static const struct schema privilege_schema = {
+	.name = "Privilege", .word = privilege_word, .words = __builtin_ctz(PRIV_ADMIN)};
+
+static const struct schema_member token_members[] = {
+	MEMBER("id", TEXT, 0, "Names it; it is not the access id, which is never shown again."),
+	MEMBER("forwho", TEXT, 0, NULL),
+	MEMBER("note", TEXT, 0, NULL),
+	MEMBER_OF("privileges", privilege_schema, SHAPE_LIST, NULL),
+	MEMBER("userID", TEXT, SHAPE_MAYBE, "Bound to this user."),
+	MEMBER("author", TEXT, SHAPE_MAYBE, "Bound to this author."),
+	MEMBER("header", FREE, SHAPE_MAYBE, "Keys that every job sent with it gets."),
+	MEMBER("createdAt", TIME, 0, NULL),
+	MEMBER("expiresAt", TIME, SHAPE_NULL, "null: never."),
+	MEMBER("lastUsedAt", TIME, SHAPE_NULL, NULL),
+	{0},
+};
+static const struct schema token_schema = {.name = "Token", .member = token_members};
+
+static const struct schema_member made_members[] = {
+	MEMBER("token", TEXT, 0, "The access id, shown this once."),
+	MEMBER("id", TEXT, 0, NULL),
+	{0},
+};
+static const struct schema made_schema = {.name = "TokenMade", .member = made_members};
+
 static const struct route_query delete_query[] = {
 	{"id", "string", "The token's id, instead of a body."},
 	{0},
@@ -308,8 +335,7 @@ static const struct route routes[] = {
 		.handle = post_token,
 		.summary = "Make an access id; it is shown by this answer only.",
 		.fields = create_fields,
-		.payload = "{\"type\":\"object\",\"properties\":{\"token\":{\"type\":\"string\"},"
-			   "\"id\":{\"type\":\"string\"}}}",
+		.payload = PAYLOAD(ONE_OF(made_schema)),
 	},
 	{
 		.method = "PUT",
@@ -336,7 +362,7 @@ static const struct route routes[] = {
 		.needs = PRIV_READ_TOKEN,
 		.handle = get_tokens,
 		.summary = "The tokens whose privileges the caller holds, oldest first.",
-		.payload = "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}",
+		.payload = PAYLOAD(LIST_OF(token_schema)),
 	},
 };
 

@@ -51,13 +51,44 @@ def needs(operation):
     return operation.get("description", "").rpartition(": ")[2].replace(", ", " or ")
 
 
-def schema_type(schema):
+def link(name):
+    return f"[{name}](#{name.lower()})"
+
+
+def limits(schema, least, most, unit=""):
+    low, high = schema.get(least), schema.get(most)
+    if high is None:
+        return f", at least {low}{unit}" if low else ""
+    return f", {low} to {high}{unit}" if low is not None else f", at most {high}{unit}"
+
+
+def plain_type(schema):
+    if "$ref" in schema:
+        return link(schema["$ref"].rpartition("/")[2])
+    if "anyOf" in schema:
+        return " or ".join(schema_type(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{word}`" for word in schema["enum"] if word is not None)
     kind = schema.get("type", "any")
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if least is not None or most is not None:
-        return f"{kind}, {least} to {most}"
-    most = schema.get("maxLength") or schema.get("maxItems")
-    return f"{kind}, at most {most}" if most else kind
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "array":
+        return f"list of {schema_type(schema['items'])}" if "items" in schema else "list"
+    names = {"date-time": "time", "uuid": "UUID"}
+    return names.get(schema.get("format"), kind)
+
+
+def schema_type(schema):
+    """A member's type in words, as links where it has a name."""
+    nullable = isinstance(schema.get("type"), list) and "null" in schema["type"]
+    return (plain_type(schema) + limits(schema, "minimum", "maximum") +
+            limits(schema, "minItems", "maxItems", " of them") +
+            limits(schema, "minLength", "maxLength", " characters") + (" or null" if nullable else ""))
+
+
+def taken(members):
+    """Without what is only accepted because a read shows it."""
+    return {name: one for name, one in members.items()
+            if not one.get("description", "").startswith("As a read shows it")}
 
 
 def rows(operation):
@@ -65,18 +96,37 @@ def rows(operation):
     for one in operation.get("parameters", []):
         yield (one["name"], one["in"], one["schema"]["type"],
                one["required"], one.get("description", ""))
+    schema = body_of(operation)
+    for name, one in taken(schema.get("properties", {})).items():
+        yield (name, "body", schema_type(one), name in schema.get("required", ()),
+               one.get("description", ""))
+
+
+def body_of(operation):
     body = operation.get("requestBody")
-    schema = body["content"]["application/json"]["schema"] if body else {}
-    for name, one in schema.get("properties", {}).items():
-        if not one.get("description", "").startswith("As a read shows it"):
-            yield (name, "body", schema_type(one), name in schema.get("required", ()),
-                   one.get("description", ""))
+    return body["content"]["application/json"]["schema"] if body else {}
+
+
+def answer_of(operation):
+    """What it answers when all is well, in words."""
+    for kind, media in operation["responses"]["200"]["content"].items():
+        schema = media["schema"]
+        if kind != "application/json":
+            yield f"`{kind}`"
+        elif "payload" in schema.get("properties", {}):
+            yield schema_type(schema["properties"]["payload"])
+        elif "$ref" in schema:
+            yield schema_type(schema) + " without an envelope"
 
 
 def describe(method, path, operation):
     yield f"#### {method.upper()} {path}"
     summary = operation["summary"]
-    yield f"{summary}{'' if summary[-1] in '.?' else '.'} Needs {needs(operation)}."
+    words = f"{summary}{'' if summary[-1] in '.?' else '.'} Needs {needs(operation)}."
+    if "$ref" in body_of(operation):
+        words += f" Takes {schema_type(body_of(operation))}."
+    answer = " or ".join(answer_of(operation))
+    yield words + (f" Answers {answer}." if answer else "")
     body = operation.get("requestBody")
     if body and not body["required"]:
         yield "The body may be left out."
@@ -104,7 +154,29 @@ def routes(data):
                 yield from describe(method, path, operation)
 
 
-MAKERS = {"errors": errors, "routes": routes}
+def schemas(data):
+    """Each schema that has a name once; routes and other schemas lead here."""
+    for name, schema in sorted(data["openapi"]["components"]["schemas"].items()):
+        yield f"#### {name}"
+        if "enum" in schema:
+            yield plain_type(schema)
+            yield ""
+            continue
+        words = [schema["description"]] if "description" in schema else []
+        if schema.get("additionalProperties", True):
+            words.append("Further members are its author's.")
+        if words:
+            yield " ".join(words)
+        yield ""
+        yield "| member | type | |"
+        yield "|---|---|---|"
+        for member, one in taken(schema["properties"]).items():
+            maybe = "" if member in schema["required"] else " (not always)"
+            yield f"| `{member}`{maybe} | {cell(schema_type(one))} | {cell(one.get('description', ''))} |"
+        yield ""
+
+
+MAKERS = {"errors": errors, "routes": routes, "schemas": schemas}
 
 
 def main():
