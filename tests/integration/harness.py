@@ -12,6 +12,8 @@ import subprocess
 import time
 import urllib.parse
 
+from described import LOOKOUT
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build")).resolve()
 
@@ -118,9 +120,11 @@ class Api:
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
-            return Reply(answer.status, answer.headers, answer.read())
+            reply = Reply(answer.status, answer.headers, answer.read())
         finally:
             connection.close()
+        LOOKOUT.check(method, path, reply, Daemon)
+        return reply
 
     def get(self, path, **more):
         return self.call("GET", path, **more)

@@ -15,7 +15,7 @@ struct front {
 struct got {
 	int status;  /* 0: closed without an answer */
 	bool closed; /* the server closed behind it */
-	char text[64 * 1024];
+	char text[256 * 1024];
 	const char *body;
 };
 
