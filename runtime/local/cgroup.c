@@ -230,18 +230,28 @@ static unsigned kill_round(const struct cgroup_place *p, const struct replica_na
 	return n;
 }
 
+static void kill_in(const struct cgroup_place *p, const struct replica_name *name)
+{
+	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+		if (kill_round(p, name) == 0)
+			return;
+		poll(NULL, 0, round ? PAUSE_MS : 0); /* until they are dead */
+	}
+}
+
+/* Those where a whole group can be held still, or the others. */
+static void kill_where(const struct cgroups *all, const struct replica_name *name, bool still)
+{
+	for (unsigned i = 0; i < all->n; i++)
+		if (still == !!(all->place[i].parts & CGROUP_TREE))
+			kill_in(&all->place[i], name);
+}
+
 void cgroup_kill(const struct cgroups *all, const struct replica_name *name)
 {
 	/* First where it can be held still: a fork bomb outruns one kill after another. */
-	for (unsigned i = 0; i < all->n * 2; i++) {
-		const struct cgroup_place *p = &all->place[i % all->n];
-		bool still = p->parts & CGROUP_TREE;
-		for (unsigned round = 0; still == (i < all->n) && round < ROUNDS_MAX; round++) {
-			if (kill_round(p, name) == 0)
-				break;
-			poll(NULL, 0, round ? PAUSE_MS : 0); /* until they are dead */
-		}
-	}
+	kill_where(all, name, true);
+	kill_where(all, name, false);
 }
 
 /** The number behind `key` in lines of "key number", or 0. */

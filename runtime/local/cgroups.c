@@ -322,8 +322,5 @@ const char *cgroups_say(unsigned parts, char out[64])
 	snprintf(out, 64, "%s%s%s%s", parts & CGROUP_MEMORY ? ", memory" : "",
 		 parts & CGROUP_CPU ? ", cpu" : "", parts & CGROUP_PIDS ? ", pids" : "",
 		 parts & CGROUP_TREE ? ", whole groups" : "");
-	if (!*out)
-		return strcpy(out, "none");
-	memmove(out, out + 2, strlen(out) - 1);
-	return out;
+	return *out ? out + 2 : "none"; /* without the first comma */
 }

@@ -128,15 +128,15 @@ class Analyzer:
 
 
 class Tidy:
-    """clang-tidy, with the commands of clang."""
+    """clang-tidy, with clang's command. It is handed over, since of a file that several targets build
+    clang-tidy would run all commands one after another, and loses va_list behind the first."""
 
-    def __init__(self, build):
-        self.build = build
+    def __init__(self):
         self.version = run(["clang-tidy", "--version"], ROOT).stdout
 
     def look(self, path, folder, words):
-        del folder, words
-        done = run(["clang-tidy", "--quiet", "-p", str(self.build), path], ROOT)
+        told = [word for word in without_output(words)[1:] if not word.endswith(path)]
+        done = run(["clang-tidy", "--quiet", str(ROOT / path), "--", *told], folder)
         said = [line for line in done.stdout.splitlines() if not line.startswith("[")]
         found = [line.replace(f"{ROOT}/", "") for line in said]
         if done.returncode == 0 and not any(re.search(r": (warning|error): ", line) for line in found):
@@ -229,7 +229,7 @@ def arguments():
 def main():
     asked = arguments()
     build = asked.build.resolve()
-    tool = Analyzer() if asked.tool == "analyzer" else Tidy(build)
+    tool = Analyzer() if asked.tool == "analyzer" else Tidy()
     paths = asked.paths or list(ours())
     known = Known(asked.known, tool)
     rows = list(look_at_all(known, paths, commands(build), asked.jobs))

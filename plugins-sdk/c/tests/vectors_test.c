@@ -59,11 +59,13 @@ static void read_keys(struct json_object *vector, struct sluice_keys *ret)
 {
 	struct json_object *list = NULL;
 	char text[1024] = "";
+	size_t len = 0;
 	const char *words;
 	json_object_object_get_ex(vector, "keys", &list);
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		strcat(text, json_object_get_string(json_object_array_get_idx(list, i)));
-		strcat(text, " ");
+		len += (size_t)snprintf(text + len, sizeof text - len, "%s ",
+					json_object_get_string(json_object_array_get_idx(list, i)));
+		assert_true(len < sizeof text);
 	}
 	assert_true(sluice_keys_parse(text, ret, &words));
 }

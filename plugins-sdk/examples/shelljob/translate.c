@@ -53,7 +53,7 @@ static void make_label(const char *from, char ret[NAME_MAX_LEN + 1])
 		len--;
 	ret[len] = '\0';
 	if (len == 0)
-		strcpy(ret, "job");
+		snprintf(ret, NAME_MAX_LEN + 1, "job");
 }
 
 static bool is_label(const char *name)
