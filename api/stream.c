@@ -28,6 +28,7 @@ struct streams {
 	unsigned max;
 	uint32_t stall_ms;
 	atomic_uint n;
+	atomic_uint_fast64_t cut;
 	atomic_bool ended;
 };
 
@@ -79,6 +80,8 @@ void streams_end(struct streams *all)
 unsigned streams_open(const struct streams *all) { return atomic_load(&all->n); }
 
 unsigned streams_max(const struct streams *all) { return all->max; }
+
+uint64_t streams_cut(const struct streams *all) { return atomic_load(&all->cut); }
 
 /* ---- one of them ---- */
 
@@ -192,10 +195,10 @@ static int wait_for_room(const struct stream *s)
 			return SL_E_CANCELED;
 		if (n > 0)
 			return fd.revents & (POLLERR | POLLHUP | POLLNVAL) ? SL_E_CANCELED : 0;
-		if (is_given_up(s))
-			return SL_E_CANCELED;
-		left = since + patience(s) - now_ms();
+		left = is_given_up(s) ? 0 : since + patience(s) - now_ms();
 	} while (left > 0);
+	if (!stream_ending(s))
+		atomic_fetch_add(&s->all->cut, 1);
 	return SL_E_CANCELED;
 }
 

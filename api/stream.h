@@ -51,6 +51,8 @@ struct streams *streams_free(struct streams *all);
 void streams_end(struct streams *all);
 unsigned streams_open(const struct streams *all);
 unsigned streams_max(const struct streams *all);
+/** Readers that were cut off so far, as they made no room or were too far behind. */
+uint64_t streams_cut(const struct streams *all);
 
 /** For a caller with `token` (NULL: nobody's share). SL_E_UNAVAILABLE: all places are taken,
  * or the gateway stops; SL_E_BUSY: the token's share is used up. `user` is the caller's still;

@@ -30,6 +30,9 @@ static void write_gateway(struct api *api, struct buf *to)
 	metric_single(to, "sluice_streams_max", "gauge",
 		      "Answers that may be streamed; over it a further one is answered 503.",
 		      streams_max(api->streams));
+	metric_single(to, "sluice_streams_cut_total", "counter",
+		      "Streamed answers that were broken off: their reader took nothing.",
+		      streams_cut(api->streams));
 }
 
 static void write_store(struct api *api, struct buf *to)

@@ -183,6 +183,7 @@ static void test_reader_stands_still(void **state)
 	assert_int_equal(streams_create(1, 50, &all), 0);
 	assert_int_equal(stream_create(all, NULL, &ops, &q, &s, NULL), 0);
 	assert_int_equal(run_on(s, &w), SL_E_CANCELED);
+	assert_int_equal(streams_cut(all), 1);
 	close_wire(&w);
 }
 
@@ -205,6 +206,7 @@ static void test_source_gives_up(void **state)
 	assert_int_equal(streams_create(1, 3600 * 1000, &all), 0);
 	assert_int_equal(stream_create(all, NULL, &impatient, &q, &s, NULL), 0);
 	assert_int_equal(run_on(s, &w), SL_E_CANCELED);
+	assert_int_equal(streams_cut(all), 1);
 	close_wire(&w);
 }
 
