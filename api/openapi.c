@@ -171,8 +171,13 @@ static struct json_object *refusal_schema(void)
 static struct json_object *good_content(const struct route *route, struct schema_set *set)
 {
 	struct json_object *kinds = jb_object();
-	if (route->produces)
-		add_content(kinds, route->produces, jb_object());
+	for (const char *at = route->produces; at && *at; at += strspn(at, " ")) {
+		size_t len = strcspn(at, " ");
+		struct json_object *media = jb_object();
+		jb_put(media, "schema", jb_object());
+		jb_put_named(kinds, bytes_of(at, len), media);
+		at += len;
+	}
 	if (route->flags & ROUTE_BARE)
 		add_content(kinds, "application/json", shapes_schema(route->payload, set));
 	else if (!route->produces || route->payload)

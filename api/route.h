@@ -40,7 +40,7 @@ struct route {
 	const struct schema *body;
 	const struct route_query *query; /**< Ended by a NULL name; NULL: none. */
 	const struct shape *payload;     /**< PAYLOAD(...); NULL: none. */
-	const char *produces;            /**< Media type if it is not an envelope; or beside it,
+	const char *produces;            /**< Media types if it is no envelope; or beside it,
 					  * with `payload`. */
 };
 

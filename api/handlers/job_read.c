@@ -193,7 +193,7 @@ static const struct route routes[] = {
 		.handle = job_read_logs,
 		.summary = "What its replicas wrote",
 		.query = job_logs_query,
-		.produces = "text/plain",
+		.produces = "text/plain application/x-ndjson",
 	},
 	{
 		.method = "GET",
