@@ -13,8 +13,8 @@ from harness import ROOT, feature, job, plugin, role, taskset
 
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance",
           "response_headers_conformance", "response_schema_conformance")
-# What CPython 3.11 says now and then to a deep tree, in the tool and not in what it tests
-# (gh-106905 there): then the tool runs once more.
+# What CPython 3.11 says when two threads parse at once, in the tool and not in what it tests
+# (gh-106905 there). So one worker; should it be said all the same, the tool runs once more.
 OF_PYTHON = "SystemError: AST constructor recursion depth mismatch"
 # The first streams until its reader leaves; the second would change the password that asks.
 NOT_ASKED = ("/v1/events", "/v1/tokens/admin")
@@ -44,7 +44,7 @@ def ask_all(daemon, token, known, folder, seconds):
         [tool(), "--config-file", str(config), "--no-color", "run",
          f"http://127.0.0.1:{daemon.api.port}/openapi.json", "-H", f"Authorization: Bearer {token}",
          "--checks", ",".join(CHECKS), "--phases", "coverage,fuzzing", "--max-examples", "20",
-         "--max-time", str(seconds), "--seed", "7", "--workers", "2", "--request-timeout", "60",
+         "--max-time", str(seconds), "--seed", "7", "--workers", "1", "--request-timeout", "60",
          "--continue-on-failure", "--generation-database", "none", *excluded],
         cwd=folder, capture_output=True, text=True, timeout=600)
 
