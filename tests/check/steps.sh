@@ -46,9 +46,9 @@ build() {
 tests() {
     local name=$1 folder=$2
     shift 2
-    rm -f "$folder/meson-logs/testlog.junit.xml"
+    rm -f "$folder"/meson-logs/testlog*.junit.xml
     meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes "$jobs" --timeout-multiplier 4 "$@" || true
-    cp "$folder/meson-logs/testlog.junit.xml" "$results/$name.xml"
+    cp "$folder"/meson-logs/testlog*.junit.xml "$results/$name.xml" # --wrap adds the wrapper's name
 }
 
 # pytests NAME FOLDER ARGUMENTS...: the integration suite against the programs of a build.
