@@ -52,7 +52,7 @@ static char *put_two(char *to, int n)
 const char *time_format(int64_t wall_ms, char out[TIME_TEXT_SIZE])
 {
 	int ms = (int)((wall_ms % 1000 + 1000) % 1000);
-	time_t sec = (time_t)((wall_ms - ms) / 1000);
+	time_t sec = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0));
 	struct tm tm = {0};
 	gmtime_r(&sec, &tm);
 	char *to = put_two(out, (tm.tm_year + 1900) / 100 % 100);
