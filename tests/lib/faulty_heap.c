@@ -1,5 +1,4 @@
-/* Stands in for the allocations of our own code: see faults.h. Linked with --wrap. */
-#include "tests/lib/faults.h"
+#include "tests/lib/faulty_heap.h"
 
 #include <stdlib.h>
 
@@ -14,24 +13,15 @@ void *__wrap_realloc(void *at, size_t n);
 void *__wrap_reallocarray(void *at, size_t n, size_t size);
 char *__wrap_strdup(const char *text);
 
-void *__wrap_malloc(size_t n) { return fault_due(FAULT_ALLOC) ? NULL : __real_malloc(n); }
+void *__wrap_malloc(size_t n) { return heap_fails() ? NULL : __real_malloc(n); }
 
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fault_due(FAULT_ALLOC) ? NULL : __real_calloc(n, size);
-}
+void *__wrap_calloc(size_t n, size_t size) { return heap_fails() ? NULL : __real_calloc(n, size); }
 
-void *__wrap_realloc(void *at, size_t n)
-{
-	return fault_due(FAULT_ALLOC) ? NULL : __real_realloc(at, n);
-}
+void *__wrap_realloc(void *at, size_t n) { return heap_fails() ? NULL : __real_realloc(at, n); }
 
 void *__wrap_reallocarray(void *at, size_t n, size_t size)
 {
-	return fault_due(FAULT_ALLOC) ? NULL : __real_reallocarray(at, n, size);
+	return heap_fails() ? NULL : __real_reallocarray(at, n, size);
 }
 
-char *__wrap_strdup(const char *text)
-{
-	return fault_due(FAULT_ALLOC) ? NULL : __real_strdup(text);
-}
+char *__wrap_strdup(const char *text) { return heap_fails() ? NULL : __real_strdup(text); }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/local/asks.h"
+#include "tests/fuzz/send.h"
 
 enum { FDS_MAX = 3, WELL_FORMED = 4, FAILS = 8, MESSAGES_MAX = 32 };
 
@@ -89,27 +90,6 @@ static bool next_message(struct bytes *in, struct message *m)
 	return true;
 }
 
-static bool send_message(int sock, const struct message *m, int spare)
-{
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
-	} control = {0};
-	const int fds[FDS_MAX] = {spare, spare, spare};
-	struct iovec piece = {(void *)(uintptr_t)m->at, m->len};
-	struct msghdr msg = {.msg_iov = &piece, .msg_iovlen = 1};
-	if (m->fds) {
-		msg.msg_control = control.room;
-		msg.msg_controllen = CMSG_SPACE(m->fds * sizeof(int));
-		struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(m->fds * sizeof(int));
-		memcpy(CMSG_DATA(head), fds, m->fds * sizeof(int));
-	}
-	return sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)m->len;
-}
-
 /* What the wire promises: 0, or the error that is answered. */
 static int expected(const struct message *m, struct wire_ask *ask)
 {
@@ -171,7 +151,8 @@ static void talk(const int pair[2], struct bytes in, struct done *d)
 	const struct asks_work work = {d, start, stop, sweep, release};
 	struct message m;
 	for (unsigned i = 0; i < MESSAGES_MAX && next_message(&in, &m); i++) {
-		if (!send_message(pair[0], &m, d->spare))
+		const int fds[FDS_MAX] = {d->spare, d->spare, d->spare};
+		if (!send_any(pair[0], m.at, m.len, fds, m.fds))
 			return;
 		d->n = 0;
 		d->fails = m.fails;

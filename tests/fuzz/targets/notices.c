@@ -15,6 +15,7 @@
 #include "runtime/local/hunt.h"
 #include "runtime/local/internal.h"
 #include "runtime/local/supervisor.h"
+#include "tests/fuzz/send.h"
 
 enum { REPLICAS = 16, SLOTS = 4, TURNS = 8, STEPS_MAX = 64, OPEN_AT_ONCE = 8, FDS_MAX = 3 };
 
@@ -112,22 +113,7 @@ static void close_end(int *fd)
 
 static void send_answer(struct scene *s, const void *at, size_t len, const int *fds, unsigned n)
 {
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
-	} control = {0};
-	struct iovec piece = {(void *)(uintptr_t)at, len};
-	struct msghdr msg = {.msg_iov = &piece, .msg_iovlen = 1};
-	if (n) {
-		msg.msg_control = control.room;
-		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(n * sizeof(int));
-		memcpy(CMSG_DATA(head), fds, n * sizeof(int));
-	}
-	if (s->sock < 0 || sendmsg(s->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ||
+	if (s->sock < 0 || !send_any(s->sock, at, len, fds, n) ||
 	    len != sizeof(struct wire_answer) || n > WIRE_FDS_MAX) {
 		close_end(&s->sock); /* the engine has let go of it, too */
 		return;

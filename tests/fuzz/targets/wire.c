@@ -9,36 +9,15 @@
 #include <unistd.h>
 
 #include "runtime/local/wire.h"
+#include "tests/fuzz/send.h"
 
-enum { HEAD = 3, FDS_MAX = 4, MESSAGE_MAX = 4096 };
+enum { HEAD = 3, MESSAGE_MAX = 4096 };
 
 static int lowest_fd(void)
 {
 	int fd = open("/dev/null", O_RDONLY);
 	close(fd);
 	return fd;
-}
-
-/* As somebody who keeps to nothing: any number of descriptors. */
-static bool send_raw(int sock, const uint8_t *at, size_t len, unsigned n)
-{
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
-	} control = {0};
-	struct iovec piece = {(void *)(uintptr_t)at, len};
-	struct msghdr msg = {.msg_iov = &piece, .msg_iovlen = 1};
-	int fds[FDS_MAX] = {sock, sock, sock, sock};
-	if (n) {
-		msg.msg_control = control.room;
-		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(n * sizeof(int));
-		memcpy(CMSG_DATA(head), fds, n * sizeof(int));
-	}
-	return sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
 }
 
 static void take(int sock, const uint8_t *at, size_t len, size_t expected, unsigned n)
@@ -80,10 +59,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 	if (len <= HEAD || len > HEAD + MESSAGE_MAX ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return 0;
-	size_t expected = 1u + (at[0] << 8 | at[1]) % MESSAGE_MAX, n = at[2] % (FDS_MAX + 1);
+	size_t expected = 1u + (at[0] << 8 | at[1]) % MESSAGE_MAX, n = at[2] % (SEND_FDS_MAX + 1);
 	if (at[2] & 128) /* else it seldom fits */
 		expected = len - HEAD;
-	if (send_raw(pair[0], at + HEAD, len - HEAD, (unsigned)n))
+	const int fds[SEND_FDS_MAX] = {pair[0], pair[0], pair[0], pair[0]};
+	if (send_any(pair[0], at + HEAD, len - HEAD, fds, (unsigned)n))
 		take(pair[1], at + HEAD, len - HEAD, expected, (unsigned)n);
 	keep(at + HEAD, len - HEAD);
 	close(pair[0]);

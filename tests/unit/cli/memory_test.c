@@ -2,6 +2,7 @@
  * "out of memory", and neither leak nor take half of what was written for the whole. */
 #include "cli/config.h"
 #include "cli/yaml_json.h"
+#include "tests/lib/nth_allocation.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,47 +11,23 @@
 
 #include <cmocka.h>
 
-enum { ROUNDS_MAX = 10000, SIZE = 1 << 16, NOT_NOW = -1 };
+enum { ROUNDS_MAX = 10000, SIZE = 1 << 16 };
 
-static long left = NOT_NOW; /* allocations until the one that fails */
-
-static bool fails(void) { return left >= 0 && left-- == 0; }
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *at, size_t n);
-void *__real_reallocarray(void *at, size_t n, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *at, size_t n);
-void *__wrap_reallocarray(void *at, size_t n, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *at, size_t n) { return fails() ? NULL : __real_realloc(at, n); }
-void *__wrap_reallocarray(void *at, size_t n, size_t size)
-{
-	return fails() ? NULL : __real_reallocarray(at, n, size);
-}
-char *__wrap_strdup(const char *text) { return fails() ? NULL : __real_strdup(text); }
-
-/* Run `once` with the n-th allocation failing, n = 0, 1, ... until none fails. */
+/* Run `once` with the n-th allocation failing, n = 1, 2, ... until none fails. */
 static void fail_each(int (*once)(const void *), const void *with)
 {
-	for (long n = 0; n < ROUNDS_MAX; n++) {
-		left = n;
+	for (size_t n = 1; n < ROUNDS_MAX; n++) {
+		nth_allocation()->left = n;
 		int rc = once(with);
-		bool hit = left == NOT_NOW;
-		left = NOT_NOW;
+		bool hit = nth_allocation()->left == 0;
+		nth_allocation()->left = 0;
 		if (!hit) {
 			assert_int_equal(rc, 0);
-			assert_true(n > 0);
+			assert_true(n > 1);
 			return;
 		}
 		if (rc != SL_E_NO_MEMORY)
-			fail_msg("allocation %ld failed and %s came of it", n, sl_err_name(rc));
+			fail_msg("allocation %zu failed and %s came of it", n, sl_err_name(rc));
 	}
 	fail_msg("there is no end to it");
 }

@@ -1,40 +1,9 @@
 /* The n-th allocation fails while jobs are asked about, for each n until none fails: whatever it
  * was, all of them have ended a few seconds later. */
+#include "tests/lib/nth_allocation.h"
 #include "tests/unit/core/driver_house.h"
 
 enum { N_MOST = 3000, SOON_MS = 20000 };
-
-struct fault {
-	size_t left;  /* allocations until one fails; 0: none does */
-	unsigned off; /* a double is at work */
-};
-
-/* The wrappers have no argument for it. */
-static struct fault *fault(void)
-{
-	static struct fault the_fault;
-	return &the_fault;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *at, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *at, size_t size);
-char *__wrap_strdup(const char *text);
-
-static bool fails(void)
-{
-	struct fault *f = fault();
-	return !f->off && f->left && --f->left == 0;
-}
-
-void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *at, size_t size) { return fails() ? NULL : __real_realloc(at, size); }
-char *__wrap_strdup(const char *text) { return fails() ? NULL : __real_strdup(text); }
 
 /* ---- doubles that always have memory ---- */
 
@@ -56,17 +25,17 @@ static struct scene *scene(void)
 static int start_call(struct executor *x, const struct call *call, call_done_fn done_fn, void *user,
 		      call_id *ret)
 {
-	fault()->off++;
+	nth_allocation()->off++;
 	int rc = scene()->real_executor->start(x, call, done_fn, user, ret);
-	fault()->off--;
+	nth_allocation()->off--;
 	return rc;
 }
 
 static int start_replicas(struct engine *e, const struct replica_group *group)
 {
-	fault()->off++;
+	nth_allocation()->off++;
 	int rc = scene()->real_engine->start(e, group);
-	fault()->off--;
+	nth_allocation()->off--;
 	return rc;
 }
 
@@ -100,18 +69,18 @@ static bool ends_without(struct scene *s, size_t n, struct job *ret)
 {
 	bool over = false;
 	for (int64_t step = 0; step <= SOON_MS && !over; step += 100) {
-		fault()->left = step ? fault()->left : n;
+		nth_allocation()->left = step ? nth_allocation()->left : n;
 		for (int i = 0; i < 4; i++) {
 			driver_turn(s->w->driver, 0);
 			writer_turn(s->w->writer);
-			fault()->off++;
+			nth_allocation()->off++;
 			sim_engine_turn(&s->w->engine);
-			fault()->off--;
+			nth_allocation()->off--;
 		}
 		fake_clock_pass(&s->w->clock, 100);
-		fault()->off++;
+		nth_allocation()->off++;
 		over = has_ended(s->w, s->id, ret);
-		fault()->off--;
+		nth_allocation()->off--;
 	}
 	return over;
 }
@@ -123,8 +92,8 @@ static bool fails_once(void (*begin)(struct scene *s), size_t n)
 	struct job job;
 	scene_open();
 	begin(s);
-	bool over = ends_without(s, n, &job), hit = fault()->left == 0;
-	fault()->left = 0;
+	bool over = ends_without(s, n, &job), hit = nth_allocation()->left == 0;
+	nth_allocation()->left = 0;
 	if (!over)
 		fail_msg("without its allocation %zu the job is %s still", n,
 			 job_state_name(job.state));

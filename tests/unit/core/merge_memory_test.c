@@ -8,30 +8,7 @@
 #include <cmocka.h>
 
 #include "core/increment/merge.h"
-
-struct fault {
-	size_t left; /* Allocations until one fails; 0: none does. */
-};
-
-/* The wrappers have no argument for it. */
-static struct fault *fault(void)
-{
-	static struct fault the_fault;
-	return &the_fault;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *at, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *at, size_t size);
-
-static bool fails(void) { return fault()->left && --fault()->left == 0; }
-
-void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *at, size_t size) { return fails() ? NULL : __real_realloc(at, size); }
+#include "tests/lib/nth_allocation.h"
 
 #define POD(inside)                                                                                \
 	"{\"a\":{},\"spec\":{\"roles\":[{\"name\":\"r\",\"template\":{\"spec\":{\"containers\":["  \
@@ -76,10 +53,10 @@ static void test_each_allocation_may_fail(void **state)
 	for (size_t n = 1, left = 0; left == 0; n++) {
 		struct scene s = {0};
 		buf_init(&s.out, 1 << 20);
-		fault()->left = n;
+		nth_allocation()->left = n;
 		rc = run(&s);
-		left = fault()->left;
-		fault()->left = 0;
+		left = nth_allocation()->left;
+		nth_allocation()->left = 0;
 		/* Some can be done without: a table that only makes a search faster. */
 		assert_true(rc == SL_E_NO_MEMORY || rc == 0);
 		failed += rc != 0;

@@ -1,29 +1,8 @@
 /* Out of memory is an ordinary error: each allocation in turn is made to fail. */
 #include "selector/index/index.h"
 
+#include "tests/lib/nth_allocation.h"
 #include "tests/unit/selector/util.h"
-
-static long left = -1; /* allocations until one fails; negative: none does */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *at, size_t size);
-void *__real_reallocarray(void *at, size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *at, size_t size);
-void *__wrap_reallocarray(void *at, size_t n, size_t size);
-
-static bool fails(void) { return left >= 0 && left-- == 0; }
-
-void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *at, size_t size) { return fails() ? NULL : __real_realloc(at, size); }
-
-void *__wrap_reallocarray(void *at, size_t n, size_t size)
-{
-	return fails() ? NULL : __real_reallocarray(at, n, size);
-}
 
 #define FEATURE                                                                                    \
 	"{'jobSelector': {'conditions': [{'name': 'a', 'key': 'a', 'expect': '/^\\u0031\\\\/x/'}," \
@@ -37,23 +16,23 @@ static void test_compile(void **state SL_UNUSED)
 	struct selector_source feature = {&d.json, json_get(&d.json, 0, BYTES("jobSelector"))};
 	struct selector_source own = {&d.json, json_get(&d.json, 0, BYTES("own"))};
 	int rc = SL_E_NO_MEMORY;
-	long n = 0;
+	size_t n = 1;
 	for (; rc; n++) {
 		struct selector *s = NULL;
 		struct sl_error err = {0};
-		left = n;
+		nth_allocation()->left = n;
 		rc = selector_compile(feature, own, &s, &err);
-		left = -1;
+		nth_allocation()->left = 0;
 		assert_int_equal(rc, rc ? SL_E_NO_MEMORY : 0);
 		assert_int_equal(err.code, rc);
 		assert_int_equal(s == NULL, rc != 0);
 		selector_free(s);
 	}
-	assert_in_range(n, 8, 1000);
-	for (rc = SL_E_NO_MEMORY, n = 0; rc; n++) {
-		left = n;
+	assert_in_range(n, 9, 1001);
+	for (rc = SL_E_NO_MEMORY, n = 1; rc; n++) {
+		nth_allocation()->left = n;
 		rc = selector_check_feature(feature, NULL);
-		left = -1;
+		nth_allocation()->left = 0;
 		assert_int_equal(rc, rc ? SL_E_NO_MEMORY : 0);
 	}
 	doc_fini(&d);
@@ -63,11 +42,11 @@ static void test_scratch(void **state SL_UNUSED)
 {
 	struct selector_limits limits = {100, 100};
 	int rc = SL_E_NO_MEMORY;
-	for (long n = 0; rc; n++) {
+	for (size_t n = 1; rc; n++) {
 		struct selector_scratch *scratch = NULL;
-		left = n;
+		nth_allocation()->left = n;
 		rc = selector_scratch_create(&limits, &scratch);
-		left = -1;
+		nth_allocation()->left = 0;
 		assert_int_equal(rc, rc ? SL_E_NO_MEMORY : 0);
 		selector_scratch_free(scratch);
 	}
@@ -83,9 +62,9 @@ static void test_match(void **state SL_UNUSED)
 	struct doc d = doc_of("{'o': [ 1 ]}");
 	struct sl_error err = {0};
 	default_scratch(&scratch);
-	left = 0;
+	nth_allocation()->left = 1;
 	enum verdict v = selector_match(s, scratch, &d.json, &err);
-	left = -1;
+	nth_allocation()->left = 0;
 	assert_int_equal(v, VERDICT_UNKNOWN);
 	assert_int_equal(err.code, SL_E_NO_MEMORY);
 	assert_int_equal(selector_match(s, scratch, &d.json, &err), VERDICT_FALSE);
@@ -107,10 +86,7 @@ static struct selector *joined(struct selector_pool *pool, unsigned i)
 		 "{'name': 'b', 'key': 'k', 'expect': '1'}], 'expression': 'a || b'}",
 		 i);
 	struct selector *s = compiled(text);
-	long kept = left;
-	left = -1;
 	assert_int_equal(selector_join(s, pool, NULL, NULL), 0);
-	left = kept;
 	return s;
 }
 
@@ -119,12 +95,12 @@ static void test_join(void **state SL_UNUSED)
 	scoped(selector_pool_freep) struct selector_pool *pool = NULL;
 	int rc = SL_E_NO_MEMORY;
 	assert_int_equal(selector_pool_create(&pool), 0);
-	for (long n = 0; rc; n++) {
+	for (size_t n = 1; rc; n++) {
 		struct selector *s = compiled("{'conditions': [{'name': 'a', 'key': 'k', 'expect': "
 					      "'/x/'}], 'expression': 'a'}");
-		left = n;
+		nth_allocation()->left = n;
 		rc = selector_join(s, pool, NULL, NULL);
-		left = -1;
+		nth_allocation()->left = 0;
 		assert_true(rc == 0 || rc == SL_E_NO_MEMORY);
 		assert_int_equal(selector_pool_patterns(pool), rc == 0);
 		selector_free(s);
@@ -141,16 +117,16 @@ static void test_index(void **state SL_UNUSED)
 	assert_int_equal(selector_pool_create(&pool), 0);
 	assert_int_equal(selector_index_create(pool, &none), 0);
 	struct selector *come[2] = {joined(pool, 1), joined(pool, 2)};
-	for (long n = 0; rc; n++) {
+	for (size_t n = 1; rc; n++) {
 		scoped(selector_scratch_freep) struct selector_scratch *scratch = NULL;
 		scoped(selector_index_freep) struct selector_index *index = NULL;
 		unsigned found = 0;
 		default_scratch(&scratch);
-		left = n;
+		nth_allocation()->left = n;
 		rc = selector_index_change(none, NULL, 0, come, 2, &index);
 		if (!rc)
 			rc = selector_index_match(index, scratch, &job.json, count, &found);
-		left = -1;
+		nth_allocation()->left = 0;
 		assert_true(rc == 0 || rc == SL_E_NO_MEMORY);
 		if (!rc)
 			assert_int_equal(found, 2);
