@@ -50,6 +50,7 @@ struct api {
 	uint64_t backup_done, backup_all;        /**< Of it: bytes that were copied, about. */
 	int64_t backup_begun_ms;                 /**< Monotonic. */
 	const struct route_group *const *routes; /**< Ended by NULL: api_routes. */
+	struct bytes description;                /**< openapi.json: openapi_print(). */
 	int engine_lost;                         /**< Set once, by api_set_engine_lost(). */
 	int state;                               /**< enum api_state, by api_set_state(). */
 	int64_t flushed_ms;                      /**< Of the server's housekeeping thread. */

@@ -326,3 +326,9 @@ struct json_object *openapi_build(const struct route_group *const *groups)
 	jb_put(document, "components", components(&set));
 	return document;
 }
+
+int openapi_print(const struct route_group *const *groups, struct buf *to)
+{
+	scoped(jb_freep) struct json_object *document = openapi_build(groups);
+	return jb_print(document, to);
+}

@@ -1,6 +1,7 @@
 #include "cli/sluiced/gateway.h"
 
 #include "api/api.h"
+#include "api/openapi.h"
 #include "cli/sluiced/certificate.h"
 #include "cli/sluiced/config_kept.h"
 #include "cli/sluiced/keyfile.h"
@@ -31,6 +32,7 @@ enum {
 	HELD_MAX = 256, /* callers held by ?wait, and at most a quarter of the connections */
 	PATH_MAX_BYTES = 4096,
 	HOOKS_FLYING_MAX = 1024,
+	DESCRIPTION_MAX = 1 << 20,
 };
 
 struct gateway {
@@ -54,7 +56,8 @@ struct gateway {
 	struct telemetry telemetry;
 	struct news *news;
 	struct api api;
-	struct tls *tls; /* NULL: the API speaks no TLS */
+	struct buf description; /* openapi.json */
+	struct tls *tls;        /* NULL: the API speaks no TLS */
 	struct server *server;
 	int store_lost; /* set once, by the writer's thread */
 };
@@ -459,6 +462,11 @@ static int open_api(struct gateway *g, struct sl_error *err)
 		.hsts_s = c->tls.hsts_ms / 1000,
 		.clock = &clock_system,
 	};
+	buf_init(&g->description, DESCRIPTION_MAX);
+	int rc = openapi_print(api_routes, &g->description);
+	if (rc)
+		return rc;
+	g->api.description = buf_bytes(&g->description);
 	return server_create(&config, &api_front, &g->api, &g->server, err);
 }
 
@@ -654,6 +662,7 @@ struct gateway *gateway_close(struct gateway *g, uint32_t grace_ms)
 		hooks_stop(g->hooks, left_of(end_ms));
 	}
 	server_free(g->server);
+	buf_fini(&g->description);
 	tls_free(g->tls);
 	streams_free(g->streams);
 	engine_free(g->local);

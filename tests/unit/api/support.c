@@ -1,5 +1,7 @@
 #include "tests/unit/api/support.h"
 
+#include "api/openapi.h"
+
 #include <arpa/inet.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -39,6 +41,9 @@ void front_start(struct front *f, const struct server_config *given)
 	assert_int_equal(token_book_open(f->store, f->writer, &clock_system, &f->api.tokens), 0);
 	assert_int_equal(admin_open(f->store, f->writer, &f->api.admin), 0);
 	assert_int_equal(auth_create(f->api.tokens, f->api.admin, &clock_system, &f->api.auth), 0);
+	buf_init(&f->description, 1 << 20);
+	assert_int_equal(openapi_print(api_routes, &f->description), 0);
+	f->api.description = buf_bytes(&f->description);
 	api_set_state(&f->api, API_READY);
 	if (server_create(&config, &api_front, &f->api, &f->server, &err) < 0)
 		fail_msg("%s", err.text);
@@ -47,6 +52,7 @@ void front_start(struct front *f, const struct server_config *given)
 void front_stop(struct front *f)
 {
 	f->server = server_free(f->server);
+	buf_fini(&f->description);
 	f->api.auth = auth_free(f->api.auth);
 	f->api.admin = admin_free(f->api.admin);
 	f->api.tokens = token_book_free(f->api.tokens);

@@ -8,6 +8,7 @@ struct front {
 	struct store *store;
 	struct writer *writer;
 	struct api api;
+	struct buf description;
 	struct server *server;
 	struct log *log;
 };
