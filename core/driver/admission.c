@@ -252,10 +252,12 @@ static bool leave_resume(struct admission *old, struct admit *from)
 		admit_drop(old->driver, from);
 		return true;
 	}
-	if (!old->from->by_timer || old->state != JOB_SUSPENDED || old->ended)
+	if (!old->from->by_timer || old->state != JOB_SUSPENDED)
 		return false;
 	admit_drop(old->driver, old->resumed);
 	old->resumed = from;
+	if (old->ended) /* its last change is on its way, and learns of this one there */
+		return true;
 	old->moves = from->job.moves;
 	old->state = from->job.state;
 	return true;

@@ -226,7 +226,12 @@ static void come_back(struct driver *d, struct note *note)
 		driver_set_timer(d, c->next_ms);
 	if (c->then)
 		c->then(d, c, c->rc);
-	change_free(c);
+	if (!c->again) {
+		change_free(c);
+		return;
+	}
+	c->again = false;
+	change_submit(c);
 }
 
 /* What lacks a part is not written, now or later. */

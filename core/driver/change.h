@@ -60,11 +60,12 @@ struct change {
 	struct replica_change_record *replica, **replica_end;
 	/** On the loop, when it is on disk (0) or void (SL_E_CONFLICT, SL_E_NOT_FOUND); other
 	 * failures are tried again until they pass. With a flaw that, and nothing is
-	 * written. The change is freed afterwards. */
+	 * written. The change is freed afterwards, or submitted once more where `again` is set. */
 	void (*then)(struct driver *d, struct change *c, int rc);
 	struct line *line; /* that it joins: told when the change is freed */
 	uint64_t owner;    /* serial of the admission or run that it belongs to */
 	struct stopped *stopped;
+	bool again;
 	int flaw; /* SL_E_*: a part of it could not be put together (no memory, as a rule) */
 	int rc;
 };

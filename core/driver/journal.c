@@ -114,23 +114,15 @@ void journal_flush(struct admission *a, struct change *c)
 	a->taskset_dirty = a->factors_dirty = a->provenance_dirty = a->dirty = false;
 }
 
-static void progress_written(struct driver *d, struct change *c, int rc);
-
 /* The move was made by a resume already; the rest of the change is still to be written. */
-static bool write_behind_resume(struct admission *a, const struct change *c)
+static bool write_behind_resume(struct admission *a, struct change *c)
 {
-	struct change *n;
-	if (!a->overtaken || change_create(a->driver, a->node.id, a->moves, &n))
+	if (!a->overtaken)
 		return false;
 	a->overtaken = false;
-	for (size_t i = 0; i < c->docs; i++)
-		change_add_doc(n, c->doc[i].part, c->doc[i].text);
-	for (const struct change_event *e = c->event; e; e = e->next)
-		change_add_event(n, &e->event);
-	n->owner = a->serial;
-	n->then = progress_written;
-	a->writing = true;
-	change_submit(n);
+	c->moves = a->moves;
+	c->path_n = 0;
+	c->again = a->writing = true;
 	return true;
 }
 

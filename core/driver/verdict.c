@@ -7,11 +7,27 @@
 
 #include <stdio.h>
 
+/* A resume was written first. It takes the place of all but an end. */
+static void end_behind_resume(struct admission *a, struct change *c, int rc)
+{
+	if (rc != SL_E_CONFLICT || !c->path_n || !job_final(c->path[0])) {
+		admission_go_on_resumed(a);
+		return;
+	}
+	c->moves = a->resumed->job.moves;
+	c->again = true;
+	a->resumed = admit_drop(a->driver, a->resumed);
+}
+
 static void ended(struct driver *d, struct change *c, int rc)
 {
 	struct admission *a = admission_find(d, c->id, c->owner);
 	if (!a)
 		return;
+	if (rc && a->resumed) {
+		end_behind_resume(a, c, rc);
+		return;
+	}
 	crash_at(CRASH_VERDICT_WRITTEN);
 	if (rc == 0 && c->engine.len)
 		crash_at(CRASH_HAND_OVER_WRITTEN);

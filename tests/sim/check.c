@@ -129,6 +129,9 @@ static void check_handed_over(struct sim *s, struct sim_job *job, struct store_t
 	for (int i = 0; job->gates && i < SIM_G4; i++)
 		if (!job->gate[i].passed && !job->gate[i].excused)
 			sim_wrong(s, job, "handed over without %s", sim_plugin_path[i]);
+	for (int i = 0; i < SIM_GATES; i++)
+		if (job->gate[i].stopped && job->gate[i].life == s->life)
+			sim_wrong(s, job, "handed over although %s stopped it", sim_plugin_path[i]);
 	if (ledger_doc(txn, job->id, PART_TASKSET, &text))
 		sim_wrong(s, job, "handed over without a TaskSet");
 	if (job->decorated && !memmem(text.at, text.len, "\"x-d1\":1", 8))

@@ -238,6 +238,7 @@ static void telling(void *user, const struct fake_call *c)
 	bool good = c->status == 200 && c->answer;
 	job->gate[plugin].passed = good && strstr(c->answer, "\"pass\"");
 	job->gate[plugin].life = s->life;
+	job->gate[plugin].stopped = good && strstr(c->answer, "\"stop\"");
 	if (job->gate[plugin].passed && job->resumed_turn == s->turn) {
 		job->gate[plugin].passed = false; /* it comes behind a resume, which wins */
 		job->gate[plugin].excused = true;
