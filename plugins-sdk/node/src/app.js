@@ -65,6 +65,15 @@ function replyOf(type, call, result) {
   return value === undefined ? reply(204, "") : reply(200, JSON.stringify(value));
 }
 
+/** The answer to a call that went wrong, which must not end the service. */
+function failed(error, facts) {
+  facts.error = error instanceof Error ? error.message : String(error);
+  if (error instanceof Refuse) return problem(400, error.message);
+  if (error instanceof Unavailable) return problem(503, error.message, { "Retry-After": String(error.seconds) });
+  facts.error = error instanceof Error ? `${error.name}: ${error.message}` : facts.error;
+  return problem(500, "internal error");
+}
+
 /** Waits for calls in progress. */
 class Busy {
   #count = 0;
@@ -148,62 +157,82 @@ export class App {
 
   /** Answer one request. The names of `headers` are in small letters; `read(most)` gives the body. */
   async handle(method, path, headers, read) {
-    if (path === "/healthz" && (method === "GET" || method === "HEAD")) return this.#health();
-    const plugin = this.plugins.get(path);
-    if (!plugin) {
-      return unread(problem(404, `no plugin here; there are ${[...this.plugins.keys()].join(", ")}`));
-    }
-    if (method !== "POST") return unread(problem(405, "plugins are asked with POST", { Allow: "POST" }));
+    const { plugin, answer } = this.find(method, path);
+    if (answer) return answer;
     let body;
     try {
       body = await read(this.bodyMax);
     } catch (error) {
       if (!(error instanceof TooLarge)) throw error;
-      return unread(problem(413, `the body: has more than ${this.bodyMax} bytes`));
+      return this.tooLarge();
     }
-    const began = performance.now();
-    const facts = {
-      plugin: this.name, type: plugin.type, job: headers["sluice-job-id"], call: headers["webhook-id"],
-      status: 0, ms: 0, error: undefined,
-    };
-    const answer = await this.#ask(plugin, headers, body, facts, began);
-    const level = answer.status < 400 ? "info" : answer.status === 500 ? "error" : "warning";
-    facts.status = answer.status;
-    facts.ms = Math.round((performance.now() - began) * 100) / 100;
-    this.log(level, "call", facts);
-    return answer;
+    return this.ask(plugin, headers, body);
+  }
+
+  /** The `plugin` that is asked, or the `answer` to a request whose body nobody reads. */
+  find(method, path) {
+    const plugin = this.plugins.get(path);
+    if (plugin && method === "POST") return { plugin };
+    if (plugin) return { answer: unread(problem(405, "plugins are asked with POST", { Allow: "POST" })) };
+    if (path === "/healthz" && (method === "GET" || method === "HEAD")) return { answer: this.#health() };
+    return { answer: unread(problem(404, `no plugin here; there are ${[...this.plugins.keys()].join(", ")}`)) };
+  }
+
+  tooLarge() {
+    return unread(problem(413, `the body: has more than ${this.bodyMax} bytes`));
   }
 
   #health() {
     return reply(this.stopping ? 503 : 200, JSON.stringify({ status: this.stopping ? "stopping" : "ok" }));
   }
 
-  async #ask(plugin, headers, body, facts, began) {
+  /** The answer to one call; a promise of it only where the plugin's function gives one. */
+  ask(plugin, headers, body) {
+    const began = performance.now();
+    const facts = {
+      plugin: this.name, type: plugin.type, job: headers["sluice-job-id"], call: headers["webhook-id"],
+      status: 0, ms: 0, error: undefined,
+    };
     if (this.#busy.count >= this.concurrency) {
-      return problem(503, `${this.concurrency} calls are being answered`, { "Retry-After": "1" });
+      const words = `${this.concurrency} calls are being answered`;
+      return this.#told(problem(503, words, { "Retry-After": "1" }), facts, began);
     }
     this.#busy.enter();
+    let answer;
     try {
-      if (this.keys.length > 0 && !isSigned(this.keys, headers, body, this.now())) {
-        facts.error = "the signature does not fit";
-        return problem(401, "the signature does not fit, or is more than 5 minutes off");
-      }
-      const call = plugin.read(body, headers, began);
-      facts.job = call.jobID;
-      let result = plugin.run(call);
-      if (typeof result?.then === "function") result = await result;
-      return replyOf(plugin.type, call, result ?? undefined);
+      answer = this.#run(plugin, headers, body, facts, began);
     } catch (error) {
-      facts.error = error instanceof Error ? error.message : String(error);
-      if (error instanceof Refuse) return problem(400, error.message);
-      if (error instanceof Unavailable) {
-        return problem(503, error.message, { "Retry-After": String(error.seconds) });
-      }
-      facts.error = error instanceof Error ? `${error.name}: ${error.message}` : facts.error;
-      return problem(500, "internal error"); // a call that goes wrong must not end the service
-    } finally {
-      this.#busy.leave();
+      answer = failed(error, facts);
     }
+    if (answer instanceof Promise) return this.#later(answer, facts, began);
+    this.#busy.leave();
+    return this.#told(answer, facts, began);
+  }
+
+  #run(plugin, headers, body, facts, began) {
+    if (this.keys.length > 0 && !isSigned(this.keys, headers, body, this.now())) {
+      facts.error = "the signature does not fit";
+      return problem(401, "the signature does not fit, or is more than 5 minutes off");
+    }
+    const call = plugin.read(body, headers, began);
+    facts.job = call.jobID || undefined;
+    const result = plugin.run(call);
+    if (typeof result?.then !== "function") return replyOf(plugin.type, call, result ?? undefined);
+    return Promise.resolve(result).then((value) => replyOf(plugin.type, call, value ?? undefined));
+  }
+
+  async #later(promised, facts, began) {
+    const answer = await promised.catch((error) => failed(error, facts));
+    this.#busy.leave();
+    return this.#told(answer, facts, began);
+  }
+
+  #told(answer, facts, began) {
+    const level = answer.status < 400 ? "info" : answer.status === 500 ? "error" : "warning";
+    facts.status = answer.status;
+    facts.ms = Math.round((performance.now() - began) * 100) / 100;
+    this.log(level, "call", facts);
+    return answer;
   }
 
   /** Until no call is in progress; false when some still are after these milliseconds. */

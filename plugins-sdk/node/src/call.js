@@ -13,23 +13,47 @@ function textOf(bytes) {
 
 /** What the headers of a call say. A gateway of the first protocol sends none of them. */
 class Asked {
+  #headers;
+  #came;
+
   /** `came` is the moment of performance.now() at which it was asked. */
   constructor(headers, came) {
-    const left = whole(headers["sluice-deadline-ms"]);
-    /** The same over repeats of one call: the idempotency key. */
-    this.id = headers["webhook-id"] ?? "";
-    this.attempt = whole(headers["sluice-attempt"]) || 1;
-    /** Somebody wants to know what would happen: change nothing. */
-    this.dryRun = headers["sluice-dry-run"]?.toLowerCase() === "true";
-    /** An answer after this moment of performance.now() is too late; null where none was told. */
-    this.deadline = left === null ? null : came + left;
-    this.pluginKey = headers["sluice-plugin-key"] ?? "";
-    this.traceparent = headers.traceparent ?? "";
+    this.#headers = headers;
+    this.#came = came;
+  }
+
+  /** The same over repeats of one call: the idempotency key. */
+  get id() {
+    return this.#headers["webhook-id"] ?? "";
+  }
+
+  get attempt() {
+    return whole(this.#headers["sluice-attempt"]) || 1;
+  }
+
+  /** Somebody wants to know what would happen: change nothing. */
+  get dryRun() {
+    return this.#headers["sluice-dry-run"]?.toLowerCase() === "true";
+  }
+
+  /** An answer after this moment of performance.now() is too late; null where none was told. */
+  get deadline() {
+    const left = whole(this.#headers["sluice-deadline-ms"]);
+    return left === null ? null : this.#came + left;
+  }
+
+  get pluginKey() {
+    return this.#headers["sluice-plugin-key"] ?? "";
+  }
+
+  get traceparent() {
+    return this.#headers.traceparent ?? "";
   }
 
   /** Until the deadline; null where none was told. */
   millisecondsLeft() {
-    return this.deadline === null ? null : this.deadline - performance.now();
+    const { deadline } = this;
+    return deadline === null ? null : deadline - performance.now();
   }
 }
 

@@ -16,18 +16,14 @@ function flush() {
   if (some) process.stderr.write(some);
 }
 
+/** A fact that is undefined is left out. */
 export function line(level, msg, facts = {}) {
   const now = Date.now();
   if (now !== told) {
     told = now;
     stamp = new Date(now).toISOString();
   }
-  const entry = { time: stamp, level, msg };
-  for (const name in facts) {
-    const value = facts[name];
-    if (value !== undefined && value !== null && value !== "") entry[name] = value;
-  }
-  lines += `${JSON.stringify(entry)}\n`;
+  lines += `${JSON.stringify({ time: stamp, level, msg, ...facts })}\n`;
   if (level !== "info" || lines.length >= BEHIND_SIZE) flush();
   else timer ??= setTimeout(flush, BEHIND_MS).unref();
 }
