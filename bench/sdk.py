@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """A gate written with each SDK against the least one by hand, side by side in turn.
 
-Usage: bench/sdk.py [--rounds N] [--seconds S] [--connections N] [--language L] [--json FILE]
+Usage: bench/sdk.py [--rounds N] [--turns N] [--connections N] [--language L] [--json FILE]
 
 The least one (plain/) is the language's own HTTP server and JSON: it checks nothing and logs
 nothing. That of the SDK (sdk/) does all that plugins-sdk/README.md promises, its log going to a
 file. Each pair is asked without and with signatures (the least one then checks them too, with the
-same library). Each round asks all four one after the other with
-the same body of 4 KB over kept connections; a figure is the ratio within a round, of calls per
-second and of the server's own processor time per call (the better one on a busy machine). Needs wrk.
+same library). A round starts both anew and lets both run until it ends; they are asked in turn, a
+second each, the first one changing from turn to turn, with the same body of 4 KB over kept
+connections: what else the machine does meets both alike. A figure is the ratio within a round, of
+calls per second and of the server's own processor time per call. Needs wrk.
 """
 
 import argparse
@@ -94,7 +95,7 @@ def served(command, folder, name, signed=False):
         arguments = ["--listen", "127.0.0.1:0", "--port-file", str(port)]
     if signed:
         environment["PLUGIN_SIGNING_KEY"] = "whsec_" + base64.b64encode(KEY).decode()
-    with open(folder / "log", "wb") as log:
+    with open(folder / f"{name}.log", "wb") as log:
         process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log, env=environment)
     try:
         deadline = time.monotonic() + 20
@@ -114,10 +115,11 @@ def cpu_s(process):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def load(options, folder, port, signed, seconds):
+def load(options, folder, port, signed):
+    """Calls answered within a second, and calls per second."""
     file = folder / "load.lua"
     file.write_text(script(body(), signed))
-    done = subprocess.run(["wrk", "-t1", f"-c{options.connections}", f"-d{seconds}s", "-s", str(file),
+    done = subprocess.run(["wrk", "-t1", f"-c{options.connections}", "-d1s", "-s", str(file),
                            f"http://127.0.0.1:{port}/gate"], check=True, capture_output=True, text=True).stdout
     count = int(re.search(r"(\d+) requests in", done)[1])
     if re.search(r"Non-2xx|Socket errors", done) or count == 0:
@@ -125,13 +127,35 @@ def load(options, folder, port, signed, seconds):
     return count, float(re.search(r"Requests/sec:\s+([\d.]+)", done)[1])
 
 
-def turn(options, folder, name, command, signed=False):
-    """Calls per second and processor microseconds a call."""
-    with served(command, folder, name, signed) as (port, process):
-        load(options, folder, port, signed, 1)  # until it is warm
-        before = cpu_s(process)
-        count, rate = load(options, folder, port, signed, options.seconds)
-        return rate, (cpu_s(process) - before) / count * 1e6
+class Side:
+    """One server of a round, and what it did in its turns."""
+
+    def __init__(self, options, folder, port, process, signed):
+        self.ask = lambda: load(options, folder, port, signed)
+        self.process, self.calls, self.cpu, self.rates = process, 0, 0.0, []
+
+    def take_turn(self):
+        before = cpu_s(self.process)
+        count, rate = self.ask()
+        self.calls += count
+        self.cpu += cpu_s(self.process) - before
+        self.rates.append(rate)
+
+    def figures(self):
+        """Calls per second and processor microseconds a call."""
+        return statistics.mean(self.rates), self.cpu / self.calls * 1e6
+
+
+def play(options, folder, plain, sdk, signed):
+    """One round: the figures of the plain one and of that of the SDK."""
+    with served(plain, folder, "plain", signed) as one, served(sdk, folder, "sdk", signed) as other:
+        sides = [Side(options, folder, *who, signed) for who in (one, other)]
+        for side in sides:
+            side.ask()  # until it is warm
+        for turn in range(options.turns):
+            for side in sides if turn % 2 == 0 else reversed(sides):
+                side.take_turn()
+        return [side.figures() for side in sides]
 
 
 def spread(values):
@@ -140,29 +164,22 @@ def spread(values):
 
 def measure(options, language, folder):
     plain, sdk = commands(language, folder)
-    turns = {"plain": [], "sdk": [], "signed": [], "plain signed": []}
-    for _ in range(options.rounds):
-        turns["plain"].append(turn(options, folder, "plain", plain))
-        turns["sdk"].append(turn(options, folder, "sdk", sdk))
-        turns["plain signed"].append(turn(options, folder, "plain signed", plain, signed=True))
-        turns["signed"].append(turn(options, folder, "signed", sdk, signed=True))
     figures = {}
-    for name, base, what in (("sdk", "plain", "unsigned"), ("signed", "plain signed", "signed")):
-        rates = [a[0] / b[0] for a, b in zip(turns[name], turns[base])]
-        costs = [b[1] / a[1] for a, b in zip(turns[name], turns[base])]
+    for what, signed in (("unsigned", False), ("signed", True)):
+        rounds = [play(options, folder, plain, sdk, signed) for _ in range(options.rounds)]
+        rates = [made[0] / least[0] for least, made in rounds]
+        costs = [least[1] / made[1] for least, made in rounds]
         figures[what] = {"rate": rates, "cpu": costs}
-        rate, cost = (statistics.median(one[i] for one in turns[name]) for i in (0, 1))
-        print(f"{language:7} {what:9} {rate:9.0f} {cost:7.1f}   {spread(rates)}   {spread(costs)}", flush=True)
-    for base, what in (("plain", "plain"), ("plain signed", "plain, s.")):
-        rate, cost = (statistics.median(one[i] for one in turns[base]) for i in (0, 1))
-        print(f"{language:7} {what:9} {rate:9.0f} {cost:7.1f}", flush=True)
+        for side, name, ratios in ((1, what, f"   {spread(rates)}   {spread(costs)}"), (0, "  plain", "")):
+            rate, cost = (statistics.median(one[side][i] for one in rounds) for i in (0, 1))
+            print(f"{language:7} {name:9} {rate:9.0f} {cost:7.1f}{ratios}", flush=True)
     return figures
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=6, help="seconds for each server in a round")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--language", action="append", choices=["python", "node", "go", "c"])
     parser.add_argument("--json", type=pathlib.Path)

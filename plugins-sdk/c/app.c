@@ -299,9 +299,9 @@ static void log_call(const struct sluice_app *app, const struct plugin *plugin,
 	char ms[32], number[16];
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(number, sizeof number, "%d", status);
-	snprintf(ms, sizeof ms, "%.2f",
-		 (double)(now.tv_sec - began->tv_sec) * 1e3 +
-			 (double)(now.tv_nsec - began->tv_nsec) / 1e6);
+	long long us =
+		(now.tv_sec - began->tv_sec) * 1000000LL + (now.tv_nsec - began->tv_nsec) / 1000;
+	snprintf(ms, sizeof ms, "%lld.%02lld", us / 1000, us % 1000 / 10);
 	log_line(app,
 		 status < 400    ? "info"
 		 : status == 500 ? "error"

@@ -80,7 +80,7 @@ struct sim_job {
 	uint32_t sequence;    /**< Of its last change in the feed. */
 	struct {
 		bool passed, excused; /**< Excused: suspended or failed open. */
-		bool stopped; /**< It said so, and its gateway lives. */
+		bool stopped;         /**< It said so, and its gateway lives. */
 		unsigned life;
 		char webhook[100];
 	} gate[SIM_GATES];
