@@ -1,5 +1,5 @@
-/* load PORT JOBS FLIGHT UNTIL [KIND]: submits jobs to a gateway, FLIGHT at a time, each
- * until it is
+/* load PORT JOBS FLIGHT UNTIL [KIND [PER-S]]: submits jobs to a gateway, at most FLIGHT at a
+ * time and, with PER-S, so many a second, each until it is
  *
  *   accepted   answered, so on disk
  *   ended      succeeded, failed or stopped, and that is on disk: the gateway's event stream
@@ -28,6 +28,7 @@ struct run {
 	struct message request;
 	struct stream events;
 	size_t jobs, flight, started, ended;
+	int64_t pause_ns, next_ns; /* between two of them; when the next one may begin */
 	struct client *client;
 	int64_t *began, *took; /* by job, as jobs are begun; one of FLIGHT 1 ends before the next */
 };
@@ -36,9 +37,19 @@ static void submit(struct run *r, struct client *c)
 {
 	if (r->started == r->jobs || r->started - r->ended == r->flight)
 		return;
+	if (r->pause_ns && now_ns() < r->next_ns)
+		return;
+	r->next_ns += r->pause_ns;
 	r->began[r->started++] = now_ns();
 	c->busy = true;
 	send_all(c->fd, r->request.at, r->request.len);
+}
+
+static void submit_all(struct run *r)
+{
+	for (size_t i = 0; i < r->flight && r->started - r->ended < r->flight; i++)
+		if (!r->client[i].busy)
+			submit(r, &r->client[i]);
 }
 
 static void end_job(struct run *r)
@@ -94,9 +105,7 @@ static void heard(struct run *r)
 	s->have += (size_t)n;
 	for (size_t i = events_in(s); i; i--)
 		end_job(r);
-	for (size_t i = 0; i < r->flight && r->started - r->ended < r->flight; i++)
-		if (!r->client[i].busy)
-			submit(r, &r->client[i]);
+	submit_all(r);
 }
 
 /* Returns once the gateway has begun to answer: what ends from now on is told. */
@@ -117,14 +126,23 @@ static void listen_to(struct run *r, int port, const char *kind)
 
 /* ---- the whole ---- */
 
+/* Until the next job may begin, if any may. */
+static int64_t patience_ns(const struct run *r)
+{
+	if (!r->pause_ns || r->started == r->jobs || r->started - r->ended == r->flight)
+		return (int64_t)PATIENCE_S * 1000000000;
+	int64_t left = r->next_ns - now_ns();
+	return left < 0 ? 0 : left;
+}
+
 static void run(struct run *r)
 {
 	struct epoll_event events[256];
-	for (size_t i = 0; i < r->flight; i++)
-		submit(r, &r->client[i]);
-	while (r->ended < r->jobs) {
-		int n = wait_events(r->epoll_fd, events, 256, (int64_t)PATIENCE_S * 1000000000);
-		if (!n) {
+	r->next_ns = now_ns();
+	for (submit_all(r); r->ended < r->jobs; submit_all(r)) {
+		int64_t patience = patience_ns(r);
+		int n = wait_events(r->epoll_fd, events, 256, patience);
+		if (!n && patience >= (int64_t)PATIENCE_S * 1000000000) {
 			fprintf(stderr, "load: %zu of %zu jobs have ended, and nothing for %d s\n",
 				r->ended, r->jobs, PATIENCE_S);
 			exit(1);
@@ -163,10 +181,12 @@ int main(int argc, char **argv)
 	}
 	if (!r.jobs || r.jobs > JOBS_MAX || !r.flight || r.flight > CONNECTIONS_MAX ||
 	    (!r.until_ended && strcmp(argv[4], "accepted") != 0)) {
-		fprintf(stderr, "usage: load PORT JOBS FLIGHT accepted|ended [KIND]\n");
+		fprintf(stderr, "usage: load PORT JOBS FLIGHT accepted|ended [KIND [PER-S]]\n");
 		return 64;
 	}
 	const char *kind = argc > 5 ? argv[5] : "Bench";
+	double per_s = argc > 6 ? strtod(argv[6], NULL) : 0;
+	r.pause_ns = per_s > 0 ? (int64_t)(1e9 / per_s) : 0;
 	r.request = submission_of("/v1/job", kind);
 	open_run(&r, atoi(argv[1]), kind);
 	int64_t began = now_ns();

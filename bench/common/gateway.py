@@ -124,10 +124,10 @@ class Gateway:
             {"pluginType": plugin, "name": f"p{i}", "callAddress": f"http://127.0.0.1:{port}/{manner}/{path}"}
             for i, (plugin, path) in enumerate(stages)], kind)
 
-    def load(self, jobs, flight, until="ended", kind="Bench"):
-        """Seconds, the client's CPU seconds, the median of a job in us."""
+    def load(self, jobs, flight, until="ended", kind="Bench", per_s=0):
+        """Seconds, the client's CPU seconds, the median of a job in us; at most so many a second."""
         ended = self.count(state="succeeded", kind=kind) if until == "ended" else 0
-        numbers = self.build.numbers("load", self.port, jobs, flight, until, kind)
+        numbers = self.build.numbers("load", self.port, jobs, flight, until, kind, per_s)
         if until == "ended" and self.count(state="succeeded", kind=kind) != ended + jobs:
             raise BenchError(f"some of {jobs} jobs of kind {kind} did not succeed")
         return numbers

@@ -1,40 +1,10 @@
 """12: LifeHook deliveries against raw keep-alive POSTs of their size."""
 
-import threading
-import time
-
 from common.gateway import Gateway
 from common.goal import Figure, Group
 from common.programs import BenchError, Server, wait_until
 
 STATES, FLIGHT, SUBSCRIBERS, CLIENTS, LAG_S = 4, 64, 100, 16, 5
-JOB = ('{"userID": "ann", "jobName": "hello", "jobKind": "TaskSet", "job": {"apiVersion": "sluice/v1", '
-       '"kind": "TaskSet", "metadata": {"name": "hello"}, "spec": {"engine": "null", "roles": [{"name": "main", '
-       '"template": {"spec": {"containers": [{"name": "main", "command": ["true"]}]}}}]}}}')
-
-
-def submit(gateway, jobs, per_s):
-    """So many jobs at a rate."""
-    left, lock, begun, refused = iter(range(jobs)), threading.Lock(), time.monotonic(), []
-
-    def client():
-        ask = gateway.beside()
-        while not refused:
-            with lock:
-                number = next(left, None)
-            if number is None:
-                return
-            time.sleep(max(0.0, begun + number / per_s - time.monotonic()))
-            if b"SUCCEEDED" not in ask("POST", "/v1/job", JOB)[:40]:
-                refused.append(number)
-
-    clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
-    for one in clients:
-        one.start()
-    for one in clients:
-        one.join()
-    if refused:
-        raise BenchError("a job was refused")
 
 
 class Hooks(Group):
@@ -80,7 +50,7 @@ class Hooks(Group):
         return int(count), int(count) / float(seconds)
 
     def lag(self, per_s):
-        submit(self.gateway, int(per_s / STATES * LAG_S), per_s / STATES)
+        self.gateway.load(int(per_s / STATES * LAG_S), CLIENTS, "accepted", "TaskSet", per_s / STATES)
         wait_until(self.delivered, "all is delivered", 60)
         _, _, p50, p99 = self.subscriber.ask("/stats").split()
         return int(p50) / 1000, int(p99) / 1000
