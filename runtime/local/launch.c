@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,17 +97,31 @@ static int enter_directory(const struct launch *l)
 	return *l->container->cwd ? chdir(l->container->cwd) : 0;
 }
 
+static void wait_for_go(int link)
+{
+	char go;
+	ssize_t n;
+	do
+		n = read(link, &go, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(125); /* nobody wants it any more */
+}
+
 /** In the child: everything up to exec. Returns only the step that failed, errno set. */
-static enum step become(const struct launch *l, pid_t supervisor, bool born)
+static enum step become(const struct launch *l, pid_t supervisor, int link, bool born)
 {
 	const struct plan_container *c = l->container;
 	char **argv = calloc((size_t)c->argc + 1, sizeof(*argv));
 	char **env = environ_build(l->plan, c, l->work_dir);
 	const char *word = c->argv;
-	if (!argv || !env || make_bare(l) < 0)
+	if (!argv || !env)
 		return STEP_SETUP;
+	/* First: a session of its own, too, costs a turn on a busy machine, but not in a group. */
 	if (cgroup_join(l->cgroups, &l->plan->name, born) < 0)
 		return STEP_CGROUP;
+	if (make_bare(l) < 0)
+		return STEP_SETUP;
 	for (uint32_t i = 0; i < c->argc; i++, word = plan_after(word))
 		argv[i] = (char *)(uintptr_t)word;
 	if (l->shield && shield_enter(l->data_dir, l->work_dir) < 0)
@@ -117,6 +132,7 @@ static enum step become(const struct launch *l, pid_t supervisor, bool born)
 		return STEP_DIRECTORY;
 	if (set_memory(l) < 0)
 		return STEP_SETUP;
+	wait_for_go(link);
 	environ = env; /* so that the command is looked for in its own PATH */
 	execvp(argv[0], argv);
 	return STEP_EXEC;
@@ -152,69 +168,87 @@ static int explain(const struct launch *l, struct failure f, char message[200])
 	return 126;
 }
 
-static int read_failure(int fd, struct failure *ret)
+static bool read_failure(int link, struct failure *ret)
 {
 	ssize_t n;
 	do
-		n = read(fd, ret, sizeof(*ret));
+		n = read(link, ret, sizeof(*ret));
 	while (n < 0 && errno == EINTR);
 	return n == sizeof(*ret);
 }
 
-static _Noreturn void be_child(const struct launch *l, pid_t supervisor, int to, bool born)
+static _Noreturn void be_child(const struct launch *l, pid_t supervisor, int link, bool born)
 {
 	struct failure f = {STEP_BORN, 0};
-	if (born && write(to, &f, sizeof(f)) != sizeof(f))
+	if (born && send(link, &f, sizeof(f), MSG_NOSIGNAL) != sizeof(f))
 		_exit(125);
-	f.step = become(l, supervisor, born);
+	f.step = become(l, supervisor, link, born);
 	f.error = errno;
-	_exit(write(to, &f, sizeof(f)) == sizeof(f) ? 126 : 125);
+	_exit(send(link, &f, sizeof(f), MSG_NOSIGNAL) == sizeof(f) ? 126 : 125);
 }
 
-/** A child on its way to exec; `*ret_from` is the pipe on which it says what failed. -1 with
- * errno. */
-static pid_t bear(const struct launch *l, bool may_be_born, int *ret_from)
+/** A child on its way to exec. -1 with errno. */
+static int bear(const struct launch *l, bool may_be_born, struct launched *ret)
 {
-	struct failure f;
 	int ends[2];
 	bool born = false;
 	pid_t self = getpid();
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
 	pid_t pid = may_be_born ? cgroup_fork(l->cgroups, &l->plan->name, &born) : fork();
-	if (pid == 0)
+	if (pid == 0) {
+		close(ends[0]); /* so that it sees when nobody is there to let it go */
 		be_child(l, self, ends[1], born);
+	}
 	int saved = errno;
 	close(ends[1]);
-	errno = saved;
-	if (pid > 0 && (!born || read_failure(ends[0], &f))) {
-		*ret_from = ends[0];
-		return pid;
-	}
-	close(ends[0]);
-	errno = saved;
 	if (pid < 0)
-		return -1;
-	/* Some kernels, 6.18 is one, end at once who is born in a group that was ever ended. */
-	waitpid(pid, NULL, 0);
-	return bear(l, false, ret_from);
+		close(ends[0]);
+	errno = saved;
+	*ret = (struct launched){pid, ends[0], born};
+	return pid < 0 ? -1 : 0;
 }
 
-int launch(const struct launch *l, pid_t *ret_pid, char message[200])
+/** Some kernels, 6.18 is one, end at once who is born in a group that was ever ended: then
+ * there is another child, born plainly. -1 with errno. */
+static int is_born(const struct launch *l, struct launched *child)
+{
+	struct failure f;
+	if (!child->born || read_failure(child->link, &f))
+		return 0;
+	launch_drop(child);
+	return bear(l, false, child);
+}
+
+void launch_drop(struct launched *child)
+{
+	close(child->link); /* which ends it if nothing else does */
+	waitpid(child->pid, NULL, 0);
+}
+
+int launch_prepare(const struct launch *l, struct launched *ret, char message[200])
 {
 	struct failure f = {STEP_SETUP, 0};
-	int from;
-	pid_t pid = bear(l, true, &from);
-	if (pid < 0) {
+	if (bear(l, true, ret) == 0)
+		return 0;
+	f.error = errno;
+	return explain(l, f, message);
+}
+
+int launch_go(const struct launch *l, struct launched *child, pid_t *ret_pid, char message[200])
+{
+	struct failure f = {STEP_SETUP, 0};
+	if (is_born(l, child) < 0) {
 		f.error = errno;
 		return explain(l, f, message);
 	}
-	bool failed = read_failure(from, &f);
-	close(from);
-	if (failed) {
-		waitpid(pid, NULL, 0);
+	/* One that has failed meanwhile does not listen: it has said why, or its end will. */
+	(void)!send(child->link, "", 1, MSG_NOSIGNAL);
+	if (read_failure(child->link, &f)) {
+		launch_drop(child);
 		return explain(l, f, message);
 	}
-	*ret_pid = pid;
+	close(child->link);
+	*ret_pid = child->pid;
 	return 0;
 }

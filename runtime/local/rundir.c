@@ -39,6 +39,13 @@ static int open_dir(int at, const char *path)
 	return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
+static void close_if(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 static bool boot_id(char out[BOOT_ID_SIZE])
 {
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -113,7 +120,7 @@ static void discard(int job, const char *aside, struct rundir *r)
 static int make(int job, const struct replica_name *name, struct rundir *ret)
 {
 	char aside[RUNDIR_PATH_SIZE], attempt[RUNDIR_PATH_SIZE];
-	struct rundir r = {-1, -1};
+	struct rundir r = {.dir = -1, .lock = -1, .job = -1, .run = -1};
 	snprintf(aside, sizeof(aside), ".new-%ld", (long)getpid());
 	rundir_attempt(name, attempt);
 	if (mkdirat(job, aside, 0700) < 0 && errno != EEXIST)
@@ -124,7 +131,7 @@ static int make(int job, const struct replica_name *name, struct rundir *ret)
 	if (r.dir >= 0 && (r.lock = make_lock(r.dir)) >= 0 && outcome_reserve(r.dir) == 0 &&
 	    renameat2(job, aside, job, attempt, RENAME_NOREPLACE) == 0) {
 		*ret = r;
-		return fsync(job) < 0 && errno != EINVAL ? SL_E_IO : 0;
+		return 0;
 	}
 	bool exists = errno == EEXIST;
 	discard(job, aside, &r);
@@ -136,15 +143,26 @@ int rundir_create(int data, const struct replica_name *name, struct rundir *ret,
 {
 	int run = -1, job = open_job(data, name->job, &run);
 	int rc = job < 0 ? SL_E_IO : make(job, name, ret);
-	/* After what lies in it: with a journal that has written both. */
-	if (run >= 0 && !rc && fsync(run) < 0 && errno != EINVAL)
-		rc = SL_E_IO;
-	if (rc)
-		sl_fail(err, (enum sl_err)rc, "run directory: %s", strerror(errno));
-	if (job >= 0)
-		close(job);
-	if (run >= 0)
-		close(run);
+	if (rc == 0) {
+		ret->job = job;
+		ret->run = run;
+		return 0;
+	}
+	sl_fail(err, (enum sl_err)rc, "run directory: %s", strerror(errno));
+	close_if(&job);
+	close_if(&run);
+	return rc;
+}
+
+static bool flushed(int dir) { return dir < 0 || fsync(dir) == 0 || errno == EINVAL; }
+
+int rundir_flush(struct rundir *r)
+{
+	/* run/ after what lies in it: with a journal that has written both. */
+	int rc = flushed(r->job) && flushed(r->run) ? 0 : SL_E_IO, saved = errno;
+	close_if(&r->job);
+	close_if(&r->run);
+	errno = saved;
 	return rc;
 }
 

@@ -16,6 +16,7 @@ enum { RUNDIR_PATH_SIZE = 96 };
 
 struct rundir {
 	int dir, lock;
+	int job, run; /**< The folders above, until they are flushed; or -1. */
 };
 
 SL_BEGIN_DECLS
@@ -25,11 +26,13 @@ const char *rundir_path(const struct replica_name *name, char out[RUNDIR_PATH_SI
 /** The last part of it, "2-0-1", which is also SLUICE_ATTEMPT of the replica. */
 const char *rundir_attempt(const struct replica_name *name, char out[RUNDIR_PATH_SIZE]);
 
-/** Make it, locked by this process, durable, with room for the outcome. SL_E_CONFLICT: it exists;
- * SL_E_IO with words. */
+/** Make it, locked by this process, with room for the outcome; the name is not on disk before
+ * rundir_flush(). SL_E_CONFLICT: it exists; SL_E_IO with words. */
 SL_MUST_USE int rundir_create(int data, const struct replica_name *name, struct rundir *ret,
 			      struct sl_error *err);
 
+/** Make its name durable, once, and close the folders above. 0 or SL_E_IO (errno is set). */
+SL_MUST_USE int rundir_flush(struct rundir *run);
 int rundir_open(int data, const struct replica_name *name); /**< A descriptor or -1. */
 
 /** The process that holds the lock, as its id and a new pidfd; 0 when nobody does; else

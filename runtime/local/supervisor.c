@@ -136,6 +136,17 @@ static void say_started(struct supervisor *s)
 	notify(s->notice, &n);
 }
 
+/** Let it go, once it is on disk that this attempt was started. */
+static int let_go(struct supervisor *s, const struct launch *l, struct launched *child)
+{
+	if (rundir_flush(&s->run) == 0)
+		return launch_go(l, child, &s->main, s->outcome.message);
+	snprintf(s->outcome.message, sizeof(s->outcome.message), "run directory: %s",
+		 strerror(errno));
+	launch_drop(child);
+	return 126;
+}
+
 static int start(struct supervisor *s, const struct plan_container *c)
 {
 	struct launch l = {.plan = &s->plan,
@@ -148,6 +159,7 @@ static int start(struct supervisor *s, const struct plan_container *c)
 			   .out = logfile_pipe(&s->out),
 			   .err = logfile_pipe(&s->err)};
 	struct limits limits = c->limits;
+	struct launched child;
 	int code = 126;
 	if (limits.pids == 0)
 		limits.pids = PIDS_USUAL_MAX;
@@ -158,7 +170,9 @@ static int start(struct supervisor *s, const struct plan_container *c)
 		snprintf(s->outcome.message, sizeof(s->outcome.message), "cannot limit it: %s",
 			 strerror(errno));
 	else
-		code = launch(&l, &s->main, s->outcome.message);
+		code = launch_prepare(&l, &child, s->outcome.message);
+	if (code == 0)
+		code = let_go(s, &l, &child);
 	if (l.out >= 0)
 		close(l.out);
 	if (l.err >= 0)
@@ -346,7 +360,7 @@ static void leave_outcome(struct supervisor *s)
 	struct notice n = {.kind = NOTICE_ENDED};
 	close(s->run.lock); /* first: whoever is told may remove the directory at once */
 	notify(s->notice, &n);
-	if (outcome_flush(s->run.dir))
+	if (rundir_flush(&s->run) || outcome_flush(s->run.dir))
 		return; /* removed meanwhile, or a disk that fails: it can be read till then */
 }
 

@@ -206,6 +206,9 @@ static void leave(struct scene *s, unsigned i)
 		fuzz_holds(started_write(run.dir, &started) == 0);
 	close(run.dir);
 	close(run.lock);
+	close(run.job);
+	if (run.run >= 0)
+		close(run.run);
 }
 
 static void ask_again(struct scene *s, unsigned i)

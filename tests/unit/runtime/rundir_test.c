@@ -52,6 +52,8 @@ static pid_t hold(int data, const struct replica_name *name)
 	if (pid == 0) {
 		struct rundir run;
 		int rc = rundir_create(data, name, &run, NULL);
+		if (rc == 0)
+			rc = rundir_flush(&run);
 		_exit(rc == 0 && write(done[1], "x", 1) == 1 ? pause() : 1);
 	}
 	close(done[1]);
