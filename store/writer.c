@@ -29,6 +29,16 @@ struct batch {
 	struct write *write[BATCH_MAX];
 	int rc[BATCH_MAX];
 	size_t n;
+	struct sleeper *sleeper[BATCH_MAX]; /**< Whose writes are done. */
+	size_t sleepers;
+};
+
+/** Who sleeps in writer_run(), on his own stack. The writer wakes one of a batch, and each
+ * wakes two more: to wake all of them would take the writer as long as to write what they have. */
+struct sleeper {
+	sem_t done;
+	struct sleeper *next[2]; /**< Or NULL. */
+	int rc;
 };
 
 static struct write *of_letter(struct letter *l) { return container_of(l, struct write, letter); }
@@ -83,15 +93,35 @@ static int write_together(struct writer *writer, struct batch *b)
 
 static int write_alone(struct writer *writer, struct write *w)
 {
-	struct batch one = {.write = {w}, .n = 1};
+	struct batch one;
+	one.write[0] = w;
+	one.n = 1;
 	int rc = write_together(writer, &one);
 	return rc ? rc : one.rc[0];
 }
 
-static void finish(struct writer *writer, struct write *w, int rc)
+static void finish(struct writer *writer, struct batch *b, size_t i)
 {
-	atomic_fetch_add(&writer->writes, rc >= 0);
-	w->done(w, rc < 0 ? rc : 0);
+	struct write *w = b->write[i];
+	struct sleeper *s = w->sleeper;
+	int rc = b->rc[i] < 0 ? b->rc[i] : 0;
+	w->sleeper = NULL;
+	atomic_fetch_add(&writer->writes, rc == 0);
+	if (w->done)
+		w->done(w, rc);
+	if (!s)
+		return;
+	s->rc = rc;
+	b->sleeper[b->sleepers++] = s;
+}
+
+static void wake(const struct batch *b)
+{
+	for (size_t i = 0; i < b->sleepers; i++)
+		for (size_t k = 0, of = 2 * i + 1; k < 2; k++, of++)
+			b->sleeper[i]->next[k] = of < b->sleepers ? b->sleeper[of] : NULL;
+	if (b->sleepers)
+		sem_post(&b->sleeper[0]->done);
 }
 
 static void run_batch(struct writer *writer, struct batch *b)
@@ -102,8 +132,9 @@ static void run_batch(struct writer *writer, struct batch *b)
 			b->rc[i] = write_alone(writer, b->write[i]);
 		else if (rc)
 			b->rc[i] = rc;
-		finish(writer, b->write[i], b->rc[i]);
+		finish(writer, b, i);
 	}
+	wake(b);
 }
 
 /** Write a chain of letters in as few commits as may be. */
@@ -112,6 +143,7 @@ static size_t run_chain(struct writer *writer, struct letter *chain)
 	size_t total = 0;
 	while (chain) {
 		struct batch b;
+		b.sleepers = 0;
 		for (b.n = 0; chain && b.n < BATCH_MAX; b.n++) {
 			b.write[b.n] = of_letter(chain);
 			chain = chain->next;
@@ -193,38 +225,27 @@ int writer_submit_always(struct writer *writer, struct write *w)
 	return mailbox_post_always(writer->box, &w->letter);
 }
 
-/** A caller asleep in writer_run(), on its own stack. */
-struct sleeper {
-	struct write write; /* what the writer sees */
-	struct write *inner;
-	sem_t done;
-	int rc;
-};
-
-static int apply_inner(struct write *w, struct store_txn *txn)
+static int sleep_until_done(struct sleeper *s)
 {
-	struct write *inner = container_of(w, struct sleeper, write)->inner;
-	return inner->apply(inner, txn);
-}
-
-static void wake(struct write *w, int rc)
-{
-	struct sleeper *s = container_of(w, struct sleeper, write);
-	s->rc = rc;
-	sem_post(&s->done);
+	while (sem_wait(&s->done) < 0)
+		; /* a signal */
+	for (size_t k = 0; k < 2; k++)
+		if (s->next[k])
+			sem_post(&s->next[k]->done);
+	return s->rc;
 }
 
 int writer_run(struct writer *writer, struct write *w)
 {
-	struct sleeper s = {.write = {.apply = apply_inner, .done = wake}, .inner = w};
+	struct sleeper s;
 	assert(!writer->started || !pthread_equal(pthread_self(), writer->thread));
 	sem_init(&s.done, 0, 0);
-	int rc = writer_submit(writer, &s.write);
-	if (!rc) {
-		while (sem_wait(&s.done) < 0)
-			; /* a signal */
-		rc = s.rc;
-	}
+	w->sleeper = &s;
+	int rc = writer_submit(writer, w);
+	if (!rc)
+		rc = sleep_until_done(&s);
+	else
+		w->sleeper = NULL;
 	sem_destroy(&s.done);
 	return rc;
 }

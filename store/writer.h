@@ -16,14 +16,17 @@
 #include "store/store.h"
 
 struct writer;
+struct sleeper;
 
 struct write {
 	struct letter letter;
+	struct sleeper *sleeper; /**< Of writer_run(); else NULL. */
 	/** Put into the transaction what is to be written. A negative return drops this
 	 * write alone and is what `done` gets; best before anything was put, as the rest of
 	 * the batch must be written again otherwise. */
 	int (*apply)(struct write *w, struct store_txn *txn);
-	/** Exactly once. rc 0: on disk. The write is the callee's again, to free or reuse. */
+	/** Exactly once. rc 0: on disk. The write is the callee's again, to free or reuse. May be
+	 * NULL for writer_run(). */
 	void (*done)(struct write *w, int rc);
 };
 
@@ -67,8 +70,8 @@ SL_MUST_USE int writer_submit(struct writer *writer, struct write *w);
 /** As above, but never refused for a full queue: for consequences of what was accepted. */
 SL_MUST_USE int writer_submit_always(struct writer *writer, struct write *w);
 
-/** Submit and sleep until it is done; what `done` would get, or why it was refused. Not
- * from the writer's thread. `w->done` is not called and need not be set. */
+/** Submit and sleep until it is done, also `w->done` where that is set; what `done` gets, or
+ * why it was refused, and then `done` is not called. Not from the writer's thread. */
 SL_MUST_USE int writer_run(struct writer *writer, struct write *w);
 
 /** Write what waits on the caller's thread, without a thread of its own; how many were

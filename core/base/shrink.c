@@ -15,20 +15,16 @@ int shrink(struct bytes text, struct bytes like, struct buf *to)
 	size_t most = text.len - text.len / LEAST_SAVED - 1;
 	if (text.len < SMALLEST || text.len > SHRINK_TEXT_MAX)
 		return SL_E_TOO_BIG;
-	LZ4_stream_t *state = LZ4_createStream();
-	void *at = state ? buf_room(to, most) : NULL;
-	int n = 0;
-	if (at) {
-		like = usable(like);
-		if (like.len)
-			LZ4_loadDict(state, like.at, (int)like.len);
-		n = LZ4_compress_fast_continue(state, text.at, at, (int)text.len, (int)most, 1);
-		to->len += (size_t)n;
-	}
-	if (state)
-		LZ4_freeStream(state);
+	LZ4_stream_t state; /* 16 KiB, which LZ4 itself puts on the stack, too */
+	void *at = buf_room(to, most);
 	if (!at)
 		return SL_E_NO_MEMORY;
+	LZ4_initStream(&state, sizeof(state));
+	like = usable(like);
+	if (like.len)
+		LZ4_loadDict(&state, like.at, (int)like.len);
+	int n = LZ4_compress_fast_continue(&state, text.at, at, (int)text.len, (int)most, 1);
+	to->len += (size_t)n;
 	return n ? 0 : SL_E_TOO_BIG;
 }
 

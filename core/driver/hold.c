@@ -14,8 +14,7 @@ struct holding {
 	const struct audit_by *by;
 	bool release, changed;
 	size_t holds; /* that there are now */
-	sem_t over;
-	int rc;
+	bool over;    /* the writer had it */
 };
 
 static void record(const struct holding *q, struct store_txn *txn)
@@ -60,29 +59,24 @@ static void done(struct write *w, int rc)
 {
 	struct holding *q = container_of(w, struct holding, write);
 	struct driver *d = q->driver;
-	q->rc = rc;
+	q->over = true;
 	crash_at(CRASH_HOLD_COMMITTED);
 	if (!rc)
 		atomic_store(&d->holds, q->holds);
 	if (!rc && q->release && q->changed)
 		intake_after_release(d);
-	sem_post(&q->over);
 }
 
 static int carry_out(struct holding *q, struct sl_error *err)
 {
 	q->write = (struct write){.apply = apply, .done = done};
-	sem_init(&q->over, 0, 0);
-	int rc = writer_submit(q->driver->parts.writer, &q->write);
-	while (!rc && sem_wait(&q->over) != 0)
-		;
-	sem_destroy(&q->over);
-	if (rc)
+	int rc = writer_run(q->driver->parts.writer, &q->write);
+	if (rc && !q->over)
 		return sl_fail(err, (enum sl_err)rc, "the gateway is too busy to write; try again");
-	if (q->rc == SL_E_TOO_BIG)
+	if (rc == SL_E_TOO_BIG)
 		return sl_fail(err, SL_E_CONFLICT,
 			       "there are %d holds already; release some of them first", HOLDS_MAX);
-	return q->rc ? sl_fail(err, (enum sl_err)q->rc, "%s", sl_err_text(q->rc)) : 0;
+	return rc ? sl_fail(err, (enum sl_err)rc, "%s", sl_err_text(rc)) : 0;
 }
 
 int driver_hold(struct driver *d, const struct hold *hold, const struct audit_by *by,

@@ -13,8 +13,7 @@ struct asking {
 	struct write write;
 	struct driver *driver;
 	const struct job_request *request;
-	sem_t over;
-	int rc;
+	bool over; /* the writer had it */
 	struct sl_error err;
 	enum job_state state;
 	bool stopping;
@@ -50,19 +49,12 @@ static void add_request_event(struct asking *q, struct store_txn *txn, struct jo
 static int wait_for(struct asking *q, void (*done)(struct write *, int), struct sl_error *err)
 {
 	q->write.done = done;
-	sem_init(&q->over, 0, 0);
-	int rc = writer_submit(q->driver->parts.writer, &q->write);
-	if (rc) {
-		sem_destroy(&q->over);
+	int rc = writer_run(q->driver->parts.writer, &q->write);
+	if (rc && !q->over)
 		return sl_fail(err, (enum sl_err)rc, "the gateway is too busy to write; try again");
-	}
-	while (sem_wait(&q->over) != 0)
-		;
-	sem_destroy(&q->over);
-	if (q->rc)
-		sl_fail(err, (enum sl_err)q->rc, "%s",
-			q->err.code ? q->err.text : sl_err_text(q->rc));
-	return q->rc;
+	if (rc)
+		sl_fail(err, (enum sl_err)rc, "%s", q->err.code ? q->err.text : sl_err_text(rc));
+	return rc;
 }
 
 /* For the audit log: what the job was, and what was done to it. */
@@ -131,11 +123,10 @@ static int apply_stop(struct write *w, struct store_txn *txn)
 static void stop_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
-	q->rc = rc;
+	q->over = true;
 	crash_at(CRASH_STOP_COMMITTED);
 	stopped_tell(&q->stopped, rc);
 	crash_at(CRASH_STOP_TOLD);
-	sem_post(&q->over);
 }
 
 int driver_stop(struct driver *d, const struct job_request *r, enum job_state *ret_state,
@@ -254,7 +245,7 @@ static void handle_held(struct driver *d, struct note *note)
 static void resume_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
-	q->rc = rc;
+	q->over = true;
 	crash_at(CRASH_RESUME_COMMITTED);
 	if (!rc)
 		watch_tell(q->driver->watch, q->request->job);
@@ -271,7 +262,6 @@ static void resume_done(struct write *w, int rc)
 		driver_post(q->driver, &q->admit->note);
 	}
 	crash_at(CRASH_RESUME_POSTED);
-	sem_post(&q->over);
 }
 
 int driver_resume(struct driver *d, const struct job_request *r, struct sl_error *err)
@@ -314,14 +304,13 @@ static int apply_erase(struct write *w, struct store_txn *txn)
 static void erase_done(struct write *w, int rc)
 {
 	struct asking *q = container_of(w, struct asking, write);
-	q->rc = rc;
+	q->over = true;
 	crash_at(CRASH_ERASE_COMMITTED);
 	if (!rc) {
 		watch_tell(q->driver->watch, q->request->job);
 		atomic_store(&q->driver->erased, true);
 		driver_wake(q->driver);
 	}
-	sem_post(&q->over);
 }
 
 int driver_erase(struct driver *d, const struct job_request *r, struct sl_error *err)

@@ -13,11 +13,11 @@ struct accepting {
 	struct write write;
 	struct driver *driver;
 	const struct submission *submission;
-	sem_t over;
-	int rc;
+	bool over; /* the writer had it */
 	struct sl_error err, busy;
 	struct admit *admit;
-	char *id_at; /* where the id goes in the header's text */
+	char *id_at;              /* where the id goes in the header's text */
+	struct packed_doc packed; /* what was submitted */
 	uint8_t seen_key[CRYPT_HASH_SIZE], seen_body[CRYPT_HASH_SIZE];
 	struct uuid id;
 	bool again;   /* answered by an earlier submission */
@@ -220,6 +220,17 @@ static int link_rerun(struct accepting *q, struct store_txn *txn, int64_t now_ms
 	return 0;
 }
 
+static int put_docs(struct accepting *q, struct store_txn *txn)
+{
+	scoped(packed_doc_finip) struct packed_doc header = {0};
+	int rc = ledger_pack(q->admit->header, &header);
+	if (rc)
+		return rc;
+	ledger_put_first(txn, q->id, PART_HEADER, &header);
+	ledger_put_first(txn, q->id, PART_JOB, &q->packed);
+	return 0;
+}
+
 static int apply(struct write *w, struct store_txn *txn)
 {
 	struct accepting *q = container_of(w, struct accepting, write);
@@ -243,8 +254,9 @@ static int apply(struct write *w, struct store_txn *txn)
 	job->created_ms = job->since_ms = now_ms;
 	job->moves = job->events = job->log_bytes = 0; /* apply may run again */
 	memcpy(q->id_at, uuid_format(job->id, id_text), UUID_TEXT_SIZE - 1);
-	ledger_put_doc(txn, job->id, PART_HEADER, q->admit->header);
-	ledger_put_doc(txn, job->id, PART_JOB, q->admit->submitted);
+	rc = put_docs(q, txn);
+	if (rc)
+		return rc;
 	ledger_insert(txn, job);
 	if (q->submission->idempotency_key.len)
 		ledger_put_seen(txn, q->seen_key, job->id, q->seen_body, now_ms);
@@ -261,7 +273,7 @@ static void leave(struct accepting *q)
 static void done(struct write *w, int rc)
 {
 	struct accepting *q = container_of(w, struct accepting, write);
-	q->rc = rc;
+	q->over = true;
 	crash_at(CRASH_SUBMIT_COMMITTED);
 	bool admitted = !rc && !q->again && !q->held;
 	if (!admitted) {
@@ -272,7 +284,6 @@ static void done(struct write *w, int rc)
 		driver_post(q->driver, &q->admit->note);
 	}
 	crash_at(CRASH_SUBMIT_POSTED);
-	sem_post(&q->over);
 }
 
 /* ---- on the submitter's ---- */
@@ -307,26 +318,23 @@ static int enter(struct driver *d, struct sl_error *err)
 static int accept_now(struct driver *d, struct accepting *q, struct sl_error *err)
 {
 	int rc = make_admit(q);
+	if (!rc)
+		rc = ledger_pack(q->admit->submitted, &q->packed);
 	if (!rc) {
 		hash_idempotency(q);
-		sem_init(&q->over, 0, 0);
 		q->write = (struct write){.apply = apply, .done = done};
 		crash_at(CRASH_SUBMIT_CHECKED);
-		rc = writer_submit(d->parts.writer, &q->write);
+		rc = writer_run(d->parts.writer, &q->write);
 	}
-	if (rc) {
+	if (rc && !q->over) {
 		leave(q);
 		admit_free(q->admit);
 		return sl_fail(err, (enum sl_err)rc, "the job cannot be taken now: %s",
 			       sl_err_text(rc));
 	}
-	while (sem_wait(&q->over) != 0)
-		;
-	sem_destroy(&q->over);
-	if (q->rc)
-		sl_fail(err, (enum sl_err)q->rc, "%s",
-			q->err.code ? q->err.text : sl_err_text(q->rc));
-	return q->rc;
+	if (rc)
+		sl_fail(err, (enum sl_err)rc, "%s", q->err.code ? q->err.text : sl_err_text(rc));
+	return rc;
 }
 
 int driver_submit(struct driver *d, const struct submission *s, struct uuid *ret,
@@ -342,6 +350,7 @@ int driver_submit(struct driver *d, const struct submission *s, struct uuid *ret
 	buf_init(&q.words, HOLD_WORDS_MAX);
 	rc = accept_now(d, &q, err);
 	buf_fini(&q.words);
+	packed_doc_finip(&q.packed);
 	crash_at(CRASH_SUBMIT_UNANSWERED);
 	if (!rc)
 		*ret = q.id;

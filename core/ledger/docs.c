@@ -331,30 +331,43 @@ static struct bytes like_of(struct store_txn *txn, struct uuid id, enum job_part
 	return like;
 }
 
-/* Append what it becomes. */
-static enum how pack(struct store_txn *txn, struct uuid id, enum job_part part, struct bytes doc,
-		     struct buf *to)
+/* What it becomes, behind a place for its owner. */
+static int pack(struct bytes doc, struct bytes like, struct packed_doc *ret)
 {
-	scoped(buf_finip) struct buf keep = {0};
-	buf_init(&keep, SHRINK_LIKE_MAX);
-	struct bytes like = like_of(txn, id, part, doc, &keep);
-	if (doc.len >= SHRINK_FROM && shrink(doc, like, to) == 0)
-		return like.len ? SHRUNK_LIKE : SHRUNK;
+	static const char owner[OWNER_SIZE];
+	struct buf *to = &ret->text;
+	buf_init(to, UINT32_MAX);
+	buf_add(to, owner, sizeof(owner));
+	ret->len = doc.len;
+	if (to->rc)
+		return to->rc;
+	if (doc.len >= SHRINK_FROM && shrink(doc, like, to) == 0) {
+		ret->how = like.len ? SHRUNK_LIKE : SHRUNK;
+		return 0;
+	}
 	to->rc = 0;
 	buf_add_bytes(to, doc);
-	return doc.len <= SHORT_MAX ? WHOLE : CUT;
+	ret->how = doc.len <= SHORT_MAX ? WHOLE : CUT;
+	return to->rc;
 }
 
-/* `packed` begins with its owner. */
-static void put_packed(struct store_txn *txn, enum job_part part, const struct head *head,
-		       struct bytes packed, struct buf *to)
+int ledger_pack(struct bytes doc, struct packed_doc *ret)
 {
+	return pack(doc, bytes_of("", 0), ret);
+}
+
+void packed_doc_finip(struct packed_doc *doc) { buf_fini(&doc->text); }
+
+static void put_value(struct store_txn *txn, enum job_part part, const struct packed_doc *doc,
+		      struct buf *to)
+{
+	struct bytes packed = buf_bytes(&doc->text);
 	struct bytes own = bytes_of((const char *)packed.at + OWNER_SIZE, packed.len - OWNER_SIZE);
 	bool is_short = own.len <= SHORT_MAX;
-	wire_put(to, head->how, 1);
-	if (head->how != WHOLE) {
+	wire_put(to, doc->how, 1);
+	if (doc->how != WHOLE) {
 		wire_put(to, is_short ? 0 : count_pieces(packed.len), 1);
-		wire_put(to, head->len, 4);
+		wire_put(to, doc->len, 4);
 	}
 	if (is_short) {
 		buf_add_bytes(to, own);
@@ -370,24 +383,31 @@ static void put_packed(struct store_txn *txn, enum job_part part, const struct h
 	put_pieces(txn, table_of(part), number, packed);
 }
 
+void ledger_put_first(struct store_txn *txn, struct uuid id, enum job_part part,
+		      struct packed_doc *doc)
+{
+	scoped(buf_finip) struct buf value = {0};
+	struct doc_key k = key_of(id, part);
+	buf_init(&value, HEAD_MAX + SHORT_MAX);
+	memcpy(doc->text.at, owner_bytes(&k).at, OWNER_SIZE);
+	put_value(txn, part, doc, &value);
+	store_put_buf(txn, STORE_DOCS, key_bytes(&k), &value);
+}
+
 void ledger_put_doc(struct store_txn *txn, struct uuid id, enum job_part part, struct bytes doc)
 {
-	scoped(buf_finip) struct buf packed = {0}, value = {0};
+	scoped(packed_doc_finip) struct packed_doc packed = {0};
+	scoped(buf_finip) struct buf keep = {0};
 	struct doc_key k = key_of(id, part);
-	buf_init(&packed, UINT32_MAX);
-	buf_init(&value, HEAD_MAX + SHORT_MAX);
-	buf_add_bytes(&packed, owner_bytes(&k));
-	struct head head = {.len = doc.len};
-	if (!packed.rc)
-		head.how = pack(txn, id, part, doc, &packed);
-	if (packed.rc) {
-		store_fail(txn, packed.rc);
+	buf_init(&keep, SHRINK_LIKE_MAX);
+	int rc = pack(doc, like_of(txn, id, part, doc, &keep), &packed);
+	if (rc) {
+		store_fail(txn, rc);
 		return;
 	}
 	drop_pieces(txn, &k);
 	drop_old(txn, id, part);
-	put_packed(txn, part, &head, buf_bytes(&packed), &value);
-	store_put_buf(txn, STORE_DOCS, key_bytes(&k), &value);
+	ledger_put_first(txn, id, part, &packed);
 }
 
 /* ---- all of a job ---- */

@@ -48,6 +48,19 @@ SL_MUST_USE int ledger_load(struct store_txn *txn, struct uuid id, struct buf *k
 SL_MUST_USE int ledger_doc(struct store_txn *txn, struct uuid id, enum job_part part,
 			   struct bytes *ret);
 void ledger_put_doc(struct store_txn *txn, struct uuid id, enum job_part part, struct bytes doc);
+
+/** A document as it is going to lie in the store. */
+struct packed_doc {
+	struct buf text; /* a place for its owner, then what it became */
+	size_t len;
+	uint8_t how; /* docs.c */
+};
+/** On any thread, so that the writer need not. */
+SL_MUST_USE int ledger_pack(struct bytes doc, struct packed_doc *ret);
+void packed_doc_finip(struct packed_doc *doc);
+/** As ledger_put_doc(), of a part that the job does not have yet. */
+void ledger_put_first(struct store_txn *txn, struct uuid id, enum job_part part,
+		      struct packed_doc *doc);
 void ledger_drop_doc(struct store_txn *txn, struct uuid id, enum job_part part);
 
 /** A new job, state preparing: record, index, counters, its first event. */

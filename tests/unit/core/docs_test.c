@@ -134,6 +134,29 @@ static void test_many_writes(void **state)
 		}
 }
 
+/* Made beforehand, and put twice: the first transaction came to nothing, and the job's id with
+ * it. */
+static void test_packed_beforehand(void **state)
+{
+	struct house *h = *state;
+	for (size_t i = 0; i < countof(lengths); i++)
+		for (int kind = 0; kind < 3; kind++) {
+			scoped(packed_doc_finip) struct packed_doc packed = {0};
+			struct bytes text = make(h, lengths[i], kind), got;
+			assert_int_equal(ledger_pack(text, &packed), 0);
+			next_txn(h);
+			ledger_put_first(h->txn, two, PART_JOB, &packed);
+			h->txn = store_abort(h->txn);
+			assert_int_equal(store_begin(h->store, STORE_WRITE, &h->txn), 0);
+			ledger_put_first(h->txn, one, PART_JOB, &packed);
+			next_txn(h);
+			expect(h, one, PART_JOB, text);
+			assert_int_equal(ledger_doc(h->txn, two, PART_JOB, &got), SL_E_NOT_FOUND);
+			ledger_drop_doc(h->txn, one, PART_JOB);
+			assert_int_equal(entries(h), 0);
+		}
+}
+
 /* It costs next to nothing where it began as what was submitted. */
 static void test_a_taskset_like_the_job(void **state)
 {
@@ -254,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_lengths, begin, end),
 		cmocka_unit_test_setup_teardown(test_many_writes, begin, end),
+		cmocka_unit_test_setup_teardown(test_packed_beforehand, begin, end),
 		cmocka_unit_test_setup_teardown(test_a_taskset_like_the_job, begin, end),
 		cmocka_unit_test_setup_teardown(test_older_ones, begin, end),
 		cmocka_unit_test_setup_teardown(test_erased_bit_by_bit, begin, end),
