@@ -1,8 +1,8 @@
 /* Building a segment (selector/index/segment.h): what is counted and sorted on the way. */
-#include "core/base/hash.h"
 #include "selector/condition.h"
 #include "selector/index/need.h"
 #include "selector/index/segment.h"
+#include "selector/pattern/lower.h"
 
 #include <stdlib.h>
 
@@ -152,9 +152,23 @@ static uint32_t add_key(struct builder *b, struct bytes name)
 		return found;
 	while (s->key_table[at] != SEGMENT_NONE)
 		at = (at + 1) & s->key_mask;
-	s->key[s->keys] = (struct segment_key){.name = name, .hash = hash, .id = SEGMENT_NONE};
+	s->key[s->keys] = (struct segment_key){
+		.name = name, .hash = hash, .id = SEGMENT_NONE, .parent = SEGMENT_NONE};
 	s->name_lengths |= segment_name_bit(name.len);
 	return s->key_table[at] = s->keys++;
+}
+
+/* `key`, which is new, stands below `parent`, where its name goes on with `part`. */
+static void add_inner(struct segment *s, uint32_t parent, struct bytes part, uint32_t key)
+{
+	uint32_t at = segment_inner_hash(&s->key[parent], part) & s->inner_mask, index;
+	while (s->inner_table[at] != SEGMENT_NONE)
+		at = (at + 1) & s->inner_mask;
+	s->inner_table[at] = key;
+	s->key[key].parent = parent;
+	s->key[parent].inner_lengths |= segment_name_bit(part.len);
+	if (condition_index(part, &index))
+		s->element[s->elements++] = (struct segment_element){parent, index, key};
 }
 
 /* `name` and the keys on the way to it. */
@@ -168,15 +182,10 @@ static uint32_t add_path(struct builder *b, struct bytes name)
 	for (;;) {
 		const char *dot = memchr(part, '.', (size_t)(end - part));
 		const char *stop = dot ? dot : end;
-		uint32_t before = s->keys, index;
+		uint32_t before = s->keys;
 		uint32_t k = add_key(b, bytes_of(from, (size_t)(stop - from)));
-		if (parent != SEGMENT_NONE) {
-			s->key[parent].inner = true;
-			if (k == before &&
-			    condition_index(bytes_of(part, (size_t)(stop - part)), &index))
-				s->element[s->elements++] =
-					(struct segment_element){parent, index, k};
-		}
+		if (parent != SEGMENT_NONE && k == before)
+			add_inner(s, parent, bytes_of(part, (size_t)(stop - part)), k);
 		if (!dot)
 			return k;
 		parent = k;
@@ -212,8 +221,10 @@ static int make_keys(struct builder *b)
 	s->key_mask = mask_for(most);
 	s->key = NEW(b, most, struct segment_key);
 	s->key_table = make_own_table(b, s->key_mask);
+	s->inner_mask = mask_for(most - b->n_used);
+	s->inner_table = make_own_table(b, s->inner_mask);
 	s->element = NEW(b, most - b->n_used, struct segment_element);
-	if (!s->key || !s->key_table || !s->element)
+	if (!s->key || !s->key_table || !s->inner_table || !s->element)
 		return SL_E_NO_MEMORY;
 	for (uint32_t i = 0; i < b->n_used; i++) {
 		uint32_t k = add_path(b, b->used[i].c->key);
@@ -284,11 +295,9 @@ static uint32_t place_anchors(struct builder *b, uint32_t *first)
 			first[b->used[i].key * CLASSES + (uint32_t)class_of(&b->used[i])]++;
 	for (uint32_t k = 0; k < s->keys; k++) {
 		uint32_t *count = first + (size_t)k * CLASSES;
-		s->key[k].exact = count[CLASS_EXACT] != 0;
 		s->key[k].pattern = n + count[CLASS_EXACT];
 		s->key[k].plain = count[CLASS_PLAIN];
 		s->key[k].patterns = count[CLASS_PLAIN] + count[CLASS_TEXT];
-		s->key[k].literals = count[CLASS_TEXT] != 0;
 		for (int class = 0; class < CLASSES; class ++) {
 			uint32_t here = count[class];
 			count[class] = n;
@@ -343,20 +352,22 @@ static int make_exact(struct builder *b)
 	for (uint32_t i = 0; i < s->anchors; i++)
 		n += s->anchor[i].condition->kind == CONDITION_EXACT;
 	s->exact_mask = mask_for(n);
-	s->exact_table = make_own_table(b, s->exact_mask);
+	s->exact_table = NEW(b, (size_t)s->exact_mask + 1, struct segment_exact);
 	if (!s->exact_table)
 		return SL_E_NO_MEMORY;
+	memset(s->exact_table, 0xff, ((size_t)s->exact_mask + 1) * sizeof(*s->exact_table));
 	for (uint32_t i = 0; i < s->anchors; i++) {
 		const struct condition *c = s->anchor[i].condition;
 		struct segment_key *key = &s->key[s->anchor[i].key];
 		if (c->kind != CONDITION_EXACT)
 			continue;
-		if (c->text.len > key->exact_max)
-			key->exact_max = c->text.len;
-		uint32_t at = (uint32_t)segment_exact_hash(key, c->text) & s->exact_mask;
-		while (s->exact_table[at] != SEGMENT_NONE)
+		if (c->text.len >= key->exact_below)
+			key->exact_below = (uint32_t)c->text.len + 1;
+		uint64_t hash = segment_exact_hash(key, c->text);
+		uint32_t at = (uint32_t)hash & s->exact_mask;
+		while (s->exact_table[at].anchor != SEGMENT_NONE)
 			at = (at + 1) & s->exact_mask;
-		s->exact_table[at] = i;
+		s->exact_table[at] = (struct segment_exact){(uint32_t)(hash >> 32), i};
 	}
 	return 0;
 }
@@ -386,7 +397,7 @@ static void add_texts(struct builder *b, uint32_t anchor, char **to)
 {
 	const struct literals *l = texts_of(&b->s->anchor[anchor]);
 	for (uint32_t i = 0; l && i < l->n; i++) {
-		literal_lower(*to, l->at[i]);
+		lower_text(*to, l->at[i]);
 		uint32_t found =
 			add_literal(b, b->s->anchor[anchor].key, bytes_of(*to, l->at[i].len));
 		b->piece[b->pieces++] = (struct piece){anchor, found};
@@ -443,7 +454,8 @@ static int which_window(const struct segment_literal *l)
 
 static uint32_t hash_at(const struct segment *s, const struct segment_literal *l, size_t at)
 {
-	return segment_window_hash(&s->key[l->key], (const char *)l->text.at + at, which_window(l));
+	return segment_window_hash(s->key[l->key].hash, (const char *)l->text.at + at,
+				   which_window(l));
 }
 
 static size_t places(const struct segment_literal *l)
@@ -510,6 +522,7 @@ static int make_windows(struct builder *b)
 		struct segment_literal *l = &s->literal[i];
 		struct segment_windows *w = &s->window[which_window(l)];
 		uint32_t hash = hash_at(s, l, l->at), bit = hash >> (32 - w->bits - 3);
+		s->key[l->key].windows |= 1u << which_window(l);
 		w->filter[bit / 64] |= UINT64_C(1) << bit % 64;
 		l->next = w->head[hash >> (32 - w->bits)];
 		w->head[hash >> (32 - w->bits)] = i;

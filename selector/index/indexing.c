@@ -12,7 +12,7 @@ int indexing_create(struct indexing **ret)
 	buf_init(&x->names, TEXTS_MAX);
 	buf_init(&x->texts, TEXTS_MAX);
 	buf_init(&x->lowers, TEXTS_MAX);
-	buf_init(&x->path, TEXTS_MAX);
+
 	*ret = x;
 	return 0;
 }
@@ -30,7 +30,6 @@ struct indexing *indexing_free(struct indexing *x)
 	buf_fini(&x->names);
 	buf_fini(&x->texts);
 	buf_fini(&x->lowers);
-	buf_fini(&x->path);
 	free(x);
 	return NULL;
 }

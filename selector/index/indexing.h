@@ -8,12 +8,21 @@
 
 #include "selector/internal.h"
 
+enum slot_state {
+	SLOT_UNREAD,
+	SLOT_PLAIN,  /* `text` stands in the header */
+	SLOT_COPIED, /* it is in `texts` at `off`; `text` has its length */
+};
+
 struct key_slot {
 	uint64_t epoch, turn;
-	json_at at; /* JSON_NONE: not there, or null */
-	bool read, in_texts, lowered;
-	struct bytes text; /* in_texts: `text.at` is not set, `off` is */
-	size_t off, lower; /* in `texts` and `lowers` */
+	struct bytes text;
+	json_at at;    /* JSON_NONE: not there, or null */
+	uint8_t state; /* enum slot_state */
+	bool hashed, lowered;
+	bool capitals; /* in small letters it is in `lowers` at `lower`, else as it stands */
+	uint64_t hash; /* of key and text */
+	size_t off, lower;
 };
 
 struct memo {
@@ -30,7 +39,6 @@ struct fact { /* a member of the header that some selector may look at */
 	uint64_t hash;
 	json_at at;
 	uint32_t key; /* of the segment that is looked into */
-	bool dotted;
 };
 
 struct indexing {
@@ -43,7 +51,7 @@ struct indexing {
 	struct fact *fact;
 	size_t keys, memos, selectors, literals, hits_cap, facts_cap;
 	uint32_t hits, facts;
-	struct buf names, texts, lowers, path;
+	struct buf names, texts, lowers;
 };
 
 SL_BEGIN_DECLS

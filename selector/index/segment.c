@@ -1,7 +1,5 @@
 #include "selector/index/segment.h"
 
-#include "core/base/hash.h"
-
 #include <stdlib.h>
 
 struct segment *segment_share(struct segment *s)
@@ -23,16 +21,20 @@ struct segment *segment_free(struct segment *s)
 
 size_t segment_size(const struct segment *s) { return sizeof(*s) + arena_used(s->arena); }
 
-uint32_t segment_find_key(const struct segment *s, struct bytes name, uint64_t hash)
+static struct bytes last_part(const struct segment *s, uint32_t key)
 {
-	for (uint32_t at = (uint32_t)hash & s->key_mask;; at = (at + 1) & s->key_mask) {
-		uint32_t i = s->key_table[at];
-		if (i == SEGMENT_NONE || (s->key[i].hash == hash && bytes_eq(s->key[i].name, name)))
-			return i;
-	}
+	const struct segment_key *k = &s->key[key];
+	size_t before = s->key[k->parent].name.len + 1;
+	return bytes_of((const char *)k->name.at + before, k->name.len - before);
 }
 
-uint64_t segment_exact_hash(const struct segment_key *key, struct bytes text)
+uint32_t segment_find_inner(const struct segment *s, uint32_t parent, struct bytes part)
 {
-	return hash_bytes(text, key->hash);
+	uint32_t at = segment_inner_hash(&s->key[parent], part) & s->inner_mask;
+	for (;; at = (at + 1) & s->inner_mask) {
+		uint32_t i = s->inner_table[at];
+		if (i == SEGMENT_NONE ||
+		    (s->key[i].parent == parent && same_text(last_part(s, i), part)))
+			return i;
+	}
 }

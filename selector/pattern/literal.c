@@ -1,8 +1,11 @@
 #include "selector/pattern/literal.h"
 
+#include "selector/pattern/lower.h"
+#include "selector/same.h"
+
 #include <stdlib.h>
 
-enum { TEXT_MAX = 4096, SCORE_LEN = 8, LOWER_MAX = 2048 };
+enum { TEXT_MAX = 4096, SCORE_LEN = 8, LOWER_MAX = 2048, SHORT = 64 };
 
 /* One text, as a piece of the reader's `text`. */
 struct run {
@@ -219,7 +222,7 @@ static void take_character(struct reader *r, const char *at, size_t n, unsigned 
 		return;
 	}
 	if (r->caseless)
-		literal_lower(r->text + r->used, bytes_of(at, n));
+		lower_text(r->text + r->used, bytes_of(at, n));
 	else
 		memcpy(r->text + r->used, at, n);
 	r->used += (unsigned)n;
@@ -369,11 +372,21 @@ struct literals *literals_free(struct literals *l)
 	return NULL;
 }
 
-void literal_lower(char *to, struct bytes from)
+/* ---- is one of them there? ---- */
+
+/* Short values, by the text's last four bytes: they differ more than the first. */
+static bool holds(struct bytes value, struct bytes text)
 {
-	const char *at = from.at;
-	for (size_t i = 0; i < from.len; i++)
-		to[i] = (char)(at[i] >= 'A' && at[i] <= 'Z' ? at[i] | 0x20 : at[i]);
+	if (value.len < text.len)
+		return false;
+	if (text.len < 4 || value.len > SHORT)
+		return memmem(value.at, value.len, text.at, text.len) != NULL;
+	size_t before = text.len - 4;
+	const char *at = value.at, *last = (const char *)text.at + before;
+	for (size_t i = 0; i + text.len <= value.len; i++)
+		if (same_4(at + i + before, last) && memcmp(at + i, text.at, before) == 0)
+			return true;
+	return false;
 }
 
 bool literals_in(const struct literals *l, struct bytes value)
@@ -382,12 +395,11 @@ bool literals_in(const struct literals *l, struct bytes value)
 	if (l->caseless) {
 		if (value.len > sizeof(lower))
 			return true;
-		literal_lower(lower, value);
+		lower_text(lower, value);
 		value.at = lower;
 	}
 	for (unsigned i = 0; i < l->n; i++)
-		if (value.len >= l->at[i].len &&
-		    memmem(value.at, value.len, l->at[i].at, l->at[i].len))
+		if (holds(value, l->at[i]))
 			return true;
 	return false;
 }

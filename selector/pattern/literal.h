@@ -32,7 +32,4 @@ struct literals *literals_free(struct literals *l);
 /** Does `value` hold one of them? May say yes for a value that does not. */
 bool literals_in(const struct literals *l, struct bytes value);
 
-/** ASCII letters made small; `to` has room for `from.len` bytes. */
-void literal_lower(char *to, struct bytes from);
-
 SL_END_DECLS

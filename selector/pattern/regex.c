@@ -198,6 +198,11 @@ static int step(pcre2_callout_block *block SL_UNUSED, void *user)
 	return 0;
 }
 
+bool regex_rules_out(const struct regex *regex, struct bytes value)
+{
+	return regex->literals && !literals_in(regex->literals, value);
+}
+
 enum regex_result regex_search(const struct regex *regex, struct regex_scratch *scratch,
 			       struct bytes value, struct regex_limits limits)
 {
@@ -207,12 +212,13 @@ enum regex_result regex_search(const struct regex *regex, struct regex_scratch *
 		.cpu_max_ns = (int64_t)limits.cpu_us * 1000,
 		.stopped = REGEX_STACK,
 	};
-	if (regex->literals && !literals_in(regex->literals, value))
+	if (regex_rules_out(regex, value))
 		return REGEX_NO;
 	if (regex->clock_every < CLOCK_EVERY)
 		out_of_time(&scratch->watch); /* starts the clock */
-	int rc = pcre2_match(regex->code, (PCRE2_SPTR)(value.len ? value.at : ""), value.len, 0,
-			     PCRE2_NO_UTF_CHECK, scratch->data, scratch->context);
+	/* Not pcre2_match(): there is machine code for each, and values are UTF-8. */
+	int rc = pcre2_jit_match(regex->code, (PCRE2_SPTR)(value.len ? value.at : ""), value.len, 0,
+				 0, scratch->data, scratch->context);
 	if (rc >= 0)
 		return REGEX_YES;
 	return rc == PCRE2_ERROR_NOMATCH ? REGEX_NO : scratch->watch.stopped;

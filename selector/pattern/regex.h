@@ -54,6 +54,9 @@ const struct literals *regex_literals(const struct regex *regex);
 SL_MUST_USE int regex_scratch_create(struct regex_scratch **ret);
 struct regex_scratch *regex_scratch_free(struct regex_scratch *scratch);
 
+/** Does `value` lack the texts that the pattern needs? Then it is not found, whatever the limits.
+ */
+bool regex_rules_out(const struct regex *regex, struct bytes value);
 /** Is the pattern found anywhere in `value`? */
 enum regex_result regex_search(const struct regex *regex, struct regex_scratch *scratch,
 			       struct bytes value, struct regex_limits limits);
