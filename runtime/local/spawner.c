@@ -3,6 +3,7 @@
 #include "runtime/local/asks.h"
 #include "runtime/local/hunt.h"
 #include "runtime/local/release.h"
+#include "runtime/local/spare.h"
 #include "runtime/local/supervisor.h"
 
 #include <errno.h>
@@ -20,17 +21,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { SPARE_PAUSE_MS = 20 };
+
 struct home {
 	struct supervisor_config config;
 	int sock, signals;
+	struct spare spare;
+	bool want_spare; /**< There is none, and there may be use for one. */
 };
 
 static int start_supervisor(void *user, int plan, int notice, int32_t *ret_pid, int *ret_pidfd)
 {
-	const struct home *h = user;
-	pid_t pid = fork();
+	struct home *h = user;
+	pid_t pid = spare_take(&h->spare, plan, notice);
+	if (!pid)
+		pid = fork();
 	if (pid == 0)
 		supervisor_run(&h->config, plan, notice);
+	h->want_spare = true;
 	if (pid < 0)
 		return errno;
 	*ret_pid = pid;
@@ -87,13 +95,34 @@ static int release(void *user, struct uuid job)
 	return pid < 0 ? errno : 0;
 }
 
-static void reap(int signals)
+static void reap(struct home *h)
 {
 	struct signalfd_siginfo info;
-	while (read(signals, &info, sizeof(info)) == sizeof(info))
+	pid_t pid;
+	while (read(h->signals, &info, sizeof(info)) == sizeof(info))
 		;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		spare_reaped(&h->spare, pid);
+}
+
+/** Wait for an ask or the end of a child; meanwhile there is time for a spare, but not while a
+ * replica is just being started. False: the socket is no good. */
+static bool wait_for_ask(struct home *h)
+{
+	struct pollfd p[] = {{.fd = h->sock, .events = POLLIN},
+			     {.fd = h->signals, .events = POLLIN}};
+	do {
+		int n = poll(p, countof(p), h->want_spare ? SPARE_PAUSE_MS : -1);
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0 && p[1].revents)
+			reap(h);
+		if (n >= 0 && !p[0].revents && h->want_spare) {
+			h->want_spare = false;
+			spare_make(&h->spare, &h->config);
+		}
+	} while (!p[0].revents);
+	return true;
 }
 
 static int block_signals(void)
@@ -150,14 +179,9 @@ static _Noreturn void run(struct home *h, const struct spawner_config *config)
 	if (!say_hello(h, config))
 		_exit(71);
 	const struct asks_work work = {h, start_supervisor, stop_supervisor, sweep, release};
-	struct pollfd p[] = {{.fd = h->sock, .events = POLLIN},
-			     {.fd = h->signals, .events = POLLIN}};
-	do {
-		if (poll(p, countof(p), -1) < 0 && errno != EINTR)
-			break;
-		if (p[1].revents)
-			reap(h->signals);
-	} while (!p[0].revents || asks_serve(h->sock, &work));
+	while (wait_for_ask(h) && asks_serve(h->sock, &work))
+		;
+	spare_end(&h->spare);
 	cgroups_leave(&h->config.cgroups);
 	_exit(0);
 }

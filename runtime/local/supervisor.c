@@ -7,6 +7,7 @@
 #include "runtime/local/logfile.h"
 #include "runtime/local/record.h"
 #include "runtime/local/volume.h"
+#include "runtime/local/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -279,7 +280,11 @@ static void run_all(struct supervisor *s)
 
 /* ---- before and after ---- */
 
-/** Keep the descriptors `*a` and `*b` and `data` as 3, 4 and 5, and nothing else. */
+/** What a supervisor keeps: 3 and 4 are its own, 5 is the data directory. */
+enum { DATA = 5 };
+
+/** Keep the descriptors `*a`, `*b` (the same one, perhaps) and `data` as 3, 4 and DATA, and
+ * nothing else. */
 static void close_others(int data, int *a, int *b)
 {
 	int high[3], null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -290,7 +295,7 @@ static void close_others(int data, int *a, int *b)
 		dup2(null, i);
 		dup3(high[i], i + 3, O_CLOEXEC);
 	}
-	close_range(6, ~0U, 0);
+	close_range(DATA + 1, ~0U, 0);
 	*a = 3;
 	*b = 4;
 }
@@ -364,33 +369,59 @@ static void leave_outcome(struct supervisor *s)
 		return; /* removed meanwhile, or a disk that fails: it can be read till then */
 }
 
-void supervisor_run(const struct supervisor_config *config, int plan, int notice)
+static void settle(const struct supervisor_config *config, const char *name, int *a, int *b)
 {
-	struct supervisor s = {.config = config};
-	struct sl_error err = {0};
 	setsid();
-	prctl(PR_SET_NAME, "sluice-super");
+	prctl(PR_SET_NAME, name);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	close_others(config->data, &plan, &notice);
+	close_others(config->data, a, b);
+}
+
+static _Noreturn void supervise(struct supervisor *s, int plan, int notice)
+{
+	struct sl_error err = {0};
 	crash_at(CRASH_SUPERVISOR_BEGUN);
-	const int data = 5;
-	s.notice = notice;
-	if (read_plan(plan, &s.plan))
+	s->notice = notice;
+	if (read_plan(plan, &s->plan))
 		leave_with_notice(notice, NOTICE_FAILED, "the plan cannot be read");
-	s.signals = open_signals();
-	int rc = rundir_create(data, &s.plan.name, &s.run, &err);
-	if (rc || s.signals < 0)
+	int rc = rundir_create(DATA, &s->plan.name, &s->run, &err);
+	if (rc || s->signals < 0)
 		leave_with_notice(notice, rc == SL_E_CONFLICT ? NOTICE_EXISTS : NOTICE_FAILED,
 				  err.text);
 	crash_at(CRASH_SUPERVISOR_NOTED);
-	open_places(&s, data);
-	run_all(&s);
-	volume_remove_all(&s.plan, s.work_dir);
-	cgroup_remove(&config->cgroups, &s.plan.name);
-	logfile_close(&s.out);
-	logfile_close(&s.err);
+	open_places(s, DATA);
+	run_all(s);
+	volume_remove_all(&s->plan, s->work_dir);
+	cgroup_remove(&s->config->cgroups, &s->plan.name);
+	logfile_close(&s->out);
+	logfile_close(&s->err);
 	crash_at(CRASH_SUPERVISOR_OVER);
-	leave_outcome(&s);
+	leave_outcome(s);
 	crash_at(CRASH_SUPERVISOR_WRITTEN);
 	_exit(0);
+}
+
+void supervisor_run(const struct supervisor_config *config, int plan, int notice)
+{
+	struct supervisor s = {.config = config};
+	settle(config, "sluice-super", &plan, &notice);
+	s.signals = open_signals();
+	supervise(&s, plan, notice);
+}
+
+void supervisor_wait(const struct supervisor_config *config, int sock)
+{
+	struct supervisor s = {.config = config};
+	int fds[WIRE_FDS_MAX], also = sock;
+	char byte;
+	settle(config, "sluice-spare", &sock, &also);
+	close(also);
+	s.signals = open_signals();
+	if (wire_receive(sock, &byte, 1, fds, 0) || fds[0] < 0 || fds[1] < 0)
+		_exit(0);
+	close(sock);
+	take_signals(&s);
+	s.stopping = false; /* nobody could stop a replica of which there was nothing */
+	prctl(PR_SET_NAME, "sluice-super");
+	supervise(&s, fds[0], fds[1]);
 }

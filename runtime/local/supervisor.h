@@ -43,5 +43,8 @@ SL_BEGIN_DECLS
  * config->data are closed. All signals must be blocked. */
 void supervisor_run(const struct supervisor_config *config, int plan, int notice)
 	__attribute__((noreturn));
+/** Likewise; plan and notice pipe come later, as two descriptors in one message on `sock`. Ends
+ * when the other side does. */
+void supervisor_wait(const struct supervisor_config *config, int sock) __attribute__((noreturn));
 
 SL_END_DECLS

@@ -1,0 +1,127 @@
+/* The supervisor that waits for a replica: it is used, and nobody misses it. */
+#include "house.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static bool is_spare(pid_t pid)
+{
+	char path[64], name[32] = "";
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	FILE *f = fopen(path, "re");
+	bool is = f && fgets(name, sizeof(name), f) && strcmp(name, "sluice-spare\n") == 0;
+	if (f)
+		fclose(f);
+	return is;
+}
+
+static pid_t spare_now(const struct house *h)
+{
+	char path[64];
+	int pid, found = 0;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)h->spawner.pid,
+		 (int)h->spawner.pid);
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	while (!found && fscanf(f, "%d", &pid) == 1)
+		found = is_spare(pid) ? pid : 0;
+	fclose(f);
+	return found;
+}
+
+static void pause_a_little(void) { nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL); }
+
+/** After the first replica; waited for. */
+static pid_t spare_of(struct house *h)
+{
+	time_t end = time(NULL) + HOUSE_DEADLINE_S;
+	pid_t pid = 0;
+	house_sh(h, 0, "exit 0");
+	assert_int_equal(house_code(h, 0), 0);
+	while (!(pid = spare_now(h)) && time(NULL) < end)
+		pause_a_little();
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void wait_for_end(pid_t pid)
+{
+	time_t end = time(NULL) + HOUSE_DEADLINE_S;
+	while (house_alive(pid) && time(NULL) < end)
+		pause_a_little();
+	assert_false(house_alive(pid));
+}
+
+static void the_next_replica_is_its_own(void **state)
+{
+	struct house *h = *state;
+	pid_t spare = spare_of(h);
+	house_sh(h, 1, "sleep 100");
+	house_wait(h, 1, REPLICA_STARTED);
+	assert_int_equal(house_supervisor(h, 1), spare);
+	assert_false(is_spare(spare)); /* it bears the name of its work */
+	house_ask_stop(h, 1);
+	assert_string_equal(house_wait(h, 1, REPLICA_ENDED).reason, "Stopped");
+}
+
+static void without_it_another_one_is_made(void **state)
+{
+	struct house *h = *state;
+	pid_t spare = spare_of(h);
+	kill(spare, SIGKILL);
+	wait_for_end(spare);
+	house_sh(h, 1, "exit 3");
+	assert_int_equal(house_code(h, 1), 3);
+	assert_int_equal(house_count(h, 1, REPLICA_STARTED), 1);
+}
+
+static void a_signal_before_is_no_stop(void **state)
+{
+	struct house *h = *state;
+	pid_t spare = spare_of(h);
+	kill(spare, SIGTERM);
+	house_sh(h, 1, "exit 0");
+	assert_string_equal(house_wait(h, 1, REPLICA_ENDED).reason, "Completed");
+	assert_int_equal(house_wait(h, 1, REPLICA_ENDED).exit.code, 0);
+}
+
+static void it_ends_with_its_spawner(void **state)
+{
+	struct house *h = *state;
+	pid_t spare = spare_of(h);
+	kill(h->spawner.pid, SIGKILL);
+	wait_for_end(spare);
+}
+
+static void nothing_of_it_stays(void **state)
+{
+	static const struct house_options usual = {0};
+	struct house *h = *state;
+	pid_t spare = spare_of(h);
+	house_stop(h);
+	assert_false(house_alive(spare));
+	house_start(h, &usual);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_next_replica_is_its_own, house_setup,
+						house_teardown),
+		cmocka_unit_test_setup_teardown(without_it_another_one_is_made, house_setup,
+						house_teardown),
+		cmocka_unit_test_setup_teardown(a_signal_before_is_no_stop, house_setup,
+						house_teardown),
+		cmocka_unit_test_setup_teardown(it_ends_with_its_spawner, house_setup,
+						house_teardown),
+		cmocka_unit_test_setup_teardown(nothing_of_it_stays, house_setup, house_teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
