@@ -185,6 +185,102 @@ static void test_in_parts(void **state SL_UNUSED)
 	close_crowd(&c);
 }
 
+/* For each key one selector that compares what is there with "wanted-value". */
+static void put_keys(struct crowd *c, const char *const *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char text[300];
+		snprintf(text, sizeof(text),
+			 "{'conditions': [{'name': 'c', 'key': '%s', 'expect': 'wanted-value'}], "
+			 "'expression': 'c'}",
+			 keys[i]);
+		put(c, i, compiled(text));
+	}
+}
+
+/* Names of any length on the way to a value; the whole key goes before the path. */
+static void test_ways_to_a_value(void **state SL_UNUSED)
+{
+	static const char *const keys[] = {
+		"labels.tier",
+		"labels.application",
+		"labels.owner.team-of-them",
+		"labels",
+		"labels.a-name-that-has-a-good-deal-more-than-sixty-three-characters-in-it",
+		"annotations.tier",
+		"list.1.tier",
+		"labels.owner.",
+		"labels.1",
+	};
+	static const char *const jobs[] = {
+		"{'labels': {'tier': 'wanted-value', 'application': 'other-value'}}",
+		"{'labels': {'application': 'wanted-value', 'tiers': 'wanted-value'}}",
+		"{'labels': {'owner': {'team-of-them': 'wanted-value'}, 'tier': null}}",
+		"{'labels.tier': 'wanted-value', 'labels': {'tier': 'other-value'}}",
+		"{'labels.tier': null, 'labels': {'tier': 'wanted-value'}}",
+		"{'labels': 'wanted-value', 'annotations': {'tier': 'wanted-value'}}",
+		"{'labels': {'a-name-that-has-a-good-deal-more-than-sixty-three-characters-in-it': "
+		"'wanted-value'}}",
+		"{'labels': {'a-name-that-has-a-good-deal-more-than-sixty-three-characters-in-IT': "
+		"'wanted-value'}}",
+		"{'list': [{'tier': 'wanted-value'}, {'tier': 'wanted-value'}]}",
+		"{'list': {'1': {'tier': 'wanted-value'}}, 'labels': ['', 'wanted-value']}",
+		"{'labels': {'owner': {'': 'wanted-value'}, '1': 'wanted-value'}}",
+		"{'labels': {'t\\u0069er': 'wanted-value'}, 'annotations': {'tier.': ''}}",
+		"{'labels.owner': {'team-of-them': 'wanted-value'}, 'annotations.tier': 'x'}",
+	};
+	static const char *const told[] = {"0", "1", "2",  "0",  "",  "35", "4",
+					   "",  "6", "68", "78", "0", ""};
+	static struct crowd c;
+	unsigned counts[3] = {0};
+	open_crowd(&c, countof(keys), 1024, 5000);
+	put_keys(&c, keys, countof(keys));
+	for (size_t j = 0; j < countof(jobs); j++) {
+		struct doc job = doc_of(jobs[j]);
+		char those[20] = "";
+		ask(&c, c.index, &job.json);
+		compare(&c, c.selector, &job, j, counts);
+		for (size_t i = 0, n = 0; i < countof(keys); i++)
+			if (c.answer[i].verdict == VERDICT_TRUE)
+				those[n++] = (char)('0' + i);
+		assert_string_equal(those, told[j]);
+		doc_fini(&job);
+	}
+	close_crowd(&c);
+}
+
+/* What a pattern may spend depends on its selector: that it is not found with many steps
+ * does not mean that it is not found with few. */
+static void test_shares_of_steps(void **state SL_UNUSED)
+{
+	static const char *const few = "{'conditions': [{'name': 'c', 'key': 'k', 'expect': "
+				       "'/(a|aa)+team/'}], 'expression': 'c'}";
+	static const char *const many =
+		"{'conditions': [{'name': 'c', 'key': 'k', 'expect': '/(a|aa)+team/'}, "
+		"{'name': 'd', 'key': 'k', 'expect': '/(a|aa)+bc/'}, "
+		"{'name': 'e', 'key': 'k', 'expect': '/(a|aa)+bd/'}, "
+		"{'name': 'f', 'key': 'k', 'expect': '/(a|aa)+be/'}], "
+		"'expression': 'c && d && e && f'}";
+	static const char *const job = "{'k': 'team aaaaaaaa bc bd be'}";
+	static struct crowd c;
+	unsigned counts[3] = {0}, unknown = 0, known = 0;
+	for (uint32_t steps = 4; steps < 2000; steps += 1 + steps / 8) {
+		struct doc d = doc_of(job);
+		open_crowd(&c, 3, 1024, steps);
+		put(&c, 0, compiled(few));
+		put(&c, 1, compiled(many));
+		put(&c, 2, compiled(few));
+		ask(&c, c.index, &d.json);
+		compare(&c, c.selector, &d, steps, counts);
+		bool apart = c.answer[0].verdict != c.answer[1].verdict;
+		unknown += apart;
+		known += !apart;
+		doc_fini(&d);
+		close_crowd(&c);
+	}
+	assert_true(unknown && known);
+}
+
 static void test_as_one_by_one(void **state SL_UNUSED)
 {
 	const char *first = getenv("SLUICE_SEED"), *count = getenv("SLUICE_SEEDS");
@@ -206,6 +302,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_as_one_by_one),
 		cmocka_unit_test(test_in_parts),
+		cmocka_unit_test(test_ways_to_a_value),
+		cmocka_unit_test(test_shares_of_steps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

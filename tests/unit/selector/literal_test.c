@@ -212,6 +212,27 @@ static void test_never_missed(void **state SL_UNUSED)
 	assert_true(with > 1000 && found > 5000);
 }
 
+/* A text is found at each place of a value, whatever their lengths. */
+static void test_wherever_it_stands(void **state SL_UNUSED)
+{
+	static const char text[] = "team-0417-x";
+	for (size_t len = 1; len < sizeof(text); len++) {
+		struct literals *l = NULL;
+		assert_int_equal(literals_create(bytes_of(text, len), false, false, &l), 0);
+		assert_int_equal(l->n, 1);
+		for (size_t n = 0; n < 70; n++)
+			for (size_t at = 0; at <= n; at++) {
+				char value[160];
+				memset(value, 'a', sizeof(value));
+				memcpy(value + at, text, len);
+				assert_true(literals_in(l, bytes_of(value, n + len)));
+				value[at + len - 1] = '?';
+				assert_false(literals_in(l, bytes_of(value, n + len)));
+			}
+		literals_free(l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_known),
 		cmocka_unit_test(test_letters_have_two_forms),
 		cmocka_unit_test(test_never_missed),
+		cmocka_unit_test(test_wherever_it_stands),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
