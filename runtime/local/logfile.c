@@ -85,7 +85,7 @@ void logfile_open(struct logfile *log, int data, const char *path, int64_t max)
 	struct stat st;
 	make_parents(data, path);
 	int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-	*log = (struct logfile){.in = -1, .times = -1, .max = max};
+	*log = (struct logfile){.in = log->in, .times = -1, .max = max};
 	log->out = openat(data, path, flags, 0600);
 	open_times(log, data, path, flags);
 	if (log->out >= 0 && fstat(log->out, &st) == 0)

@@ -22,6 +22,9 @@ struct logfile {
 	uint64_t dropped;
 };
 
+/** One that is not open yet. */
+#define LOGFILE_NONE ((struct logfile){.in = -1, .out = -1, .times = -1})
+
 SL_BEGIN_DECLS
 
 /** Relative to the data directory. Returns `out`; the role must be plan_role_ok(). */
@@ -32,7 +35,8 @@ const char *logfile_path(struct uuid job, struct bytes role, uint32_t index, con
 const char *logfile_times_path(struct uuid job, struct bytes role, uint32_t index,
 			       const char *stream, char out[LOGFILE_PATH_SIZE]);
 
-/** Never fails: a log that cannot be opened is one that drops everything. */
+/** Open its file, before or after its first pipe is made and before anything is copied. Never
+ * fails: a log that cannot be opened is one that drops everything. */
 void logfile_open(struct logfile *log, int data, const char *path, int64_t max);
 
 /** A new pipe into the log; its writing end is the caller's. -1 with errno. */

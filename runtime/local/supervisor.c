@@ -25,11 +25,15 @@
 
 enum { WRITE_TRIES = 600, WRITE_PAUSE_MS = 1000 };
 
+/** Descriptors that a supervisor keeps: 3 and 4 are its own, this is the data directory. */
+enum { DATA = 5 };
+
 struct supervisor {
 	const struct supervisor_config *config;
 	struct plan plan;
 	struct rundir run;
 	struct logfile out, err;
+	bool logged; /**< Their files are open. */
 	char work_dir[PATH_MAX];
 	int notice, signals;
 	pid_t main; /**< The container's first process, 0 between containers. */
@@ -137,9 +141,26 @@ static void say_started(struct supervisor *s)
 	notify(s->notice, &n);
 }
 
-/** Let it go, once it is on disk that this attempt was started. */
+/** Once; also for a replica that never began. */
+static void open_logs(struct supervisor *s)
+{
+	char path[LOGFILE_PATH_SIZE];
+	const struct replica_name *n = &s->plan.name;
+	struct bytes role = bytes_str(s->plan.role);
+	if (s->logged)
+		return;
+	s->logged = true;
+	logfile_path(n->job, role, n->index, "stdout", path);
+	logfile_open(&s->out, DATA, path, s->config->log_max);
+	logfile_path(n->job, role, n->index, "stderr", path);
+	logfile_open(&s->err, DATA, path, s->config->log_max);
+}
+
+/** While the child makes itself ready: its logs, and that this attempt was started goes to disk.
+ * Then it is let go. */
 static int let_go(struct supervisor *s, const struct launch *l, struct launched *child)
 {
+	open_logs(s);
 	if (rundir_flush(&s->run) == 0)
 		return launch_go(l, child, &s->main, s->outcome.message);
 	snprintf(s->outcome.message, sizeof(s->outcome.message), "run directory: %s",
@@ -280,9 +301,6 @@ static void run_all(struct supervisor *s)
 
 /* ---- before and after ---- */
 
-/** What a supervisor keeps: 3 and 4 are its own, 5 is the data directory. */
-enum { DATA = 5 };
-
 /** Keep the descriptors `*a`, `*b` (the same one, perhaps) and `data` as 3, 4 and DATA, and
  * nothing else. */
 static void close_others(int data, int *a, int *b)
@@ -333,20 +351,14 @@ static void hand_over_dir(int data, const char *path, const struct identity *use
 	close(fd);
 }
 
-static void open_places(struct supervisor *s, int data)
+static void open_work_dir(struct supervisor *s)
 {
-	char path[LOGFILE_PATH_SIZE], id[UUID_TEXT_SIZE];
-	const struct replica_name *n = &s->plan.name;
-	struct bytes role = bytes_str(s->plan.role);
-	logfile_path(n->job, role, n->index, "stdout", path);
-	logfile_open(&s->out, data, path, s->config->log_max);
-	logfile_path(n->job, role, n->index, "stderr", path);
-	logfile_open(&s->err, data, path, s->config->log_max);
-	snprintf(path, sizeof(path), "work/%s", uuid_format(n->job, id));
-	mkdirat(data, "work", 0700);
-	mkdirat(data, path, 0700);
+	char path[RUNDIR_PATH_SIZE], id[UUID_TEXT_SIZE];
+	snprintf(path, sizeof(path), "work/%s", uuid_format(s->plan.name.job, id));
+	mkdirat(DATA, "work", 0700);
+	mkdirat(DATA, path, 0700);
 	if (identity_other(&s->config->user))
-		hand_over_dir(data, path, &s->config->user);
+		hand_over_dir(DATA, path, &s->config->user);
 	snprintf(s->work_dir, sizeof(s->work_dir), "%s/%s", s->config->data_dir, path);
 }
 
@@ -389,8 +401,9 @@ static _Noreturn void supervise(struct supervisor *s, int plan, int notice)
 		leave_with_notice(notice, rc == SL_E_CONFLICT ? NOTICE_EXISTS : NOTICE_FAILED,
 				  err.text);
 	crash_at(CRASH_SUPERVISOR_NOTED);
-	open_places(s, DATA);
+	open_work_dir(s);
 	run_all(s);
+	open_logs(s);
 	volume_remove_all(&s->plan, s->work_dir);
 	cgroup_remove(&s->config->cgroups, &s->plan.name);
 	logfile_close(&s->out);
@@ -403,7 +416,7 @@ static _Noreturn void supervise(struct supervisor *s, int plan, int notice)
 
 void supervisor_run(const struct supervisor_config *config, int plan, int notice)
 {
-	struct supervisor s = {.config = config};
+	struct supervisor s = {.config = config, .out = LOGFILE_NONE, .err = LOGFILE_NONE};
 	settle(config, "sluice-super", &plan, &notice);
 	s.signals = open_signals();
 	supervise(&s, plan, notice);
@@ -411,7 +424,7 @@ void supervisor_run(const struct supervisor_config *config, int plan, int notice
 
 void supervisor_wait(const struct supervisor_config *config, int sock)
 {
-	struct supervisor s = {.config = config};
+	struct supervisor s = {.config = config, .out = LOGFILE_NONE, .err = LOGFILE_NONE};
 	int fds[WIRE_FDS_MAX], also = sock;
 	char byte;
 	settle(config, "sluice-spare", &sock, &also);
