@@ -1,7 +1,6 @@
 #include "runtime/local/launch.h"
 
 #include "runtime/local/environ.h"
-#include "runtime/local/shield.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,7 +123,7 @@ static enum step become(const struct launch *l, pid_t supervisor, int link, bool
 		return STEP_SETUP;
 	for (uint32_t i = 0; i < c->argc; i++, word = plan_after(word))
 		argv[i] = (char *)(uintptr_t)word;
-	if (l->shield && shield_enter(l->data_dir, l->work_dir) < 0)
+	if (l->shield && shield_enter(l->shield, l->data_dir, l->work_dir) < 0)
 		return STEP_SHIELD;
 	if (become_user(l, supervisor) < 0)
 		return STEP_USER;

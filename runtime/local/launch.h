@@ -12,6 +12,7 @@
 
 #include "runtime/local/identity.h"
 #include "runtime/local/plan.h"
+#include "runtime/local/shield.h"
 
 #include <sys/types.h>
 
@@ -20,7 +21,8 @@ struct launch {
 	const struct plan_container *container;
 	const char *data_dir; /**< Absolute. */
 	const char *work_dir; /**< Absolute: HOME, and the default directory. */
-	bool shield;          /**< Bar it from the data directory (see shield.h). */
+	/** Bar it from the data directory (see shield.h); or NULL. Checked. */
+	const struct shield *shield;
 	const struct cgroups *cgroups;
 	const struct identity *user;
 	int out, err; /**< Become stdout and stderr; stay the caller's. */

@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/landlock.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Rights newer than the kernel headers of our oldest build machine. */
@@ -37,8 +39,68 @@ static const uint64_t dir_rights = LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCE
 
 struct ruleset {
 	int fd;
-	uint64_t rights; /**< Those this kernel knows. */
+	uint64_t rights;       /**< Those this kernel knows. */
+	struct shield *folder; /**< The folders that are listed are noted here, or NULL. */
+	bool flawed;           /**< Not all of them could be. */
 };
+
+/* ---- the folders that were listed ---- */
+
+enum { STILL_MS = 100 }; /* the times of some file systems have steps of 10 ms */
+
+static bool is_still(const struct stat *st)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	int64_t ms = (int64_t)(now.tv_sec - st->st_ctim.tv_sec) * 1000 +
+		     (now.tv_nsec - st->st_ctim.tv_nsec) / 1000000;
+	return ms > STILL_MS;
+}
+
+static void note_folder(struct ruleset *set, int dir)
+{
+	struct shield *s = set->folder;
+	struct stat st;
+	if (!s || set->flawed)
+		return;
+	int fd = s->n < SHIELD_FOLDERS_MAX && fstat(dir, &st) == 0 && is_still(&st)
+			 ? fcntl(dir, F_DUPFD_CLOEXEC, 0)
+			 : -1;
+	if (fd < 0)
+		set->flawed = true;
+	else
+		s->folder[s->n++] = (struct shield_folder){fd, st.st_nlink, st.st_ctim};
+}
+
+static bool is_same(const struct shield_folder *f)
+{
+	struct stat st;
+	return fstat(f->fd, &st) == 0 && st.st_nlink == f->links &&
+	       st.st_ctim.tv_sec == f->changed.tv_sec && st.st_ctim.tv_nsec == f->changed.tv_nsec;
+}
+
+static void forget(struct shield *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->mounts >= 0)
+		close(s->mounts);
+	for (unsigned i = 0; i < s->n; i++)
+		close(s->folder[i].fd);
+	*s = SHIELD_NONE;
+}
+
+void shield_check(struct shield *s)
+{
+	struct pollfd mounts = {.fd = s->mounts, .events = POLLPRI};
+	bool same = s->fd >= 0 && poll(&mounts, 1, 0) == 0;
+	for (unsigned i = 0; same && i < s->n; i++)
+		same = is_same(&s->folder[i]);
+	if (!same)
+		forget(s);
+}
+
+/* ---- the ruleset ---- */
 
 /** The rights of ruleset version `abi`: the second brought REFER, the third TRUNCATE. */
 static uint64_t known_rights(long abi)
@@ -90,13 +152,15 @@ static enum nearness near(const struct guard *guard, const char *path)
 }
 
 /** All that lies in `dir` is allowed but what is guarded; that, as its guard says. */
-static int allow_inside(const struct ruleset *set, const char *dir, const struct guard *guard,
-			size_t n)
+static int allow_inside(struct ruleset *set, const char *dir, const struct guard *guard, size_t n)
 {
 	DIR *list = opendir(*dir ? dir : "/");
 	int rc = 0;
-	if (!list)
+	if (!list) {
+		set->flawed = true; /* another time there may be something */
 		return errno == EACCES || errno == ENOENT ? 0 : -1;
+	}
+	note_folder(set, dirfd(list));
 	for (struct dirent *e; !rc && (e = readdir(list));) {
 		char path[PATH_MAX];
 		uint64_t rights = ~0ULL;
@@ -120,23 +184,56 @@ static int allow_inside(const struct ruleset *set, const char *dir, const struct
 	return rc;
 }
 
-int shield_enter(const char *data_dir, const char *work_dir)
+/** 0: this kernel has no Landlock. */
+static long known_abi(struct ruleset *set)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	if (abi < 1)
-		return 0;
-	struct ruleset set = {.rights = known_rights(abi)};
+	set->rights = known_rights(abi);
+	return abi < 1 ? 0 : abi;
+}
+
+/** All but the work directory. 0 or -1 with errno; then nothing is left of it. */
+static int build(struct ruleset *set, long abi, const char *data_dir)
+{
 	/* The sixth version keeps signals inside: none to its supervisor or to the gateway. */
-	struct ruleset_attr attr = {.fs = set.rights, .scoped = LANDLOCK_SCOPE_SIGNAL};
+	struct ruleset_attr attr = {.fs = set->rights, .scoped = LANDLOCK_SCOPE_SIGNAL};
 	size_t size = abi < 6 ? sizeof(attr.fs) : sizeof(attr);
-	set.fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
-	if (set.fd < 0)
+	set->fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+	if (set->fd < 0)
 		return -1;
 	const struct guard guards[] = {{data_dir, 0},
 				       {"/sys/fs/cgroup", LANDLOCK_ACCESS_FS_READ_FILE}};
-	int rc = allow_inside(&set, "", guards, countof(guards));
-	if (rc == 0)
-		rc = allow(&set, AT_FDCWD, work_dir, ~0ULL);
+	if (allow_inside(set, "", guards, countof(guards)) == 0)
+		return 0;
+	int saved = errno;
+	close(set->fd);
+	errno = saved;
+	return -1;
+}
+
+void shield_prepare(struct shield *s, const char *data_dir)
+{
+	struct ruleset set = {.folder = s};
+	long abi = known_abi(&set);
+	forget(s);
+	if (!abi)
+		return;
+	s->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (s->mounts >= 0 && build(&set, abi, data_dir) == 0)
+		s->fd = set.fd;
+	if (s->fd < 0 || set.flawed)
+		forget(s);
+}
+
+int shield_enter(const struct shield *s, const char *data_dir, const char *work_dir)
+{
+	struct ruleset set = {.fd = s->fd};
+	long abi = known_abi(&set);
+	if (!abi)
+		return 0;
+	if (set.fd < 0 && build(&set, abi, data_dir) < 0)
+		return -1;
+	int rc = allow(&set, AT_FDCWD, work_dir, ~0ULL);
 	if (rc == 0)
 		rc = (int)syscall(SYS_landlock_restrict_self, set.fd, 0);
 	close(set.fd);

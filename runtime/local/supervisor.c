@@ -33,6 +33,7 @@ struct supervisor {
 	struct plan plan;
 	struct rundir run;
 	struct logfile out, err;
+	struct shield shield;
 	bool logged; /**< Their files are open. */
 	char work_dir[PATH_MAX];
 	int notice, signals;
@@ -175,7 +176,7 @@ static int start(struct supervisor *s, const struct plan_container *c)
 			   .container = c,
 			   .data_dir = s->config->data_dir,
 			   .work_dir = s->work_dir,
-			   .shield = s->config->shield,
+			   .shield = s->config->shield ? &s->shield : NULL,
 			   .cgroups = &s->config->cgroups,
 			   .user = &s->config->user,
 			   .out = logfile_pipe(&s->out),
@@ -183,6 +184,7 @@ static int start(struct supervisor *s, const struct plan_container *c)
 	struct limits limits = c->limits;
 	struct launched child;
 	int code = 126;
+	shield_check(&s->shield);
 	if (limits.pids == 0)
 		limits.pids = PIDS_USUAL_MAX;
 	if (l.out < 0 || l.err < 0)
@@ -416,7 +418,8 @@ static _Noreturn void supervise(struct supervisor *s, int plan, int notice)
 
 void supervisor_run(const struct supervisor_config *config, int plan, int notice)
 {
-	struct supervisor s = {.config = config, .out = LOGFILE_NONE, .err = LOGFILE_NONE};
+	struct supervisor s = {
+		.config = config, .shield = SHIELD_NONE, .out = LOGFILE_NONE, .err = LOGFILE_NONE};
 	settle(config, "sluice-super", &plan, &notice);
 	s.signals = open_signals();
 	supervise(&s, plan, notice);
@@ -424,11 +427,14 @@ void supervisor_run(const struct supervisor_config *config, int plan, int notice
 
 void supervisor_wait(const struct supervisor_config *config, int sock)
 {
-	struct supervisor s = {.config = config, .out = LOGFILE_NONE, .err = LOGFILE_NONE};
+	struct supervisor s = {
+		.config = config, .shield = SHIELD_NONE, .out = LOGFILE_NONE, .err = LOGFILE_NONE};
 	int fds[WIRE_FDS_MAX], also = sock;
 	char byte;
 	settle(config, "sluice-spare", &sock, &also);
 	close(also);
+	if (config->shield)
+		shield_prepare(&s.shield, config->data_dir);
 	s.signals = open_signals();
 	if (wire_receive(sock, &byte, 1, fds, 0) || fds[0] < 0 || fds[1] < 0)
 		_exit(0);

@@ -1,11 +1,14 @@
 /* The supervisor that waits for a replica: it is used, and nobody misses it. */
 #include "house.h"
 
+#include <linux/landlock.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,17 +41,41 @@ static pid_t spare_now(const struct house *h)
 
 static void pause_a_little(void) { nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL); }
 
-/** After the first replica; waited for. */
-static pid_t spare_of(struct house *h)
+/** After this replica; waited for. */
+static pid_t spare_behind(struct house *h, uint32_t index)
 {
 	time_t end = time(NULL) + HOUSE_DEADLINE_S;
 	pid_t pid = 0;
-	house_sh(h, 0, "exit 0");
-	assert_int_equal(house_code(h, 0), 0);
+	house_sh(h, index, "exit 0");
+	assert_int_equal(house_code(h, index), 0);
 	while (!(pid = spare_now(h)) && time(NULL) < end)
 		pause_a_little();
 	assert_true(pid > 0);
 	return pid;
+}
+
+static pid_t spare_of(struct house *h) { return spare_behind(h, 0); }
+
+/** Until it waits for a plan, having done what it does beforehand. */
+static void wait_for_rest(pid_t pid)
+{
+	char path[64], state = 'R';
+	time_t end = time(NULL) + HOUSE_DEADLINE_S;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	while (state != 'S' && time(NULL) < end) {
+		FILE *f = fopen(path, "re");
+		if (f && fscanf(f, "%*d %*s %c", &state) != 1)
+			state = 'R';
+		if (f)
+			fclose(f);
+		pause_a_little();
+	}
+	assert_int_equal(state, 'S');
+}
+
+static bool has_landlock(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
 }
 
 static void wait_for_end(pid_t pid)
@@ -110,6 +137,24 @@ static void nothing_of_it_stays(void **state)
 	house_start(h, &usual);
 }
 
+/* What it has looked at beforehand holds for the replica only if it still does. */
+static void what_is_made_meanwhile_is_open_and_our_own_is_not(void **state)
+{
+	struct house *h = *state;
+	house_sh(h, 1, "sleep 0.3"); /* nothing beside the data directory changes meanwhile */
+	assert_int_equal(house_code(h, 1), 0);
+	wait_for_rest(spare_of(h));
+	house_sh(h, 2, "test -e ../../run || exit 1; echo x >../../mine && exit 2; echo x >here");
+	int code = house_code(h, 2);
+	assert_int_equal(code, has_landlock() ? 0 : 2);
+	wait_for_rest(spare_behind(h, 3));
+	char made[192];
+	snprintf(made, sizeof(made), "%s/made", h->dir);
+	assert_int_equal(mkdir(made, 0777), 0);
+	house_sh(h, 4, "echo x >../../../made/file");
+	assert_int_equal(house_code(h, 4), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +166,8 @@ int main(void)
 						house_teardown),
 		cmocka_unit_test_setup_teardown(it_ends_with_its_spawner, house_setup,
 						house_teardown),
+		cmocka_unit_test_setup_teardown(what_is_made_meanwhile_is_open_and_our_own_is_not,
+						house_setup, house_teardown),
 		cmocka_unit_test_setup_teardown(nothing_of_it_stays, house_setup, house_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
