@@ -12,17 +12,17 @@
 enum condition_kind { CONDITION_EXACT, CONDITION_REGEX };
 
 struct condition {
-	struct bytes name, key;
-	struct bytes expect; /**< As it was written. */
+	/* what is asked for each job lies together */
 	struct bytes text;   /**< What is compared or compiled. */
-	unsigned flags;      /**< REGEX_ bits */
-	json_at at;          /**< Its object in the document it came from. */
-	enum condition_kind kind;
-	bool used;           /**< Does the expression mention it? */
 	struct regex *regex; /**< Owned; NULL for CONDITION_EXACT and before compiling. */
-	/* once its selector has joined a pool (selector/index/pool.h), for those that are used */
-	uint32_t id, key_id;
-	struct shared *shared, *shared_key;
+	uint32_t id, key_id; /**< Once its selector has joined a pool, for those that are used. */
+	enum condition_kind kind;
+	unsigned flags; /**< REGEX_ bits */
+	struct bytes name, key;
+	struct bytes expect;                /**< As it was written. */
+	json_at at;                         /**< Its object in the document it came from. */
+	bool used;                          /**< Does the expression mention it? */
+	struct shared *shared, *shared_key; /**< As `id`: selector/index/pool.h. */
 };
 
 SL_BEGIN_DECLS

@@ -14,7 +14,11 @@ static enum verdict chain(const struct evaluation *e, uint16_t at, enum verdict 
 {
 	enum verdict whole = decides == VERDICT_FALSE ? VERDICT_TRUE : VERDICT_FALSE;
 	for (; at != PROGRAM_NONE; at = e->program->node[at].next) {
-		enum verdict part = value_of(e, at);
+		const struct program_node *node = &e->program->node[at];
+		/* Most parts are conditions, and these are asked at once. */
+		enum verdict part = node->kind == PROGRAM_CONDITION
+					    ? e->ask(e->user, node->condition)
+					    : value_of(e, at);
 		if (part == decides)
 			return decides;
 		if (part == VERDICT_UNKNOWN)

@@ -112,7 +112,7 @@ struct bytes header_text(struct query *q, struct key_slot *slot)
 
 /* ---- keys of the segment ---- */
 
-static void hit(struct query *q, uint32_t key, json_at at)
+static inline void hit(struct query *q, uint32_t key, json_at at)
 {
 	struct indexing *x = q->x;
 	const struct segment_key *k = &q->segment->key[key];
