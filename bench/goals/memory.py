@@ -21,7 +21,7 @@ class Memory(Group):
     def __init__(self, build):
         super().__init__(build)
         self.suspended = 3000 if build.quick else 30000
-        self.admitted = 300 if build.quick else 2000
+        self.admitted = 300 if build.quick else 500  # each has a connection to the plugin: 512 at most
         self.plugin = plugin(build)
 
     def idle(self, *config):

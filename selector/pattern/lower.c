@@ -4,7 +4,7 @@
 
 static uint64_t load_8(const char *at)
 {
-	uint64_t w;
+	uint64_t w = 0;
 	memcpy(&w, at, 8);
 	return w;
 }
