@@ -21,7 +21,7 @@ class Memory(Group):
     def __init__(self, build):
         super().__init__(build)
         self.suspended = 3000 if build.quick else 30000
-        self.admitted = 300 if build.quick else 500  # each has a connection to the plugin: 512 at most
+        self.admitted = 300 if build.quick else 500  # of 2 000 only 768 are on their way to one plugin at once
         self.plugin = plugin(build)
 
     def idle(self, *config):
