@@ -4,7 +4,7 @@
 
 static uint64_t load_8(const char *at)
 {
-	uint64_t w = 0;
+	uint64_t w;
 	memcpy(&w, at, 8);
 	return w;
 }
@@ -37,9 +37,8 @@ void lower_text(char *to, struct bytes from)
 	const char *at = from.at;
 	size_t i = 0;
 	for (; i + 8 <= from.len; i += 8) {
-		uint64_t w = load_8(at + i);
-		w |= capitals(w);
-		memcpy(to + i, &w, 8);
+		uint64_t w = load_8(at + i), small = w | capitals(w);
+		memcpy(to + i, &small, 8);
 	}
 	for (; i < from.len; i++)
 		to[i] = (char)(is_capital(at[i]) ? at[i] | 0x20 : at[i]);
