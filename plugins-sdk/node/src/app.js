@@ -16,9 +16,6 @@ export const PATHS = {
 const EVERY_JOB = { conditions: [], expression: "*" };
 const DECISIONS = ["pass", "suspend", "stop"];
 
-/** The body is over the limit. */
-export class TooLarge extends Error {}
-
 function reply(status, body, type = "application/json") {
   return { status, body, headers: { "Content-Type": type }, close: false };
 }
@@ -155,18 +152,14 @@ export class App {
     };
   }
 
-  /** Answer one request. The names of `headers` are in small letters; `read(most)` gives the body. */
+  /**
+   * Answer one request. The names of `headers` are in small letters; `read(most)` gives the body, null
+   * where it has more bytes.
+   */
   async handle(method, path, headers, read) {
     const { plugin, answer } = this.find(method, path);
     if (answer) return answer;
-    let body;
-    try {
-      body = await read(this.bodyMax);
-    } catch (error) {
-      if (!(error instanceof TooLarge)) throw error;
-      return this.tooLarge();
-    }
-    return this.ask(plugin, headers, body);
+    return this.ask(plugin, headers, await read(this.bodyMax));
   }
 
   /** The `plugin` that is asked, or the `answer` to a request whose body nobody reads. */
@@ -178,16 +171,13 @@ export class App {
     return { answer: unread(problem(404, `no plugin here; there are ${[...this.plugins.keys()].join(", ")}`)) };
   }
 
-  tooLarge() {
-    return unread(problem(413, `the body: has more than ${this.bodyMax} bytes`));
-  }
-
   #health() {
     return reply(this.stopping ? 503 : 200, JSON.stringify({ status: this.stopping ? "stopping" : "ok" }));
   }
 
-  /** The answer to one call; a promise of it only where the plugin's function gives one. */
+  /** The answer to one call, whose body may be null; a promise of it only where the plugin's function gives one. */
   ask(plugin, headers, body) {
+    if (body === null) return unread(problem(413, `the body: has more than ${this.bodyMax} bytes`));
     const began = performance.now();
     const facts = {
       plugin: this.name, type: plugin.type, job: headers["sluice-job-id"], call: headers["webhook-id"],

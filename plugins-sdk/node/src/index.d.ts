@@ -103,7 +103,7 @@ export class App {
     settings?: Settings): this;
   feature(address: string): Record<string, any>;
   handle(method: string, path: string, headers: Record<string, string | undefined>,
-    read: (most: number) => Promise<Uint8Array>): Promise<Reply>;
+    read: (most: number) => Promise<Uint8Array | null>): Promise<Reply>;
   waitIdle(milliseconds: number): Promise<boolean>;
   main(args?: string[]): Promise<void>;
   stopping: boolean;

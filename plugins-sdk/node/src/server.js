@@ -2,28 +2,28 @@
 
 import http from "node:http";
 
-import { TooLarge, problem } from "./app.js";
+import { problem } from "./app.js";
 
 const IDLE_MS = 70_000; // the gateway gives a connection up after 60 s: it is to be the first
 const HEAD_MS = 20_000; // a request's head must arrive within this,
 const WHOLE_MS = 30_000; // and all of it within this
 
-/** Gives `done(error, body)` the body, of at most so many bytes, or says why there is none. */
+/** Gives the body to `done`; null where it has more bytes. Nobody is asked when the caller goes away. */
 function readBody(request, most, done) {
   const parts = [];
   let size = 0;
   if (Number(request.headers["content-length"] ?? 0) > most) {
-    done(new TooLarge());
+    done(null);
     return;
   }
   request.on("data", (part) => {
     if (size > most) return;
     size += part.length;
     if (size <= most) parts.push(part);
-    else done(new TooLarge());
+    else done(null);
   });
   request.on("end", () => {
-    if (size <= most) done(null, parts.length === 1 ? parts[0] : Buffer.concat(parts));
+    if (size <= most) done(parts.length === 1 ? parts[0] : Buffer.concat(parts));
   });
   request.on("error", () => {}); // the caller went away: nobody to answer
 }
@@ -36,15 +36,15 @@ function send(app, request, response, answer) {
   response.end(request.method === "HEAD" ? undefined : answer.body);
 }
 
-/** Answer with what `make` gives, or a promise of it. */
-function answerWith(app, request, response, make) {
+/** Ask the plugin, and answer. */
+function ask(app, plugin, request, response, body) {
   const give = (answer) => send(app, request, response, answer);
   const fail = (error) => {
     app.log("error", "request", { error: String(error) });
     give({ ...problem(500, "internal error"), close: true });
   };
   try {
-    const answer = make();
+    const answer = app.ask(plugin, request.headers, body);
     if (answer instanceof Promise) answer.then(give).catch(fail);
     else give(answer);
   } catch (error) {
@@ -56,13 +56,8 @@ function handle(app, request, response) {
   const query = request.url.indexOf("?");
   const path = query < 0 ? request.url : request.url.slice(0, query);
   const { plugin, answer } = app.find(request.method, path);
-  if (answer) {
-    answerWith(app, request, response, () => answer);
-    return;
-  }
-  readBody(request, app.bodyMax, (error, body) => {
-    answerWith(app, request, response, () => (error ? app.tooLarge() : app.ask(plugin, request.headers, body)));
-  });
+  if (answer) send(app, request, response, answer);
+  else readBody(request, app.bodyMax, (body) => ask(app, plugin, request, response, body));
 }
 
 /** A server that listens; resolves when its port is open. */
