@@ -93,9 +93,7 @@ static int write_together(struct writer *writer, struct batch *b)
 
 static int write_alone(struct writer *writer, struct write *w)
 {
-	struct batch one;
-	one.write[0] = w;
-	one.n = 1;
+	struct batch one = {.write = {w}, .n = 1};
 	int rc = write_together(writer, &one);
 	return rc ? rc : one.rc[0];
 }

@@ -15,7 +15,8 @@
  *         document, and u64 number of its pieces, or, without pieces, what it became
  *         of a piece 0: part+id, then bytes; of the others: bytes
  *
- * ledger_doc(), ledger_put_doc() and ledger_drop_doc() are in core/ledger/ledger.h.
+ * ledger_doc(), ledger_pack(), ledger_put_doc(), ledger_put_first() and ledger_drop_doc() are in
+ * core/ledger/ledger.h.
  * Layer 2. Threads: reads in any read transaction; writes on the writer's thread. */
 #pragma once
 

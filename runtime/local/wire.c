@@ -11,20 +11,25 @@ union control {
 	char room[CMSG_SPACE(WIRE_FDS_MAX * sizeof(int))];
 };
 
+void wire_attach(struct msghdr *msg, void *room, const int *fds, unsigned n)
+{
+	if (!n)
+		return;
+	msg->msg_control = room;
+	msg->msg_controllen = CMSG_SPACE(n * sizeof(int));
+	struct cmsghdr *head = CMSG_FIRSTHDR(msg);
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(head), fds, n * sizeof(int));
+}
+
 int wire_send(int sock, const void *at, size_t len, const int *fds, unsigned n)
 {
 	union control control = {0};
 	struct iovec piece = {(void *)(uintptr_t)at, len};
 	struct msghdr msg = {.msg_iov = &piece, .msg_iovlen = 1};
-	if (n) {
-		msg.msg_control = control.room;
-		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(n * sizeof(int));
-		memcpy(CMSG_DATA(head), fds, n * sizeof(int));
-	}
+	wire_attach(&msg, control.room, fds, n);
 	ssize_t sent;
 	do
 		sent = sendmsg(sock, &msg, MSG_NOSIGNAL);

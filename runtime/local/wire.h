@@ -39,6 +39,11 @@ struct wire_hello {
 
 SL_BEGIN_DECLS
 
+struct msghdr;
+/** Put `n` descriptors into a message; `room`, aligned for a struct cmsghdr and of
+ * CMSG_SPACE() for them, is zeroed and borrowed until it is sent. */
+void wire_attach(struct msghdr *msg, void *room, const int *fds, unsigned n);
+
 /** Send `len` bytes and `n` descriptors, which stay the caller's. 0, SL_E_CANCELED when the
  * other side is gone, SL_E_IO. */
 SL_MUST_USE int wire_send(int sock, const void *at, size_t len, const int *fds, unsigned n);

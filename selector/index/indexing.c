@@ -12,7 +12,6 @@ int indexing_create(struct indexing **ret)
 	buf_init(&x->names, TEXTS_MAX);
 	buf_init(&x->texts, TEXTS_MAX);
 	buf_init(&x->lowers, TEXTS_MAX);
-
 	*ret = x;
 	return 0;
 }
