@@ -25,7 +25,8 @@ static bool is_spare(pid_t pid)
 	return is;
 }
 
-static pid_t spare_now(const struct house *h)
+/** Another one than `but`. */
+static pid_t spare_now(const struct house *h, pid_t but)
 {
 	char path[64];
 	int pid, found = 0;
@@ -34,24 +35,29 @@ static pid_t spare_now(const struct house *h)
 	FILE *f = fopen(path, "re");
 	assert_non_null(f);
 	while (!found && fscanf(f, "%d", &pid) == 1)
-		found = is_spare(pid) ? pid : 0;
+		found = pid != but && is_spare(pid) ? pid : 0;
 	fclose(f);
 	return found;
 }
 
 static void pause_a_little(void) { nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL); }
 
-/** After this replica; waited for. */
-static pid_t spare_behind(struct house *h, uint32_t index)
+static pid_t wait_for_spare(const struct house *h, pid_t but)
 {
 	time_t end = time(NULL) + HOUSE_DEADLINE_S;
 	pid_t pid = 0;
-	house_sh(h, index, "exit 0");
-	assert_int_equal(house_code(h, index), 0);
-	while (!(pid = spare_now(h)) && time(NULL) < end)
+	while (!(pid = spare_now(h, but)) && time(NULL) < end)
 		pause_a_little();
 	assert_true(pid > 0);
 	return pid;
+}
+
+/** After this replica; waited for. */
+static pid_t spare_behind(struct house *h, uint32_t index)
+{
+	house_sh(h, index, "exit 0");
+	assert_int_equal(house_code(h, index), 0);
+	return wait_for_spare(h, 0);
 }
 
 static pid_t spare_of(struct house *h) { return spare_behind(h, 0); }
@@ -86,6 +92,15 @@ static void wait_for_end(pid_t pid)
 	assert_false(house_alive(pid));
 }
 
+/** All threads of it, which a zombie may still have: its spawner has reaped it. */
+static void wait_for_reaped(pid_t pid)
+{
+	time_t end = time(NULL) + HOUSE_DEADLINE_S;
+	while (kill(pid, 0) == 0 && time(NULL) < end)
+		pause_a_little();
+	assert_int_equal(kill(pid, 0), -1);
+}
+
 static void the_next_replica_is_its_own(void **state)
 {
 	struct house *h = *state;
@@ -103,10 +118,23 @@ static void without_it_another_one_is_made(void **state)
 	struct house *h = *state;
 	pid_t spare = spare_of(h);
 	kill(spare, SIGKILL);
-	wait_for_end(spare);
+	wait_for_reaped(spare);
 	house_sh(h, 1, "exit 3");
 	assert_int_equal(house_code(h, 1), 3);
 	assert_int_equal(house_count(h, 1, REPLICA_STARTED), 1);
+}
+
+/* As of any supervisor that was killed: whether its replica ran is not known. */
+static void killed_with_a_plan_its_replica_is_lost(void **state)
+{
+	struct house *h = *state;
+	pid_t spare = spare_of(h);
+	kill(spare, SIGSTOP);
+	house_sh(h, 1, "exit 3");
+	wait_for_spare(h, spare); /* so that one is taken */
+	kill(spare, SIGKILL);
+	house_wait(h, 1, REPLICA_LOST);
+	assert_int_equal(house_count(h, 1, REPLICA_STARTED), 0);
 }
 
 static void a_signal_before_is_no_stop(void **state)
@@ -161,6 +189,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_next_replica_is_its_own, house_setup,
 						house_teardown),
 		cmocka_unit_test_setup_teardown(without_it_another_one_is_made, house_setup,
+						house_teardown),
+		cmocka_unit_test_setup_teardown(killed_with_a_plan_its_replica_is_lost, house_setup,
 						house_teardown),
 		cmocka_unit_test_setup_teardown(a_signal_before_is_no_stop, house_setup,
 						house_teardown),
