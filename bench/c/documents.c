@@ -133,17 +133,25 @@ void calls_of(struct calls *ret, const char *manner, bool wide)
 		add_call(ret, manner, wide ? many[i] : few[i], body);
 }
 
+const char *job_kind_of(const char *kind) { return strcmp(kind, "true") == 0 ? "TaskSet" : kind; }
+
 struct message submission_of(const char *path, const char *kind)
 {
 	char head[512], document[DOCUMENT_MAX], body[2 * DOCUMENT_MAX];
 	if (strcmp(kind, "TaskSet") == 0)
 		taskset(document, "", "");
+	else if (strcmp(kind, "true") == 0)
+		snprintf(document, sizeof(document),
+			 "{\"kind\":\"TaskSet\",\"metadata\":{\"name\":\"true\"},\"spec\":{"
+			 "\"roles\":["
+			 "{\"name\":\"main\",\"template\":{\"spec\":{\"containers\":"
+			 "[{\"command\":[\"/bin/true\"]}]}}}]}}");
 	else
 		snprintf(document, sizeof(document), "{\"kind\":\"%s\",\"pad\":\"%s\"}", kind,
 			 pad(OF_JOB, PAD));
 	snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\ntoken: admin", path);
 	snprintf(body, sizeof(body),
-		 "{\"userID\":\"bench\",\"jobName\":\"bench\",\"jobKind\":\"%s\",\"job\":%s}", kind,
-		 document);
+		 "{\"userID\":\"bench\",\"jobName\":\"bench\",\"jobKind\":\"%s\",\"job\":%s}",
+		 job_kind_of(kind), document);
 	return message_of(head, body);
 }

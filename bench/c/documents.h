@@ -29,5 +29,8 @@ struct calls {
 struct message answer_of(const char *stage);
 /** Those of a job of five plugins, or of 17 (`wide`: 6 factors, 3 gates, 6 decorators). */
 void calls_of(struct calls *ret, const char *manner, bool wide);
-/** What a submitter sends: jobKind `kind`, or a TaskSet where it is "TaskSet". */
+/** What a submitter sends: of jobKind `kind`; a TaskSet for the engine null where it is "TaskSet",
+ * one that runs /bin/true by the engine local, and is short, where it is "true". */
 struct message submission_of(const char *path, const char *kind);
+/** The jobKind of that: "TaskSet" of "true". */
+const char *job_kind_of(const char *kind);

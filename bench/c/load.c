@@ -115,7 +115,7 @@ static void listen_to(struct run *r, int port, const char *kind)
 	int len = snprintf(ask, sizeof(ask),
 			   "GET /v1/events?state=succeeded,failed,stopped&kind=%s HTTP/1.1\r\n"
 			   "Host: 127.0.0.1\r\ntoken: admin\r\n\r\n",
-			   kind);
+			   job_kind_of(kind));
 	r->events_fd = connect_to(port);
 	send_all(r->events_fd, ask, (size_t)len);
 	if (recv(r->events_fd, r->events.at, sizeof(r->events.at), 0) < 12 ||

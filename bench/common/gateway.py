@@ -126,9 +126,10 @@ class Gateway:
 
     def load(self, jobs, flight, until="ended", kind="Bench", per_s=0):
         """Seconds, the client's CPU seconds, the median of a job in us; at most so many a second."""
-        ended = self.count(state="succeeded", kind=kind) if until == "ended" else 0
+        job_kind = "TaskSet" if kind == "true" else kind
+        ended = self.count(state="succeeded", kind=job_kind) if until == "ended" else 0
         numbers = self.build.numbers("load", self.port, jobs, flight, until, kind, per_s)
-        if until == "ended" and self.count(state="succeeded", kind=kind) != ended + jobs:
+        if until == "ended" and self.count(state="succeeded", kind=job_kind) != ended + jobs:
             raise BenchError(f"some of {jobs} jobs of kind {kind} did not succeed")
         return numbers
 

@@ -3,6 +3,8 @@
 import dataclasses
 import statistics
 
+TURNS = 4  # parts of a round
+
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
@@ -29,7 +31,7 @@ class Group:
     """Goals that are measured together. Made once (`build`), asked for `rounds`, closed.
 
     round() gives {figure: value}; figures that it leaves out were not measured in that
-    round. Within one round everything that is set against another is measured in turn.
+    round. Within one round everything that is set against another is measured in turn: in_turn().
     """
     figures: tuple = ()
     seconds = 10  # what a round takes, roughly: for the first estimate
@@ -47,6 +49,20 @@ class Group:
     @classmethod
     def goals(cls):
         return {figure.goal for figure in cls.figures}
+
+
+def in_turn(*measures, turns=TURNS):
+    """What each of the measures gave, a list for each. All of them are taken so many times, every
+    second time backwards: a machine that grows slower or faster meanwhile does so for all."""
+    given = [[] for _ in measures]
+    for turn in range(turns):
+        for measure, to in list(zip(measures, given))[::-1 if turn % 2 else 1]:
+            to.append(measure())
+    return given
+
+
+def mean_of(given, field):
+    return statistics.fmean(one[field] for one in given)
 
 
 def summary(values):

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from common.gateway import Gateway
-from common.goal import Figure, Group
+from common.goal import TURNS, Figure, Group, in_turn, mean_of
 from common.programs import BenchError, Server, wait_until
 
 FLIGHT, COMMITS = 64, "sluice_store_commit_seconds_count"
@@ -25,7 +25,7 @@ class Front(Group):
 
     def __init__(self, build):
         super().__init__(build)
-        self.jobs = 2000 if build.quick else 20000
+        self.jobs = (2000 if build.quick else 20000) // TURNS
         self.echo, self.gateway = Server(build, "echo", "@/port", "@/ring"), None
         try:
             self.gateway = Gateway(build)
@@ -83,9 +83,10 @@ class Front(Group):
         return fds
 
     def round(self):
-        echo_s, _, _ = self.build.numbers("load", self.echo.port, self.jobs, FLIGHT, "accepted")
-        together, ours_s = self.commits(self.jobs, FLIGHT)
-        alone = max(self.jobs // 40, 50)
+        echo, ours = in_turn(lambda: self.build.numbers("load", self.echo.port, self.jobs, FLIGHT, "accepted"),
+                             lambda: self.commits(self.jobs, FLIGHT))
+        echo_s, together, ours_s = mean_of(echo, 0), mean_of(ours, 0), mean_of(ours, 1)
+        alone = max(self.jobs // 10, 50)
         commits, _ = self.commits(alone, 1)
         return {"durable accepts/s, 64 clients / durable echo": echo_s / ours_s,
                 "durable accepts/s of Sluice": self.jobs / ours_s,

@@ -1,7 +1,7 @@
 """1 to 4: the way of one job of five plugins, against bare."""
 
 from common.gateway import FIVE, Gateway
-from common.goal import Figure, Group
+from common.goal import TURNS, Figure, Group, in_turn, mean_of
 from common.programs import plugin
 
 FLIGHT = 64
@@ -48,24 +48,34 @@ class Path(Group):
 
     def __init__(self, build):
         super().__init__(build)
-        self.jobs = 1000 if build.quick else 6000
-        self.alone = 60 if build.quick else 300
+        self.jobs = (1000 if build.quick else 6000) // TURNS
+        self.alone = (60 if build.quick else 300) // TURNS
         self.pair = Pair(build)
 
+    def bare(self):
+        return self.pair.bare(self.jobs, FLIGHT)[:2]
+
+    def ours(self):
+        cpu = self.pair.gateway.cpu_s()
+        seconds, _, _ = self.pair.gateway.load(self.jobs, FLIGHT)
+        return seconds, self.pair.gateway.cpu_s() - cpu
+
+    def alone_with(self, run):
+        """p50 of a job and of its gaps, one at a time."""
+        self.pair.gap_us()
+        _, _, p50 = run(self.alone, 1)
+        return p50, self.pair.gap_us()
+
     def round(self):
-        pair, gateway = self.pair, self.pair.gateway
-        bare_s, bare_cpu, _ = pair.bare(self.jobs, FLIGHT)
-        cpu = gateway.cpu_s()
-        ours_s, _, _ = gateway.load(self.jobs, FLIGHT)
-        cpu = gateway.cpu_s() - cpu
-        pair.gap_us()
-        _, _, bare_p50 = pair.bare(self.alone, 1)
-        bare_gap = pair.gap_us()
-        _, _, p50 = gateway.load(self.alone, 1)
+        bare, ours = in_turn(self.bare, self.ours)
+        bare_s, bare_cpu, ours_s, cpu = (mean_of(side, i) for side in (bare, ours) for i in (0, 1))
+        bare, ours = in_turn(lambda: self.alone_with(self.pair.bare),
+                             lambda: self.alone_with(self.pair.gateway.load))
+        bare_p50, bare_gap, p50, gap = (mean_of(side, i) for side in (bare, ours) for i in (0, 1))
         return {"jobs/s, 64 in flight / bare": bare_s / ours_s,
                 "CPU per job, 64 in flight / bare": cpu / max(bare_cpu, 1e-9),
                 "p50 of a job, one at a time / bare": p50 / bare_p50,
-                "us from answer to next call, less bare's": pair.gap_us() - bare_gap,
+                "us from answer to next call, less bare's": gap - bare_gap,
                 "jobs/s of Sluice": self.jobs / ours_s,
                 "CPU us per job of Sluice": cpu / self.jobs * 1e6,
                 "us of a job of Sluice, one at a time": p50}
