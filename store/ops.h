@@ -1,4 +1,4 @@
-/* What an implementation of the store provides: lmdb.c and mem.c behind store.c.
+/* What an implementation of the store provides: lmdb/ and mem.c behind store.c.
  *
  * Private to store/. store.c checks arguments, keeps the sticky error and knows where a
  * cursor stands; an implementation only moves bytes. Its structs begin with the ones

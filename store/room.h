@@ -4,7 +4,7 @@
  * pages anew. So the map is a little larger than what may be kept; a transaction that
  * does not make the store grow may use that reserve. What is in use is known by counting
  * free pages, which costs; it is done only when what was written since could have filled
- * the store. Private to store/lmdb.c, which guards `struct room` with its lock. Units:
+ * the store. Private to store/lmdb, which guards `struct room` with its lock. Units:
  * bytes. */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* Durable tables of bytes under bytes, in transactions.
  *
  * The store knows no job: core/job turns a job into bytes. Two implementations stand
- * behind this header: store/lmdb.c (the only file that includes <lmdb.h>) and
+ * behind this header: store/lmdb (the only folder that includes <lmdb.h>) and
  * store/mem.c (tests and simulation).
  *
  * Layer 1: may use core/base. Threads: reading, any thread; writing, one thread at a

@@ -24,7 +24,7 @@ ONLY = [
     (r"openssl/.*\.h", r"core/base/crypt\.c|api/tls(_library)?\.c"),
     (r"json-c/.*|json(_.*)?\.h", r"core/json/build\.c"),
     (r"pcre2.*\.h", r"selector/pattern/regex\.c"),
-    (r"lmdb\.h", r"store/lmdb\.c"),
+    (r"lmdb\.h", r"store/lmdb/.*"),
     (r"lz4.*\.h", r"core/base/shrink\.c"),
     (r"curl/.*", r"net/[^/]*\.[ch]"),
     (r"civetweb\.h", r"api/server[^/]*\.[ch]"),
