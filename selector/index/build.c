@@ -1,8 +1,8 @@
 /* Building a segment (selector/index/segment.h): what is counted and sorted on the way. */
 #include "selector/condition.h"
+#include "selector/index/building.h"
 #include "selector/index/need.h"
 #include "selector/index/segment.h"
-#include "selector/pattern/lower.h"
 
 #include <stdlib.h>
 
@@ -11,7 +11,6 @@ enum {
 	COST_EXACT = 2,
 	COST_TEXT = 3,   /* of a pattern with a text of four bytes and more */
 	COST_PLAIN = 64, /* of one without */
-	PLACES_MAX = 32, /* looked at in a text for four bytes that others have not */
 };
 
 /* A condition that selectors of the segment use. */
@@ -27,10 +26,6 @@ struct pair {
 	uint32_t used, selector;
 };
 
-struct piece { /* a pattern's anchor needs this text */
-	uint32_t anchor, literal;
-};
-
 struct builder {
 	struct segment *s;
 	struct used *used;
@@ -39,12 +34,6 @@ struct builder {
 	uint32_t mask;
 	struct pair *pair;
 	uint32_t pairs;
-	struct piece *piece;
-	uint32_t pieces;
-	uint32_t *texts; /* literals by their hash */
-	uint32_t text_mask;
-	uint16_t *seen; /* how often four bytes occur */
-	uint32_t seen_mask;
 };
 
 static void builder_fini(struct builder *b)
@@ -52,14 +41,10 @@ static void builder_fini(struct builder *b)
 	free(b->used);
 	free(b->table);
 	free(b->pair);
-	free(b->piece);
-	free(b->texts);
-	free(b->seen);
 	segment_free(b->s);
 }
 
-/* At least twice `n`, a power of two, less one. */
-static uint32_t mask_for(size_t n)
+uint32_t building_mask(size_t n)
 {
 	uint32_t size = 8;
 	while (size < 2 * n)
@@ -67,7 +52,7 @@ static uint32_t mask_for(size_t n)
 	return size - 1;
 }
 
-static uint32_t *make_table(uint32_t mask)
+uint32_t *building_table(uint32_t mask)
 {
 	size_t size = ((size_t)mask + 1) * sizeof(uint32_t);
 	uint32_t *t = malloc(size);
@@ -76,14 +61,14 @@ static uint32_t *make_table(uint32_t mask)
 	return t;
 }
 
-static uint32_t *make_own_table(struct builder *b, uint32_t mask)
+uint32_t *building_own_table(struct segment *s, uint32_t mask)
 {
 	size_t size = ((size_t)mask + 1) * sizeof(uint32_t);
-	uint32_t *t = arena_alloc(b->s->arena, size);
+	uint32_t *t = arena_alloc(s->arena, size);
 	return t ? memset(t, 0xff, size) : NULL;
 }
 
-#define NEW(b, n, type) (type *)arena_alloc((b)->s->arena, ((n) ? (n) : 1) * sizeof(type))
+#define NEW(b, n, type) SEGMENT_NEW((b)->s, n, type)
 
 /* ---- the selectors, and which conditions they use ---- */
 
@@ -118,8 +103,8 @@ static int count_used(struct builder *b)
 	size_t total = 0;
 	for (uint32_t i = 0; i < b->s->n; i++)
 		total += b->s->selector[i]->n;
-	b->mask = mask_for(total);
-	b->table = make_table(b->mask);
+	b->mask = building_mask(total);
+	b->table = building_table(b->mask);
 	b->used = calloc(total + 1, sizeof(*b->used));
 	b->pair = malloc((total + 1) * sizeof(*b->pair));
 	if (!b->table || !b->used || !b->pair)
@@ -218,11 +203,11 @@ static int make_keys(struct builder *b)
 	size_t most = 0;
 	for (uint32_t i = 0; i < b->n_used; i++)
 		most += 1 + dots_of(b->used[i].c->key);
-	s->key_mask = mask_for(most);
+	s->key_mask = building_mask(most);
 	s->key = NEW(b, most, struct segment_key);
-	s->key_table = make_own_table(b, s->key_mask);
-	s->inner_mask = mask_for(most - b->n_used);
-	s->inner_table = make_own_table(b, s->inner_mask);
+	s->key_table = building_own_table(b->s, s->key_mask);
+	s->inner_mask = building_mask(most - b->n_used);
+	s->inner_table = building_own_table(b->s, s->inner_mask);
 	s->element = NEW(b, most - b->n_used, struct segment_element);
 	if (!s->key || !s->key_table || !s->inner_table || !s->element)
 		return SL_E_NO_MEMORY;
@@ -351,7 +336,7 @@ static int make_exact(struct builder *b)
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < s->anchors; i++)
 		n += s->anchor[i].condition->kind == CONDITION_EXACT;
-	s->exact_mask = mask_for(n);
+	s->exact_mask = building_mask(n);
 	s->exact_table = NEW(b, (size_t)s->exact_mask + 1, struct segment_exact);
 	if (!s->exact_table)
 		return SL_E_NO_MEMORY;
@@ -370,164 +355,6 @@ static int make_exact(struct builder *b)
 		s->exact_table[at] = (struct segment_exact){(uint32_t)(hash >> 32), i};
 	}
 	return 0;
-}
-
-/* ---- texts that patterns need ---- */
-
-static const struct literals *texts_of(const struct segment_anchor *a)
-{
-	return a->condition->kind == CONDITION_REGEX ? regex_literals(a->condition->regex) : NULL;
-}
-
-static uint32_t add_literal(struct builder *b, uint32_t key, struct bytes text)
-{
-	struct segment *s = b->s;
-	uint32_t at = (uint32_t)hash_bytes(text, s->key[key].hash) & b->text_mask;
-	for (; b->texts[at] != SEGMENT_NONE; at = (at + 1) & b->text_mask) {
-		const struct segment_literal *l = &s->literal[b->texts[at]];
-		if (l->key == key && bytes_eq(l->text, text))
-			return b->texts[at];
-	}
-	s->literal[s->literals] =
-		(struct segment_literal){.text = text, .key = key, .next = SEGMENT_NONE};
-	return b->texts[at] = s->literals++;
-}
-
-static void add_texts(struct builder *b, uint32_t anchor, char **to)
-{
-	const struct literals *l = texts_of(&b->s->anchor[anchor]);
-	for (uint32_t i = 0; l && i < l->n; i++) {
-		lower_text(*to, l->at[i]);
-		uint32_t found =
-			add_literal(b, b->s->anchor[anchor].key, bytes_of(*to, l->at[i].len));
-		b->piece[b->pieces++] = (struct piece){anchor, found};
-		*to += l->at[i].len;
-	}
-}
-
-static void list_anchors(struct builder *b)
-{
-	struct segment *s = b->s;
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < b->pieces; i++)
-		s->literal[b->piece[i].literal].anchors++;
-	for (uint32_t i = 0; i < s->literals; i++) {
-		s->literal[i].anchor = n;
-		n += s->literal[i].anchors;
-		s->literal[i].anchors = 0;
-	}
-	for (uint32_t i = 0; i < b->pieces; i++) {
-		struct segment_literal *l = &s->literal[b->piece[i].literal];
-		s->literal_anchor[l->anchor + l->anchors++] = b->piece[i].anchor;
-	}
-}
-
-static int make_literals(struct builder *b)
-{
-	struct segment *s = b->s;
-	size_t n = 0, size = 0;
-	for (uint32_t i = 0; i < s->anchors; i++) {
-		const struct literals *l = texts_of(&s->anchor[i]);
-		for (uint32_t k = 0; l && k < l->n; k++, n++)
-			size += l->at[k].len;
-	}
-	char *text = NEW(b, size, char);
-	b->text_mask = mask_for(n);
-	b->texts = make_table(b->text_mask);
-	b->piece = malloc((n + 1) * sizeof(*b->piece));
-	s->literal = NEW(b, n, struct segment_literal);
-	s->literal_anchor = NEW(b, n, uint32_t);
-	if (!text || !b->texts || !b->piece || !s->literal || !s->literal_anchor)
-		return SL_E_NO_MEMORY;
-	for (uint32_t i = 0; i < s->anchors; i++)
-		add_texts(b, i, &text);
-	list_anchors(b);
-	return 0;
-}
-
-/* ---- the bytes under which a text is found ---- */
-
-static int which_window(const struct segment_literal *l)
-{
-	return l->text.len >= 4 ? WINDOW_4 : l->text.len >= 2 ? WINDOW_2 : WINDOW_1;
-}
-
-static uint32_t hash_at(const struct segment *s, const struct segment_literal *l, size_t at)
-{
-	return segment_window_hash(s->key[l->key].hash, (const char *)l->text.at + at,
-				   which_window(l));
-}
-
-static size_t places(const struct segment_literal *l)
-{
-	size_t n = l->text.len - segment_window_len(which_window(l)) + 1;
-	return n < PLACES_MAX ? n : PLACES_MAX;
-}
-
-/* The place whose bytes the fewest others have. */
-static void choose_place(const struct builder *b, struct segment_literal *l)
-{
-	uint16_t least = UINT16_MAX;
-	for (size_t at = 0; at < places(l); at++) {
-		uint16_t n = b->seen[hash_at(b->s, l, at) & b->seen_mask];
-		if (n < least) {
-			least = n;
-			l->at = (uint32_t)at;
-		}
-	}
-}
-
-static int choose_places(struct builder *b)
-{
-	struct segment *s = b->s;
-	size_t n = 0;
-	for (uint32_t i = 0; i < s->literals; i++)
-		n += places(&s->literal[i]);
-	b->seen_mask = mask_for(n);
-	b->seen = calloc((size_t)b->seen_mask + 1, sizeof(*b->seen));
-	if (!b->seen)
-		return SL_E_NO_MEMORY;
-	for (uint32_t i = 0; i < s->literals; i++)
-		for (size_t at = 0; at < places(&s->literal[i]); at++) {
-			uint16_t *seen = &b->seen[hash_at(s, &s->literal[i], at) & b->seen_mask];
-			*seen += *seen < UINT16_MAX;
-		}
-	for (uint32_t i = 0; i < s->literals; i++)
-		choose_place(b, &s->literal[i]);
-	return 0;
-}
-
-static int make_window(struct builder *b, int which, uint32_t n)
-{
-	struct segment_windows *w = &b->s->window[which];
-	if (!n)
-		return 0;
-	for (w->bits = 6; (UINT32_C(1) << w->bits) < 2 * n; w->bits++)
-		;
-	w->head = make_own_table(b, (UINT32_C(1) << w->bits) - 1);
-	w->filter = NEW(b, (size_t)1 << (w->bits + 3 - 6), uint64_t);
-	return w->head && w->filter ? 0 : SL_E_NO_MEMORY;
-}
-
-static int make_windows(struct builder *b)
-{
-	struct segment *s = b->s;
-	uint32_t n[WINDOWS] = {0};
-	int rc = choose_places(b);
-	for (uint32_t i = 0; i < s->literals; i++)
-		n[which_window(&s->literal[i])]++;
-	for (int which = 0; !rc && which < WINDOWS; which++)
-		rc = make_window(b, which, n[which]);
-	for (uint32_t i = 0; !rc && i < s->literals; i++) {
-		struct segment_literal *l = &s->literal[i];
-		struct segment_windows *w = &s->window[which_window(l)];
-		uint32_t hash = hash_at(s, l, l->at), bit = hash >> (32 - w->bits - 3);
-		s->key[l->key].windows |= 1u << which_window(l);
-		w->filter[bit / 64] |= UINT64_C(1) << bit % 64;
-		l->next = w->head[hash >> (32 - w->bits)];
-		w->head[hash >> (32 - w->bits)] = i;
-	}
-	return rc;
 }
 
 /* ---- the whole ---- */
@@ -549,9 +376,7 @@ static int build(struct builder *b, struct selector *const *selector, uint32_t n
 		return rc;
 	make_postings(b);
 	rc = make_exact(b);
-	if (!rc)
-		rc = make_literals(b);
-	return rc ? rc : make_windows(b);
+	return rc ? rc : building_texts(b->s);
 }
 
 int segment_build(struct selector *const *selector, uint32_t n, struct segment **ret)
