@@ -1,5 +1,5 @@
 /* What a store refuses to open, and that it leaves it as it was. */
-#include "tests/unit/store/support.h"
+#include "tests/unit/store/files.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,51 +7,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, FILE_MAX_SIZE = 8 << 20, SIZE_MAX_HERE = 16 << 20 };
-
-static const char *data_file(const char *path, char to[128])
-{
-	snprintf(to, 128, "%s/data.mdb", path);
-	return to;
-}
-
-static size_t read_all(const char *file, char *to)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	ssize_t n = read(fd, to, FILE_MAX_SIZE);
-	assert_true(n >= 0 && n < FILE_MAX_SIZE);
-	close(fd);
-	return (size_t)n;
-}
-
-static void write_all(const char *file, const void *at, size_t len)
-{
-	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, at, len), (ssize_t)len);
-	close(fd);
-}
-
-static unsigned names_in(const char *path)
-{
-	DIR *d = opendir(path);
-	assert_non_null(d);
-	unsigned n = 0;
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
+enum { PAGE = 4096 };
 
 /** Opening must fail with these words and change neither the file nor the directory. */
 static void assert_refused(const char *path, const char *why)
@@ -76,25 +39,6 @@ static void assert_refused(const char *path, const char *why)
 	}
 	free(before);
 	free(after);
-}
-
-/** A store with some data in every table, closed. */
-static void make_store(char path[64])
-{
-	struct store *s;
-	struct store_txn *txn;
-	dir_make(path);
-	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
-	assert_int_equal(store_begin(s, STORE_WRITE, &txn), 0);
-	for (int i = 0; i < 2000; i++) {
-		char key[16], val[300];
-		memset(val, 'v', sizeof(val));
-		snprintf(key, sizeof(key), "%05d", i);
-		store_put(txn, (enum store_table)(i % STORE_TABLES), bytes_str(key),
-			  bytes_of(val, sizeof(val)));
-	}
-	assert_int_equal(store_commit(&txn), 0);
-	store_close(s);
 }
 
 /** Damage a copy of a good file and see it refused. */
@@ -356,211 +300,6 @@ static void what_is_new_is_private(void **state)
 	dir_remove(path);
 }
 
-/* ---- the lock ---- */
-
-/** Open in a process of its own; its exit code is 0 when it was told `pid` has the store. */
-static int second_process(const char *path, bool read_only, pid_t pid)
-{
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		struct store_config config = {path, SIZE_MAX_HERE, 4, read_only, false, NULL};
-		struct store *s = NULL;
-		struct sl_error err = {0};
-		char who[64];
-		snprintf(who, sizeof(who), "another sluiced (pid %d)", (int)pid);
-		int rc = store_open_lmdb(&config, &s, &err);
-		_exit(rc == SL_E_CONFLICT && strstr(err.text, who) && strstr(err.text, path) ? 0
-											     : 1);
-	}
-	int status;
-	assert_int_equal(waitpid(child, &status, 0), child);
-	return status;
-}
-
-static void a_second_process_is_turned_away(void **state)
-{
-	char path[64];
-	struct store *s, *second = NULL;
-	dir_make(path);
-	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
-	*state = s; /* the other processes know it, too: it is not lost there */
-	assert_int_equal(second_process(path, false, getpid()), 0);
-	assert_int_equal(second_process(path, true, getpid()), 0);
-	assert_int_equal(store_at(path, SIZE_MAX_HERE, &second, NULL), SL_E_CONFLICT);
-	assert_int_equal(put_one(s, STORE_JOBS, "a", "1"), 0); /* the first is not disturbed */
-	store_close(s);
-	assert_int_equal(store_at(path, SIZE_MAX_HERE, &second, NULL), 0);
-	assert_true(holds(second, STORE_JOBS, "a", "1"));
-	store_close(second);
-	dir_remove(path);
-}
-
-static void readers_of_a_stopped_store_share_it(void **state)
-{
-	(void)state;
-	char path[64], file[128];
-	struct store *a, *b, *w = NULL;
-	make_store(path);
-	struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
-	assert_int_equal(store_open_lmdb(&config, &a, NULL), 0);
-	assert_int_equal(store_at(path, SIZE_MAX_HERE, &w, NULL), SL_E_CONFLICT);
-	store_close(a);
-	/* A backup has no lock file, and reading makes none. */
-	snprintf(file, sizeof(file), "%s/sluice.lock", path);
-	assert_int_equal(unlink(file), 0);
-	unsigned names = names_in(path);
-	assert_int_equal(store_open_lmdb(&config, &b, NULL), 0);
-	struct store_txn *txn;
-	assert_int_equal(store_begin(b, STORE_READ, &txn), 0);
-	assert_true(store_has(txn, STORE_JOBS, BYTES("00001")));
-	store_abort(txn);
-	assert_true(store_begin(b, STORE_WRITE, &txn) < 0);
-	store_close(b);
-	assert_int_equal(names_in(path), names);
-	dir_remove(path);
-}
-
-static void reading_where_nothing_is_creates_nothing(void **state)
-{
-	(void)state;
-	char path[64], inner[80];
-	struct store *s = NULL;
-	dir_make(path);
-	struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
-	assert_int_equal(store_open_lmdb(&config, &s, NULL), SL_E_CORRUPT);
-	assert_int_equal(names_in(path), 2);
-	snprintf(inner, sizeof(inner), "%s/data", path);
-	config.path = inner;
-	assert_int_equal(store_open_lmdb(&config, &s, NULL), SL_E_IO);
-	assert_int_equal(names_in(path), 2);
-	dir_remove(path);
-}
-
-/* ---- older formats ---- */
-
-static int fine_step(struct store_txn *txn)
-{
-	store_put(txn, STORE_JOBS, BYTES("moved"), BYTES("yes"));
-	return 0;
-}
-
-/* It has written before it fails, as a crash in the middle would leave it. */
-static int failing_step(struct store_txn *txn)
-{
-	store_put(txn, STORE_JOBS, BYTES("moved"), BYTES("half"));
-	return SL_E_NO_MEMORY;
-}
-
-struct told {
-	long from;
-	char kept[128];
-};
-
-static void tell(void *user, long from, const char *kept)
-{
-	struct told *t = user;
-	t->from = from;
-	snprintf(t->kept, sizeof(t->kept), "%s", kept);
-}
-
-static bool has(const char *path, enum store_table table, const char *key, const char *val)
-{
-	struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
-	struct store *s;
-	struct store_txn *txn;
-	struct bytes found;
-	assert_int_equal(store_open_lmdb(&config, &s, NULL), 0);
-	assert_int_equal(store_begin(s, STORE_READ, &txn), 0);
-	bool is = store_get(txn, table, bytes_str(key), &found) == 0 && bytes_is(found, val);
-	store_abort(txn);
-	store_close(s);
-	return is;
-}
-
-static int open_moving(const char *path, store_step_fn step, struct told *told)
-{
-	const store_step_fn steps[STORE_FORMAT - 1] = {step, step};
-	const struct store_moving moving = {steps, tell, told};
-	struct store_config config = {path, SIZE_MAX_HERE, 4, false, false, &moving};
-	struct store *s = NULL;
-	int rc = store_open_lmdb(&config, &s, NULL);
-	store_close(s);
-	return rc;
-}
-
-/* Whole or not at all, and as it was lies beside; a failed step can be tried again. */
-static void an_older_format_is_moved_forward(void **state)
-{
-	(void)state;
-	char path[64], kept[2][80];
-	struct told told = {0};
-	struct store *s;
-	make_store(path);
-	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0);
-	assert_int_equal(put_one(s, STORE_META, "store.format", "2"), 0);
-	store_close(s);
-	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), SL_E_CORRUPT); /* nobody can */
-	assert_int_equal(open_moving(path, failing_step, &told), SL_E_NO_MEMORY);
-	assert_int_equal(told.from, 0);
-	assert_true(has(path, STORE_META, "store.format", "2"));
-	assert_false(has(path, STORE_JOBS, "moved", "half"));
-	assert_int_equal(open_moving(path, fine_step, &told), 0);
-	assert_int_equal(told.from, 2);
-	assert_true(has(path, STORE_META, "store.format", "3"));
-	assert_true(has(path, STORE_JOBS, "moved", "yes"));
-	snprintf(kept[0], sizeof(kept[0]), "%s.format-2", path);
-	snprintf(kept[1], sizeof(kept[1]), "%s.format-2-2", path);
-	assert_string_equal(told.kept, kept[1]);
-	for (int i = 0; i < 2; i++) {
-		assert_true(has(kept[i], STORE_META, "store.format", "2"));
-		assert_false(has(kept[i], STORE_JOBS, "moved", "yes"));
-		dir_remove(kept[i]);
-	}
-	told.from = 0;
-	assert_int_equal(open_moving(path, failing_step, &told), 0); /* there is nothing to do */
-	dir_remove(path);
-}
-
-/* Backups from before there was an audit log can be read. */
-static void a_table_that_came_later_reads_as_empty(void **state)
-{
-	(void)state;
-	char path[64];
-	struct store *s;
-	struct store_txn *txn;
-	struct store_cursor *c;
-	struct bytes key, val;
-	uint64_t n = 1;
-	MDB_env *env;
-	MDB_txn *t;
-	MDB_dbi dbi;
-	make_store(path);
-	assert_int_equal(mdb_env_create(&env), 0);
-	assert_int_equal(mdb_env_set_maxdbs(env, STORE_TABLES), 0);
-	assert_int_equal(mdb_env_open(env, path, 0, 0600), 0);
-	assert_int_equal(mdb_txn_begin(env, NULL, 0, &t), 0);
-	assert_int_equal(mdb_dbi_open(t, "audit", 0, &dbi), 0);
-	assert_int_equal(mdb_drop(t, dbi, 1), 0);
-	assert_int_equal(mdb_txn_commit(t), 0);
-	mdb_env_close(env);
-	struct store_config config = {path, SIZE_MAX_HERE, 4, true, false, NULL};
-	assert_int_equal(store_open_lmdb(&config, &s, NULL), 0);
-	assert_int_equal(store_begin(s, STORE_READ, &txn), 0);
-	assert_false(store_has(txn, STORE_AUDIT, BYTES("a")));
-	assert_int_equal(store_count(txn, STORE_AUDIT, &n), 0);
-	assert_int_equal(n, 0);
-	assert_int_equal(store_cursor_open(txn, STORE_AUDIT, &c), 0);
-	assert_int_equal(store_seek(c, BYTES(""), &key, &val), SL_E_NOT_FOUND);
-	store_cursor_free(c);
-	store_abort(txn);
-	store_close(s);
-	assert_int_equal(store_at(path, SIZE_MAX_HERE, &s, NULL), 0); /* which makes it */
-	assert_int_equal(put_one(s, STORE_AUDIT, "a", "1"), 0);
-	store_close(s);
-	dir_remove(path);
-}
-
 /* Where there was a store, an empty file is none that was just begun. */
 static void an_empty_file_is_no_beginning(void **state)
 {
@@ -680,8 +419,6 @@ int main(void)
 		cmocka_unit_test(a_cut_off_value_is_refused),
 		cmocka_unit_test(damaged_pages_are_refused),
 		cmocka_unit_test(a_newer_format_is_refused),
-		cmocka_unit_test(an_older_format_is_moved_forward),
-		cmocka_unit_test(a_table_that_came_later_reads_as_empty),
 		cmocka_unit_test(an_empty_file_is_no_beginning),
 		cmocka_unit_test(zeros_are_begun_anew),
 		cmocka_unit_test(changed_bytes_never_crash),
@@ -690,9 +427,6 @@ int main(void)
 		cmocka_unit_test(a_directory_with_other_files_is_refused),
 		cmocka_unit_test(a_file_that_ends_in_free_pages_opens),
 		cmocka_unit_test(what_is_new_is_private),
-		cmocka_unit_test(a_second_process_is_turned_away),
-		cmocka_unit_test(readers_of_a_stopped_store_share_it),
-		cmocka_unit_test(reading_where_nothing_is_creates_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
