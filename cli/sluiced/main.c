@@ -1,4 +1,4 @@
-/* sluiced: the daemon. Reads its configuration, forks the spawner, puts the gateway
+/* sluiced: the daemon. Reads its configuration, starts the spawner, puts the gateway
  * together, and then waits for signals. */
 #include "cli/sluiced/certificate.h"
 #include "cli/sluiced/confine.h"
@@ -79,8 +79,8 @@ static const char doc[] =
 	"Without a configuration it runs on defaults: everything in ./sluice-data, listening on "
 	"127.0.0.1:8080. SIGTERM stops it in good order, SIGHUP reads the configuration again.\n\n"
 	"Exit status: 0 stopped as asked, 64 usage, 65 a damaged, foreign or newer store, "
-	"69 cannot listen, 70 the spawner died or another fault, 74 the disk failed, "
-	"78 bad configuration.\n\n"
+	"69 cannot listen, 70 the spawner is missing or died, or another fault, "
+	"74 the disk failed, 78 bad configuration.\n\n"
 	"Example: sluiced --data /var/lib/sluice --listen 127.0.0.1:8080";
 
 static int exit_code(int rc)
@@ -345,7 +345,8 @@ static int start(const struct options *o, const struct config *config)
 	int rc = users_find(config, &users, &err);
 	if (rc)
 		return complain(rc, &err);
-	struct spawner_config spawning = {.data_dir = config->data,
+	struct spawner_config spawning = {.version = SLUICE_VERSION,
+					  .data_dir = config->data,
 					  .log_max = config->engines.local.log_max,
 					  .shield = true,
 					  .cgroup = config->engines.local.cgroup,

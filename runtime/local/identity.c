@@ -58,6 +58,11 @@ int identity_find(const char *name, struct identity *ret, struct sl_error *err)
 	return rc;
 }
 
+bool identity_ok(const struct identity *who)
+{
+	return who->groups >= 0 && who->groups <= IDENTITY_GROUPS_MAX;
+}
+
 bool identity_other(const struct identity *who) { return who->given && who->uid != geteuid(); }
 
 static int set_capabilities(uint64_t which)

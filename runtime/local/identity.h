@@ -26,6 +26,9 @@ SL_BEGIN_DECLS
  * not become that one. */
 SL_MUST_USE int identity_find(const char *name, struct identity *ret, struct sl_error *err);
 
+/** Can this be one? For what came from another process. */
+bool identity_ok(const struct identity *who);
+
 /** Is it another user than the one this process runs as? */
 bool identity_other(const struct identity *who);
 

@@ -1,39 +1,7 @@
 #include "runtime/local/plan.h"
 
+#include "runtime/local/plan_form.h"
 #include "runtime/local/pod.h"
-
-#include <ctype.h>
-
-enum { PLAN_MAGIC = 0x504c5331 };
-
-struct head {
-	uint32_t magic;
-	struct replica_name name;
-	uint32_t envc;
-};
-
-struct body {
-	uint32_t magic, grace_s, slots, volumes, containers;
-};
-
-struct container {
-	uint32_t argc, envc, init;
-	struct limits limits;
-};
-
-bool plan_role_ok(struct bytes role)
-{
-	const char *at = role.at;
-	if (role.len == 0 || role.len > PLAN_ROLE_MAX || *at == '.')
-		return false;
-	for (size_t i = 0; i < role.len; i++) {
-		if (!isalnum((unsigned char)at[i]) && !memchr("-_.", at[i], 3))
-			return false;
-	}
-	return true;
-}
-
-/* ---- building ---- */
 
 static int add_string(struct buf *to, struct bytes text, struct sl_error *err)
 {
@@ -46,7 +14,7 @@ static int add_string(struct buf *to, struct bytes text, struct sl_error *err)
 
 int plan_build_head(const struct replica_spec *spec, struct buf *to, struct sl_error *err)
 {
-	struct head head = {.magic = PLAN_MAGIC, .name = spec->name};
+	struct plan_head head = {.magic = PLAN_MAGIC, .name = spec->name};
 	if (!plan_role_ok(spec->role_name))
 		return sl_fail(err, SL_E_INVALID, "the role's name cannot name a file");
 	while (spec->env && spec->env[head.envc])
@@ -110,7 +78,7 @@ static int add_env(struct pod *pod, json_at array, struct buf *to, uint32_t *n,
 static int add_container(struct pod *pod, json_at at, bool init, struct buf *to,
 			 struct sl_error *err)
 {
-	struct container c = {.init = init};
+	struct plan_container_head c = {.init = init};
 	const struct json *j = &pod->json;
 	struct bytes name = BYTES(""), cwd = BYTES("");
 	json_at name_at = json_get(j, at, BYTES("name")),
@@ -192,7 +160,7 @@ int plan_build_body(struct bytes text, uint32_t grace_s, struct buf *to, uint32_
 		    struct sl_error *err)
 {
 	struct pod pod scoped(pod_finip) = {0};
-	struct body body = {.magic = PLAN_MAGIC};
+	struct plan_body_head body = {.magic = PLAN_MAGIC};
 	int rc = pod_parse(&pod, text, err);
 	if (rc)
 		return rc;
@@ -209,82 +177,5 @@ int plan_build_body(struct bytes text, uint32_t grace_s, struct buf *to, uint32_
 		return rc;
 	memcpy(to->at + start, &body, sizeof(body));
 	*ret_slots = body.slots;
-	return 0;
-}
-
-/* ---- reading ---- */
-
-static bool take(struct bytes *from, void *to, size_t len)
-{
-	if (from->len < len)
-		return false;
-	memcpy(to, from->at, len);
-	*from = bytes_of((const char *)from->at + len, from->len - len);
-	return true;
-}
-
-static bool take_strings(struct bytes *from, uint32_t n, const char **ret)
-{
-	*ret = from->at;
-	while (n--) {
-		const char *nul = from->len ? memchr(from->at, 0, from->len) : NULL;
-		if (!nul)
-			return false;
-		size_t len = (size_t)(nul - (const char *)from->at) + 1;
-		*from = bytes_of(nul + 1, from->len - len);
-	}
-	return true;
-}
-
-bool plan_next(struct plan *plan, struct plan_container *ret)
-{
-	struct container c;
-	const char *name;
-	struct plan_container got = {0};
-	if (plan->rest.len == 0 || !take(&plan->rest, &c, sizeof(c)) || c.argc == 0 ||
-	    c.argc > PLAN_WORDS_MAX || c.envc > PLAN_WORDS_MAX)
-		return false;
-	if (!take_strings(&plan->rest, 1, &name) || !take_strings(&plan->rest, 1, &got.cwd) ||
-	    !take_strings(&plan->rest, c.argc, &got.argv) ||
-	    !take_strings(&plan->rest, c.envc, &got.env))
-		return false;
-	got.name = bytes_str(name);
-	got.argc = c.argc;
-	got.envc = c.envc;
-	got.init = c.init;
-	got.limits = c.limits;
-	*ret = got;
-	return true;
-}
-
-int plan_open(struct bytes text, struct plan *ret)
-{
-	struct head head;
-	struct body body;
-	struct plan p = {0};
-	if (!take(&text, &head, sizeof(head)) || head.magic != PLAN_MAGIC ||
-	    head.envc > PLAN_WORDS_MAX || !take_strings(&text, 1, &p.role) ||
-	    !take_strings(&text, 1, &p.taskset) || !take_strings(&text, head.envc, &p.env) ||
-	    !take(&text, &body, sizeof(body)) || body.magic != PLAN_MAGIC)
-		return SL_E_CORRUPT;
-	if (!plan_role_ok(bytes_str(p.role)) || body.grace_s > PLAN_GRACE_MAX_S ||
-	    body.containers == 0 || body.containers > PLAN_CONTAINERS_MAX ||
-	    body.volumes > PLAN_VOLUMES_MAX || !take_strings(&text, body.volumes * 2, &p.volumes))
-		return SL_E_CORRUPT;
-	p.name = head.name;
-	p.envc = head.envc;
-	p.volumec = body.volumes;
-	p.slots = body.slots;
-	p.grace_s = body.grace_s;
-	p.containers = body.containers;
-	p.rest = text;
-	struct plan walk = p;
-	struct plan_container c;
-	uint32_t n = 0;
-	while (plan_next(&walk, &c))
-		n++;
-	if (n != p.containers || walk.rest.len)
-		return SL_E_CORRUPT;
-	*ret = p;
 	return 0;
 }

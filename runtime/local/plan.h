@@ -4,7 +4,7 @@
  * (of the role: grace, containers). The body is built once a role and used for all its
  * replicas. The engine builds both, they travel as one memfd, and the supervisor reads
  * them where they lie; the numbers are in the machine's own order, since both ends are
- * the same program. Reading trusts nothing: damage is SL_E_CORRUPT.
+ * programs of one version. Reading (plan_read.c) trusts nothing: damage is SL_E_CORRUPT.
  *
  * A container: command and args as argv; env as "NAME=value", the last of a name wins.
  * Strings hold no NUL. Any thread. */

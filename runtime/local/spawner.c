@@ -1,190 +1,179 @@
 #include "runtime/local/spawner.h"
 
-#include "runtime/local/asks.h"
-#include "runtime/local/hunt.h"
-#include "runtime/local/release.h"
-#include "runtime/local/spare.h"
-#include "runtime/local/supervisor.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SPARE_PAUSE_MS = 20 };
+enum { WORD_MAX_S = 60, PLACES = 2 };
 
-struct home {
-	struct supervisor_config config;
-	int sock, signals;
-	struct spare spare;
-	bool want_spare; /**< There is none, and there may be use for one. */
-};
+static const char remedy[] = "install sluiced and " WIRE_NAME " together, of one version";
 
-static int start_supervisor(void *user, int plan, int notice, int32_t *ret_pid, int *ret_pidfd)
+/* ---- the program ---- */
+
+/** `rest` as seen from a folder without links: each "../" takes away one part of that. */
+static void join(const char *folder, const char *rest, char out[PATH_MAX])
 {
-	struct home *h = user;
-	pid_t pid = spare_take(&h->spare, plan, notice);
-	if (!pid)
-		pid = fork();
-	if (pid == 0)
-		supervisor_run(&h->config, plan, notice);
-	h->want_spare = true;
-	if (pid < 0)
-		return errno;
-	*ret_pid = pid;
-	*ret_pidfd = pidfd_open(pid, 0); /* not reaped yet, so this is the one */
-	if (*ret_pidfd >= 0)
+	size_t len = *rest == '/' ? 0 : strlen(folder);
+	for (; strncmp(rest, "../", 3) == 0; rest += 3)
+		while (len && folder[--len] != '/')
+			;
+	snprintf(out, PATH_MAX, "%.*s/%s/" WIRE_NAME, (int)len, folder, rest + (*rest == '/'));
+}
+
+/** Where it belongs: beside the running program, or where it is installed. */
+static int find_program(char out[PATH_MAX], struct sl_error *err)
+{
+	char folder[PATH_MAX], installed[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+	if (len < 0)
+		return sl_fail(err, SL_E_INTERNAL,
+			       "/proc/self/exe: %s: so " WIRE_NAME " cannot be found; mount /proc",
+			       strerror(errno));
+	folder[len] = 0;
+	*strrchr(folder, '/') = 0;
+	join(folder, SLUICE_LIBEXEC, installed);
+	snprintf(out, PATH_MAX, "%s/" WIRE_NAME, folder);
+	if (access(out, F_OK) == 0)
 		return 0;
-	int error = errno;
-	kill(pid, SIGKILL); /* nobody could follow it */
-	return error;
+	if (access(installed, F_OK) < 0)
+		return sl_fail(err, SL_E_INTERNAL, "there is neither %.180s nor %.180s: %s", out,
+			       installed, remedy);
+	snprintf(out, PATH_MAX, "%s", installed);
+	return 0;
 }
 
-static int stop_supervisor(void *user, const struct replica_name *name)
+/** With no other descriptor than the first three and its end of the socket. */
+static int set_descriptors(posix_spawn_file_actions_t *first, int sock)
 {
-	const struct home *h = user;
-	int dir = rundir_open(h->config.data, name), pidfd;
-	if (dir < 0)
-		return errno;
-	int error = 0, pid = rundir_holder(dir, &pidfd);
-	close(dir);
-	if (pid <= 0)
-		return pid < 0 ? EIO : 0;
-	if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) < 0)
-		error = errno;
-	close(pidfd);
-	return error;
+	int rc = posix_spawn_file_actions_adddup2(first, sock, WIRE_SPAWNER_FD);
+	return rc ? rc : posix_spawn_file_actions_addclosefrom_np(first, WIRE_SPAWNER_FD + 1);
 }
 
-/** The group it was in, as its run directory names it, and what has left that. Whoever asks may
- * name any session: what is not a replica's user's is left alone. */
-static void sweep(void *user, const struct replica_name *name, int32_t session)
+/** All as a new process has them: also the two that the C library keeps to itself, of which
+ * sigfillset() does not know, and which posix_spawn() would leave ignored. */
+static int set_signals(posix_spawnattr_t *how)
 {
-	const struct home *h = user;
-	const struct identity *replicas = &h->config.user;
-	struct cgroups all = {0};
-	int dir = rundir_open(h->config.data, name);
-	if (dir >= 0) {
-		cgroup_note_read(dir, &all);
-		close(dir);
-	}
-	cgroup_kill(&all, name);
-	hunt_marked(name, session, replicas->given ? &replicas->uid : NULL);
-	cgroup_remove(&all, name);
+	sigset_t all;
+	memset(&all, 0xff, sizeof(all));
+	int rc = posix_spawnattr_setsigdefault(how, &all);
+	return rc ? rc : posix_spawnattr_setflags(how, POSIX_SPAWN_SETSIGDEF);
 }
 
-/** In a child: a work directory may hold any number of files. */
-static int release(void *user, struct uuid job)
+/** 0 or errno. */
+static int run_program(const char *program, const char *data_dir, int sock, pid_t *ret)
 {
-	const struct home *h = user;
-	pid_t pid = fork();
-	if (pid == 0) {
-		release_work(h->config.data, job);
-		_exit(0);
-	}
-	return pid < 0 ? errno : 0;
+	char name[] = WIRE_NAME;
+	char *const argv[] = {name, (char *)(uintptr_t)data_dir, NULL};
+	posix_spawn_file_actions_t first;
+	posix_spawnattr_t how;
+	int rc = posix_spawn_file_actions_init(&first);
+	if (rc)
+		return rc;
+	rc = posix_spawnattr_init(&how);
+	if (!rc)
+		rc = set_descriptors(&first, sock);
+	if (!rc)
+		rc = set_signals(&how);
+	if (!rc)
+		rc = posix_spawn(ret, program, &first, &how, argv, environ);
+	posix_spawnattr_destroy(&how);
+	posix_spawn_file_actions_destroy(&first);
+	return rc;
 }
 
-static void reap(struct home *h)
+/* ---- what is said first ---- */
+
+/** It is no use: end it. `text` gets how it had ended by itself, if it had. */
+static void give_up(struct spawner *s, char text[40])
 {
-	struct signalfd_siginfo info;
-	pid_t pid;
-	while (read(h->signals, &info, sizeof(info)) == sizeof(info))
+	int status = 0;
+	kill(s->pid, SIGKILL);
+	while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		spare_reaped(&h->spare, pid);
+	s->pid = 0;
+	close(s->sock);
+	s->sock = -1;
+	if (WIFSIGNALED(status))
+		snprintf(text, 40, "by signal %d", WTERMSIG(status));
+	else
+		snprintf(text, 40, "with exit status %d", WEXITSTATUS(status));
 }
 
-/** Wait for an ask or the end of a child; meanwhile there is time for a spare, but not while a
- * replica is just being started. False: the socket is no good. */
-static bool wait_for_ask(struct home *h)
+/** A message that did not come, or is none of ours. */
+static int no_word(struct spawner *s, const char *program, int rc, struct sl_error *err)
 {
-	struct pollfd p[] = {{.fd = h->sock, .events = POLLIN},
-			     {.fd = h->signals, .events = POLLIN}};
-	do {
-		int n = poll(p, countof(p), h->want_spare ? SPARE_PAUSE_MS : -1);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0 && p[1].revents)
-			reap(h);
-		if (n >= 0 && !p[0].revents && h->want_spare) {
-			h->want_spare = false;
-			spare_make(&h->spare, &h->config);
-		}
-	} while (!p[0].revents);
-	return true;
+	char end[40];
+	give_up(s, end);
+	if (rc == SL_E_CANCELED)
+		return sl_fail(err, SL_E_INTERNAL, "%.250s ended %s before it was ready: %s",
+			       program, end, remedy);
+	if (rc == SL_E_BUSY)
+		return sl_fail(err, SL_E_INTERNAL, "%.250s says nothing for %d seconds: %s",
+			       program, WORD_MAX_S, remedy);
+	return sl_fail(err, SL_E_INTERNAL, "%.250s is not the spawner of sluiced: %s", program,
+		       remedy);
 }
 
-static int block_signals(void)
+static int receive(int sock, void *at, size_t len)
 {
-	sigset_t all, child;
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	int fds[WIRE_FDS_MAX];
+	int rc = wire_receive(sock, at, len, fds, 0);
+	for (unsigned i = 0; !rc && i < WIRE_FDS_MAX; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return rc;
 }
 
-/** Let go of what came with the fork: descriptors, terminal, handlers, directory. */
-static void settle(struct home *h)
+static int take_greeting(struct spawner *s, const char *program, const char *version,
+			 struct sl_error *err)
 {
-	struct sigaction plain = {.sa_handler = SIG_DFL};
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int data = fcntl(h->config.data, F_DUPFD_CLOEXEC, 10);
-	int sock = fcntl(h->sock, F_DUPFD_CLOEXEC, 10);
-	for (int i = 0; i < 3; i++)
-		dup2(null, i);
-	h->config.data = dup3(data, 3, O_CLOEXEC);
-	h->sock = dup3(sock, 4, O_CLOEXEC);
-	close_range(5, ~0U, 0);
-	sigaction(SIGCHLD, &plain, NULL);
-	setsid();
-	umask(077);
-	prctl(PR_SET_NAME, "sluice-spawner");
-	if (chdir("/") < 0)
-		_exit(71);
-	h->signals = block_signals();
+	struct wire_greeting it;
+	char end[40];
+	int rc = receive(s->sock, &it, sizeof(it));
+	if (!rc && (strncmp(it.name, WIRE_NAME, sizeof(it.name)) != 0 ||
+		    !memchr(it.version, 0, sizeof(it.version))))
+		rc = SL_E_PEER;
+	if (rc)
+		return no_word(s, program, rc, err);
+	if (strcmp(it.version, version) == 0)
+		return 0;
+	give_up(s, end);
+	return sl_fail(err, SL_E_INTERNAL, "%.250s is of version %s, sluiced of %s: %s", program,
+		       it.version, version, remedy);
 }
 
-/** The first message: what can be promised, or why there is no spawner. */
-static bool say_hello(struct home *h, const struct spawner_config *config)
+static int hand_over(struct spawner *s, const char *program, const struct wire_settings *settings,
+		     struct sl_error *err)
 {
-	struct wire_hello hello = {0};
-	if (!config->no_cgroups)
-		cgroups_find("", config->cgroup ? config->cgroup : "", &h->config.cgroups);
-	hello.parts = cgroups_parts(&h->config.cgroups);
-	snprintf(hello.why, sizeof(hello.why), "%s", h->config.cgroups.why);
-	if (identity_become_spawner(&config->keeps) < 0) {
-		hello.error = errno;
-		snprintf(hello.why, sizeof(hello.why), "cannot become its user");
-	}
-	hello.users = identity_other(&config->user);
-	prctl(PR_SET_DUMPABLE, 0);
-	return wire_send(h->sock, &hello, sizeof(hello), NULL, 0) == 0 && hello.error == 0;
+	char end[40];
+	int rc = wire_send(s->sock, settings, sizeof(*settings), NULL, 0);
+	if (!rc)
+		rc = receive(s->sock, &s->can, sizeof(s->can));
+	if (rc)
+		return no_word(s, program, rc, err);
+	if (s->can.error == 0)
+		return 0;
+	give_up(s, end);
+	return sl_fail(err, SL_E_INTERNAL, "spawner: %.119s: %s", s->can.why,
+		       strerror(s->can.error));
 }
 
-static _Noreturn void run(struct home *h, const struct spawner_config *config)
+/** Until it is ready it is waited for, but not for ever. */
+static void set_patience(int sock, int seconds)
 {
-	settle(h);
-	if (!say_hello(h, config))
-		_exit(71);
-	const struct asks_work work = {h, start_supervisor, stop_supervisor, sweep, release};
-	while (wait_for_ask(h) && asks_serve(h->sock, &work))
-		;
-	spare_end(&h->spare);
-	cgroups_leave(&h->config.cgroups);
-	_exit(0);
+	struct timeval most = {.tv_sec = seconds};
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
 }
+
+/* ---- */
 
 /** A new one is the gateway's; one that is there is left as it is. */
 static void make_data_dir(const struct spawner_config *config)
@@ -194,43 +183,61 @@ static void make_data_dir(const struct spawner_config *config)
 		rmdir(config->data_dir); /* what follows fails and says why */
 }
 
+static int settings_of(const struct spawner_config *config, struct wire_settings *ret,
+		       struct sl_error *err)
+{
+	*ret = (struct wire_settings){.log_max = config->log_max,
+				      .shield = config->shield,
+				      .no_cgroups = config->no_cgroups,
+				      .user = config->user,
+				      .keeps = config->keeps};
+	const char *cgroup = config->cgroup ? config->cgroup : "";
+	if (strlen(cgroup) >= sizeof(ret->cgroup))
+		return sl_fail(err, SL_E_INVALID, "engines.local.cgroup: longer than %zu bytes",
+			       sizeof(ret->cgroup) - 1);
+	strcpy(ret->cgroup, cgroup);
+	return 0;
+}
+
+static int start(const char *program, const char *data_dir, struct spawner *ret,
+		 struct sl_error *err)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return sl_fail(err, SL_E_INTERNAL, "spawner: %s", strerror(errno));
+	*ret = (struct spawner){.sock = pair[0]};
+	int error = run_program(program, data_dir, pair[1], &ret->pid);
+	close(pair[1]);
+	if (!error)
+		return 0;
+	close(pair[0]);
+	*ret = (struct spawner){.sock = -1};
+	return sl_fail(err, SL_E_INTERNAL, "%.250s cannot be started: %s: %s", program,
+		       strerror(error), remedy);
+}
+
 int spawner_start(const struct spawner_config *config, struct spawner *ret, struct sl_error *err)
 {
-	char path[PATH_MAX];
-	int pair[2];
-	struct home h = {.config = {.log_max = config->log_max,
-				    .shield = config->shield,
-				    .user = config->user}};
+	char data_dir[PATH_MAX], place[PATH_MAX];
+	const char *program = config->program ? config->program : place;
+	struct wire_settings settings;
 	make_data_dir(config);
-	if (!realpath(config->data_dir, path))
+	if (!realpath(config->data_dir, data_dir))
 		return sl_fail(err, SL_E_IO, "%s: %s", config->data_dir, strerror(errno));
-	h.config.data_dir = path;
-	h.config.data = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (h.config.data < 0)
-		return sl_fail(err, SL_E_IO, "%s: %s", path, strerror(errno));
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		close(h.config.data);
-		return sl_fail(err, SL_E_IO, "spawner: %s", strerror(errno));
-	}
-	h.sock = pair[1];
-	pid_t pid = fork();
-	if (pid == 0)
-		run(&h, config);
-	close(pair[1]);
-	close(h.config.data);
-	if (pid < 0) {
-		close(pair[0]);
-		return sl_fail(err, SL_E_IO, "spawner: %s", strerror(errno));
-	}
-	*ret = (struct spawner){.pid = pid, .sock = pair[0]};
-	int fds[WIRE_FDS_MAX] = {-1, -1};
-	int rc = wire_receive(pair[0], &ret->can, sizeof(ret->can), fds, 0);
-	if (rc == 0 && ret->can.error == 0)
-		return 0;
-	sl_fail(err, SL_E_IO, "spawner: %.119s: %s", rc ? "it ended" : ret->can.why,
-		rc ? sl_err_text(rc) : strerror(ret->can.error));
-	spawner_stop(ret);
-	return SL_E_IO;
+	int rc = settings_of(config, &settings, err);
+	if (!rc && !config->program)
+		rc = find_program(place, err);
+	if (!rc)
+		rc = start(program, data_dir, ret, err);
+	if (rc)
+		return rc;
+	set_patience(ret->sock, WORD_MAX_S);
+	rc = take_greeting(ret, program, config->version, err);
+	if (!rc)
+		rc = hand_over(ret, program, &settings, err);
+	if (!rc)
+		set_patience(ret->sock, 0);
+	return rc;
 }
 
 void spawner_stop(struct spawner *s)

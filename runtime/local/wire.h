@@ -1,5 +1,7 @@
 /* What the engine and the spawner say to each other: one ask, one answer, in order.
  *
+ * First they make sure of each other: greeting, settings, hello.
+ *
  * Over a SOCK_SEQPACKET pair each message is of fixed size, so nothing has to be
  * framed. A replica's plan, which may be long, travels as a sealed memfd. The asker
  * keeps at most WIRE_OUT_MAX asks open, so that neither side ever blocks the other.
@@ -8,8 +10,28 @@
 #pragma once
 
 #include "core/engine_port.h"
+#include "runtime/local/cgroups.h"
+#include "runtime/local/identity.h"
 
 enum { WIRE_OUT_MAX = 16, WIRE_FDS_MAX = 2 };
+enum { WIRE_SPAWNER_FD = 3 }; /**< The spawner's end, when it begins. */
+
+/** The spawner's first message: who speaks here. Its form never changes, so that programs of any
+ * two versions understand that they do not fit. */
+struct wire_greeting {
+	char name[20];    /**< WIRE_NAME */
+	char version[44]; /**< Of the whole of Sluice; what follows is as that version has it. */
+};
+
+#define WIRE_NAME "sluice-spawner"
+
+/** The gateway's first message, to a spawner of its own version. */
+struct wire_settings {
+	int64_t log_max; /**< Bytes of one log file. */
+	uint32_t shield, no_cgroups;
+	char cgroup[CGROUP_PATH_MAX]; /**< "": the one it is in. */
+	struct identity user, keeps;
+};
 
 enum wire_kind {
 	WIRE_START = 1, /**< With the plan. Answered with a pidfd and the notice pipe. */
@@ -29,7 +51,7 @@ struct wire_answer {
 	int32_t pid;   /**< START: of the supervisor. */
 };
 
-/** The spawner's first message. */
+/** The answer to the settings. */
 struct wire_hello {
 	int32_t error;  /**< errno of what kept it from starting, or 0. */
 	uint32_t parts; /**< enum cgroup_part, or-ed: what it can promise. */

@@ -172,7 +172,8 @@ def test_started_by_somebody_who_is_not_root(folder):
     os.chown(folder, worker.pw_uid, worker.pw_gid)
     programs = folder / "bin"
     programs.mkdir()
-    shutil.copy(program("sluiced"), programs / "sluiced")
+    for name in ("sluiced", "sluice-spawner"):
+        shutil.copy(program(name), programs / name)
     port = free_port()
     with open(folder / "log", "wb") as log:
         gateway = subprocess.Popen(

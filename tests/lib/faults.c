@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -142,6 +143,18 @@ pid_t fork(void)
 	if (fails(FAULT_FORK))
 		return -1;
 	return REAL("fork", pid_t(*)(void))();
+}
+
+int posix_spawn(pid_t *ret, const char *path, const posix_spawn_file_actions_t *first,
+		const posix_spawnattr_t *how, char *const argv[], char *const env[])
+{
+	int error = fault_due(FAULT_FORK);
+	if (error)
+		return error;
+	return REAL("posix_spawn",
+		    int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+			    const posix_spawnattr_t *, char *const[],
+			    char *const[]))(ret, path, first, how, argv, env);
 }
 
 int pthread_create(pthread_t *ret, const pthread_attr_t *how, void *(*run)(void *), void *user)

@@ -46,7 +46,9 @@ void house_start(struct house *h, const struct house_options *o)
 	pthread_cond_init(&h->more, NULL);
 	h->n = 0;
 	h->spawner_losses = 0;
-	struct spawner_config s = {.data_dir = data,
+	struct spawner_config s = {.version = SLUICE_VERSION,
+				   .program = SPAWNER,
+				   .data_dir = data,
 				   .log_max = o->log_max ? o->log_max : 64 << 20,
 				   .shield = !o->no_shield,
 				   .no_cgroups = o->no_cgroups};
