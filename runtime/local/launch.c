@@ -167,12 +167,14 @@ static int explain(const struct launch *l, struct failure f, char message[200])
 	return 126;
 }
 
+/** A child that ended without having heard that it may go resets the link, which is told once,
+ * before what it has said. */
 static bool read_failure(int link, struct failure *ret)
 {
 	ssize_t n;
 	do
 		n = read(link, ret, sizeof(*ret));
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	return n == sizeof(*ret);
 }
 

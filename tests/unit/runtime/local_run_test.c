@@ -63,6 +63,21 @@ static void a_command_that_cannot_run_is_named(void **state)
 	assert_non_null(strstr(r.message, "/no/dir"));
 }
 
+/* Whether it is let go just before it fails or just after is a matter of luck: many. */
+static void a_failure_before_its_start_is_told_always(void **state)
+{
+	enum { MANY = 40 };
+	struct house *h = *state;
+	for (uint32_t i = 0; i < MANY; i++)
+		house_run(h, i,
+			  "{\"spec\":{\"containers\":[{\"command\":[\"true\"],"
+			  "\"workingDir\":\"/no/dir\"}]}}");
+	for (uint32_t i = 0; i < MANY; i++) {
+		assert_string_equal(house_wait(h, i, REPLICA_ENDED).reason, "StartError");
+		assert_int_equal(house_count(h, i, REPLICA_STARTED), 0);
+	}
+}
+
 static void a_pod_that_makes_no_sense_is_refused(void **state)
 {
 	struct house *h = *state;
@@ -352,6 +367,7 @@ int main(void)
 		T(exit_codes_are_reported),
 		T(a_signal_is_reported_with_128_added),
 		T(a_command_that_cannot_run_is_named),
+		T(a_failure_before_its_start_is_told_always),
 		T(a_pod_that_makes_no_sense_is_refused),
 		T(the_environment_is_clean_and_as_given),
 		T(the_directory_is_the_jobs_own),
