@@ -1,6 +1,6 @@
 /* The gateway put together: every part made in order, ended in the opposite one.
  *
- * The spawner must run already (it is forked before any thread). All calls from the main
+ * The spawner must run already (it is started before any thread). All calls from the main
  * thread. */
 #pragma once
 

@@ -192,10 +192,11 @@ static int settings_of(const struct spawner_config *config, struct wire_settings
 				      .user = config->user,
 				      .keeps = config->keeps};
 	const char *cgroup = config->cgroup ? config->cgroup : "";
-	if (strlen(cgroup) >= sizeof(ret->cgroup))
+	size_t len = strlen(cgroup);
+	if (len >= sizeof(ret->cgroup))
 		return sl_fail(err, SL_E_INVALID, "engines.local.cgroup: longer than %zu bytes",
 			       sizeof(ret->cgroup) - 1);
-	strcpy(ret->cgroup, cgroup);
+	memcpy(ret->cgroup, cgroup, len);
 	return 0;
 }
 
