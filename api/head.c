@@ -5,7 +5,7 @@
 /* Is `word` one of the items of a comma list? */
 static bool lists(struct bytes list, const char *word)
 {
-	const char *at = list.at, *end = at + list.len;
+	const char *at = list.len ? list.at : "", *end = at + list.len;
 	size_t len = strlen(word);
 	while (at < end) {
 		const char *comma = memchr(at, ',', (size_t)(end - at));

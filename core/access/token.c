@@ -222,7 +222,7 @@ static int decode(const struct json *j, struct buf *keep, struct token *ret, int
 			return rc;
 	}
 	for (int i = 0; i < 5; i++)
-		*to[i] = bytes_of(keep->at + t.off[i], t.len[i]);
+		*to[i] = bytes_of(t.len[i] ? keep->at + t.off[i] : "", t.len[i]);
 	int64_t set = 0;
 	int rc = keep_number(j, "privileges", &set);
 	if (rc == 0)

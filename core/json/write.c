@@ -31,7 +31,7 @@ static void quote_control(struct buf *to, uint8_t c)
 
 bool json_is_utf8(struct bytes text)
 {
-	const uint8_t *at = (const uint8_t *)text.at, *end = at + text.len;
+	const uint8_t *at = (const uint8_t *)(text.len ? text.at : ""), *end = at + text.len;
 	for (unsigned len = 1; at < end && len; at += len)
 		len = *at < 0x80 ? 1 : json_utf8_len(at, end);
 	return at == end;
@@ -39,7 +39,8 @@ bool json_is_utf8(struct bytes text)
 
 void json_quote(struct buf *to, struct bytes text)
 {
-	const uint8_t *at = (const uint8_t *)text.at, *end = at + text.len, *kept = at;
+	const uint8_t *at = (const uint8_t *)(text.len ? text.at : ""), *end = at + text.len,
+		      *kept = at;
 	buf_add_char(to, '"');
 	while (at < end) {
 		unsigned len = *at < 0x80 ? 1 : json_utf8_len(at, end);

@@ -115,7 +115,7 @@ static void check_time(const struct json *json)
 static void join(struct bytes out, struct buf *to)
 {
 	static const struct json_limits limits = {TEXT_MAX, 4};
-	const char *at = out.at, *end = at + out.len, *stop;
+	const char *at = out.len ? out.at : "", *end = at + out.len, *stop;
 	for (; at < end; at = stop + 1) {
 		scoped(json_finip) struct json json = {0};
 		scoped(buf_finip) struct buf room = {0};
@@ -161,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 		buf_add(&log, at + HEAD, len - HEAD);
 	if (log.rc || log.len > TEXT_MAX / 16)
 		return 0;
-	struct bytes text = buf_bytes(&log);
+	struct bytes text = bytes_of(log.len ? log.at : "", log.len);
 	size_t cut = text.len * at[1] / 255;
 	struct shelf h = {.base = {&ops},
 			  .first = bytes_of(text.at, cut),

@@ -19,7 +19,7 @@ static void take(struct bytes all, size_t step, struct printed *ret)
 {
 	struct log_lines lines;
 	FILE *real = stdout;
-	const char *at = all.at, *end = at + all.len;
+	const char *at = all.len ? all.at : "", *end = at + all.len;
 	*ret = (struct printed){0};
 	stdout = open_memstream(&ret->text, &ret->len);
 	fuzz_holds(stdout);
