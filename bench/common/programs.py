@@ -26,7 +26,7 @@ def wait_until(condition, what, seconds=60, pause=0.02):
 
 def check_build(build):
     """Everything is there, or words that say how to make it."""
-    needed = [build / "cli/sluiced", *(build / f"bench/bench-{name}" for name in NAMES)]
+    needed = [build / "cli/sluiced", build / "cli/sluice-spawner", *(build / f"bench/bench-{name}" for name in NAMES)]
     missing = [path for path in needed if not path.exists()]
     if missing:
         raise BenchError(f"{missing[0]} is missing\n  next: ninja -C {build} bench"

@@ -1,6 +1,6 @@
 /* The spawner's side of the wire: each ask is taken, carried out and answered, in order.
  *
- * What carrying out means is the caller's: the spawner forks and kills (spawner.c). Here is what
+ * What carrying out means is the caller's: the spawner forks and kills (spawning.c). Here is what
  * must hold whoever asks: one answer for each message, also for one that is none; nothing is
  * done that was not asked in due form; no descriptor stays open.
  *

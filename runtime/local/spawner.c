@@ -1,6 +1,7 @@
 #include "runtime/local/spawner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -28,6 +29,27 @@ static void join(const char *folder, const char *rest, char out[PATH_MAX])
 	snprintf(out, PATH_MAX, "%.*s/%s/" WIRE_NAME, (int)len, folder, rest + (*rest == '/'));
 }
 
+/** Whoever can put a file beside ours must not have it run as us: it belongs to root or to whom
+ * ours belongs, and nobody may write to it who may not write to ours. */
+static int check_owner(const char *program, struct sl_error *err)
+{
+	struct stat ours, it;
+	if (stat("/proc/self/exe", &ours) < 0 || stat(program, &it) < 0)
+		return sl_fail(err, SL_E_INTERNAL, "%.250s: %s: %s", program, strerror(errno),
+			       remedy);
+	if (it.st_uid != 0 && it.st_uid != ours.st_uid)
+		return sl_fail(err, SL_E_INTERNAL,
+			       "%.250s belongs to user %u, neither root nor the owner of sluiced: "
+			       "it is not started; %s",
+			       program, (unsigned)it.st_uid, remedy);
+	if (it.st_mode & ~ours.st_mode & (S_IWGRP | S_IWOTH))
+		return sl_fail(err, SL_E_INTERNAL,
+			       "%.250s can be written by others, who may not write to sluiced: "
+			       "it is not started; chmod go-w",
+			       program);
+	return 0;
+}
+
 /** Where it belongs: beside the running program, or where it is installed. */
 static int find_program(char out[PATH_MAX], struct sl_error *err)
 {
@@ -42,12 +64,12 @@ static int find_program(char out[PATH_MAX], struct sl_error *err)
 	join(folder, SLUICE_LIBEXEC, installed);
 	snprintf(out, PATH_MAX, "%s/" WIRE_NAME, folder);
 	if (access(out, F_OK) == 0)
-		return 0;
+		return check_owner(out, err);
 	if (access(installed, F_OK) < 0)
 		return sl_fail(err, SL_E_INTERNAL, "there is neither %.180s nor %.180s: %s", out,
 			       installed, remedy);
 	snprintf(out, PATH_MAX, "%s", installed);
-	return 0;
+	return check_owner(out, err);
 }
 
 /** With no other descriptor than the first three and its end of the socket. */
@@ -183,6 +205,18 @@ static void make_data_dir(const struct spawner_config *config)
 		rmdir(config->data_dir); /* what follows fails and says why */
 }
 
+static int find_data_dir(const struct spawner_config *config, char out[PATH_MAX],
+			 struct sl_error *err)
+{
+	make_data_dir(config);
+	int fd = realpath(config->data_dir, out) ? open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+						 : -1;
+	if (fd < 0)
+		return sl_fail(err, SL_E_IO, "%s: %s", config->data_dir, strerror(errno));
+	close(fd);
+	return 0;
+}
+
 static int settings_of(const struct spawner_config *config, struct wire_settings *ret,
 		       struct sl_error *err)
 {
@@ -222,10 +256,9 @@ int spawner_start(const struct spawner_config *config, struct spawner *ret, stru
 	char data_dir[PATH_MAX], place[PATH_MAX];
 	const char *program = config->program ? config->program : place;
 	struct wire_settings settings;
-	make_data_dir(config);
-	if (!realpath(config->data_dir, data_dir))
-		return sl_fail(err, SL_E_IO, "%s: %s", config->data_dir, strerror(errno));
-	int rc = settings_of(config, &settings, err);
+	int rc = find_data_dir(config, data_dir, err);
+	if (!rc)
+		rc = settings_of(config, &settings, err);
 	if (!rc && !config->program)
 		rc = find_program(place, err);
 	if (!rc)

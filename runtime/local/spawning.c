@@ -89,7 +89,9 @@ static int release(void *user, struct uuid job)
 {
 	const struct home *h = user;
 	pid_t pid = fork();
-	if (pid == 0) {
+	if (pid == 0) { /* that nobody waits for it, no end of a socket stays open in it */
+		close(h->sock);
+		close_range((unsigned)h->config.data + 1, ~0U, 0);
 		release_work(h->config.data, job);
 		_exit(0);
 	}

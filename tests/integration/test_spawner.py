@@ -105,6 +105,23 @@ def test_one_of_another_version_is_refused(tmp_path):
     assert f"{spawner.resolve()} is of version {other}, sluiced of {version}" in said
 
 
+def test_one_that_others_may_have_put_there_is_not_started(tmp_path):
+    sluiced, spawner = put("sluiced", tmp_path), put("sluice-spawner", tmp_path)
+    spawner.chmod(0o777)
+    assert "can be written by others" in refused(sluiced, tmp_path / "data")
+    spawner.chmod(0o755)
+    if os.geteuid() == 0:  # only root gives files away
+        os.chown(spawner, 65534, 65534)
+        assert "belongs to user 65534" in refused(sluiced, tmp_path / "data")
+
+
+def test_a_data_directory_that_is_none_is_a_fault_of_the_disk(tmp_path):
+    (tmp_path / "data").write_text("")
+    done = subprocess.run([program("sluiced"), "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"],
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 74 and f"{tmp_path}/data: Not a directory" in done.stderr, done
+
+
 def test_one_that_ends_at_once(tmp_path):
     (tmp_path / "sluice-spawner").write_text("#!/bin/sh\nexit 3\n")
     (tmp_path / "sluice-spawner").chmod(0o755)
