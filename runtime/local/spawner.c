@@ -29,19 +29,22 @@ static void join(const char *folder, const char *rest, char out[PATH_MAX])
 	snprintf(out, PATH_MAX, "%.*s/%s/" WIRE_NAME, (int)len, folder, rest + (*rest == '/'));
 }
 
-/** Whoever can put a file beside ours must not have it run as us: it belongs to root or to whom
- * ours belongs, and nobody may write to it who may not write to ours. */
+/** Whoever can put a file beside ours must not have it run as us: it and the link that may lead to
+ * it belong to root or to whom ours belongs, so that nobody else can put another in its place, and
+ * nobody may write to it who may not write to ours. */
 static int check_owner(const char *program, struct sl_error *err)
 {
-	struct stat ours, it;
-	if (stat("/proc/self/exe", &ours) < 0 || stat(program, &it) < 0)
+	struct stat ours, link, it;
+	if (stat("/proc/self/exe", &ours) < 0 || lstat(program, &link) < 0 ||
+	    stat(program, &it) < 0)
 		return sl_fail(err, SL_E_INTERNAL, "%.250s: %s: %s", program, strerror(errno),
 			       remedy);
-	if (it.st_uid != 0 && it.st_uid != ours.st_uid)
+	uid_t owner = link.st_uid != 0 && link.st_uid != ours.st_uid ? link.st_uid : it.st_uid;
+	if (owner != 0 && owner != ours.st_uid)
 		return sl_fail(err, SL_E_INTERNAL,
 			       "%.250s belongs to user %u, neither root nor the owner of sluiced: "
 			       "it is not started; %s",
-			       program, (unsigned)it.st_uid, remedy);
+			       program, (unsigned)owner, remedy);
 	if (it.st_mode & ~ours.st_mode & (S_IWGRP | S_IWOTH))
 		return sl_fail(err, SL_E_INTERNAL,
 			       "%.250s can be written by others, who may not write to sluiced: "
@@ -256,11 +259,11 @@ int spawner_start(const struct spawner_config *config, struct spawner *ret, stru
 	char data_dir[PATH_MAX], place[PATH_MAX];
 	const char *program = config->program ? config->program : place;
 	struct wire_settings settings;
-	int rc = find_data_dir(config, data_dir, err);
-	if (!rc)
-		rc = settings_of(config, &settings, err);
+	int rc = settings_of(config, &settings, err);
 	if (!rc && !config->program)
 		rc = find_program(place, err);
+	if (!rc)
+		rc = find_data_dir(config, data_dir, err);
 	if (!rc)
 		rc = start(program, data_dir, ret, err);
 	if (rc)

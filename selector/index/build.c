@@ -68,14 +68,12 @@ uint32_t *building_own_table(struct segment *s, uint32_t mask)
 	return t ? memset(t, 0xff, size) : NULL;
 }
 
-#define NEW(b, n, type) SEGMENT_NEW((b)->s, n, type)
-
 /* ---- the selectors, and which conditions they use ---- */
 
 static int take_selectors(struct builder *b, struct selector *const *selector, uint32_t n)
 {
-	b->s->selector = NEW(b, n, struct selector *);
-	b->s->number = NEW(b, n, uint32_t);
+	b->s->selector = SEGMENT_NEW(b->s, n, struct selector *);
+	b->s->number = SEGMENT_NEW(b->s, n, uint32_t);
 	if (!b->s->selector || !b->s->number)
 		return SL_E_NO_MEMORY;
 	for (; b->s->n < n; b->s->n++) {
@@ -204,11 +202,11 @@ static int make_keys(struct builder *b)
 	for (uint32_t i = 0; i < b->n_used; i++)
 		most += 1 + dots_of(b->used[i].c->key);
 	s->key_mask = building_mask(most);
-	s->key = NEW(b, most, struct segment_key);
+	s->key = SEGMENT_NEW(b->s, most, struct segment_key);
 	s->key_table = building_own_table(b->s, s->key_mask);
 	s->inner_mask = building_mask(most - b->n_used);
 	s->inner_table = building_own_table(b->s, s->inner_mask);
-	s->element = NEW(b, most - b->n_used, struct segment_element);
+	s->element = SEGMENT_NEW(b->s, most - b->n_used, struct segment_element);
 	if (!s->key || !s->key_table || !s->inner_table || !s->element)
 		return SL_E_NO_MEMORY;
 	for (uint32_t i = 0; i < b->n_used; i++) {
@@ -299,8 +297,8 @@ static int make_anchors(struct builder *b)
 	if (!first)
 		return SL_E_NO_MEMORY;
 	s->anchors = place_anchors(b, first);
-	s->anchor = NEW(b, s->anchors, struct segment_anchor);
-	s->posting = NEW(b, b->pairs, uint32_t);
+	s->anchor = SEGMENT_NEW(b->s, s->anchors, struct segment_anchor);
+	s->posting = SEGMENT_NEW(b->s, b->pairs, uint32_t);
 	for (uint32_t i = 0; s->anchor && i < b->n_used; i++) {
 		struct used *u = &b->used[i];
 		if (!u->anchored)
@@ -337,7 +335,7 @@ static int make_exact(struct builder *b)
 	for (uint32_t i = 0; i < s->anchors; i++)
 		n += s->anchor[i].condition->kind == CONDITION_EXACT;
 	s->exact_mask = building_mask(n);
-	s->exact_table = NEW(b, (size_t)s->exact_mask + 1, struct segment_exact);
+	s->exact_table = SEGMENT_NEW(b->s, (size_t)s->exact_mask + 1, struct segment_exact);
 	if (!s->exact_table)
 		return SL_E_NO_MEMORY;
 	memset(s->exact_table, 0xff, ((size_t)s->exact_mask + 1) * sizeof(*s->exact_table));
@@ -368,7 +366,7 @@ static int build(struct builder *b, struct selector *const *selector, uint32_t n
 		rc = count_used(b);
 	if (!rc)
 		rc = make_keys(b);
-	if (rc || !(b->s->always = NEW(b, n, uint32_t)))
+	if (rc || !(b->s->always = SEGMENT_NEW(b->s, n, uint32_t)))
 		return SL_E_NO_MEMORY;
 	anchor_selectors(b);
 	rc = make_anchors(b);

@@ -20,8 +20,6 @@ struct texts {
 	uint32_t seen_mask;
 };
 
-#define NEW(b, n, type) SEGMENT_NEW((b)->s, n, type)
-
 /* ---- which there are ---- */
 
 static const struct literals *texts_of(const struct segment_anchor *a)
@@ -81,12 +79,12 @@ static int make_literals(struct texts *b)
 		for (uint32_t k = 0; l && k < l->n; k++, n++)
 			size += l->at[k].len;
 	}
-	char *text = NEW(b, size, char);
+	char *text = SEGMENT_NEW(b->s, size, char);
 	b->mask = building_mask(n);
 	b->table = building_table(b->mask);
 	b->piece = malloc((n + 1) * sizeof(*b->piece));
-	s->literal = NEW(b, n, struct segment_literal);
-	s->literal_anchor = NEW(b, n, uint32_t);
+	s->literal = SEGMENT_NEW(b->s, n, struct segment_literal);
+	s->literal_anchor = SEGMENT_NEW(b->s, n, uint32_t);
 	if (!text || !b->table || !b->piece || !s->literal || !s->literal_anchor)
 		return SL_E_NO_MEMORY;
 	for (uint32_t i = 0; i < s->anchors; i++)
@@ -155,7 +153,7 @@ static int make_window(struct texts *b, int which, uint32_t n)
 	for (w->bits = 6; (UINT32_C(1) << w->bits) < 2 * n; w->bits++)
 		;
 	w->head = building_own_table(b->s, (UINT32_C(1) << w->bits) - 1);
-	w->filter = NEW(b, (size_t)1 << (w->bits + 3 - 6), uint64_t);
+	w->filter = SEGMENT_NEW(b->s, (size_t)1 << (w->bits + 3 - 6), uint64_t);
 	return w->head && w->filter ? 0 : SL_E_NO_MEMORY;
 }
 

@@ -82,7 +82,7 @@ def test_without_it_both_places_are_named(tmp_path):
     beside, installed = places(sluiced, tmp_path)
     assert beside == sluiced.parent / "sluice-spawner"
     assert installed.name == "sluice-spawner" and installed.parent.name == "sluice" and ".." not in installed.parts
-    assert not (tmp_path / "data" / "store").exists()
+    assert not (tmp_path / "data").exists()
 
 
 def test_neither_path_nor_environment_name_it(tmp_path, monkeypatch):
@@ -112,6 +112,10 @@ def test_one_that_others_may_have_put_there_is_not_started(tmp_path):
     spawner.chmod(0o755)
     if os.geteuid() == 0:  # only root gives files away
         os.chown(spawner, 65534, 65534)
+        assert "belongs to user 65534" in refused(sluiced, tmp_path / "data")
+        spawner.unlink()
+        spawner.symlink_to(program("sluice-spawner"))
+        os.chown(spawner, 65534, 65534, follow_symlinks=False)
         assert "belongs to user 65534" in refused(sluiced, tmp_path / "data")
 
 
